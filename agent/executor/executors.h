@@ -1,0 +1,47 @@
+// The executors, one for each kind of step. Each does its work, and writes the journal, in fenced
+// transactions, and is idempotent: after a crash at any instant it is run again and finishes. All return OK
+// (the step is journaled as SUCCEEDED), CANCELLED, a status of common/pg/error.h, or one with base::kHint and
+// base::kRowKeys.
+#ifndef CURLEW_AGENT_EXECUTOR_EXECUTORS_H_
+#define CURLEW_AGENT_EXECUTOR_EXECUTORS_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/executor/run_context.h"
+#include "curlew/v1/step.pb.h"
+
+namespace curlew::agent {
+
+// Statements and journal row in one transaction, under a lock time-out, tried again until they get their
+// locks.
+absl::Status RunExecuteSql(const RunContext& context, const v1::ExecuteSql& action);
+
+// CREATE or DROP INDEX CONCURRENTLY: an intent first, then, on a session of its own that holds the work lock,
+// what the catalogue says is still to do (an invalid leftover goes first), then the catalogue again. An index
+// that could not be finished is removed at once: an invalid unique index would refuse rows.
+absl::Status RunExecuteSqlConcurrently(const RunContext& context, const v1::ExecuteSqlConcurrently& action);
+
+// As RunExecuteSql; fails unless every trigger is there and enabled at the end of the transaction.
+absl::Status RunInstallTrigger(const RunContext& context, const v1::InstallTrigger& action);
+
+// Walks the heap of each leaf of the table once, by ctid ranges, up to the size that it had when the walk
+// began, and fills rows that are pending. Returns the rows written over all attempts. See backfill_walk.h.
+absl::StatusOr<int64_t> RunBackfill(const RunContext& context, const v1::Backfill& action);
+
+// ALTER TABLE ... VALIDATE CONSTRAINT. Blocks no reads or writes, however long it reads.
+absl::Status RunValidateConstraint(const RunContext& context, const v1::ValidateConstraint& action);
+
+// All checks in one snapshot; FAILED_PRECONDITION with all findings.
+absl::Status RunVerify(const RunContext& context, const v1::Verify& action);
+
+// ANALYZE.
+absl::Status RunAnalyze(const RunContext& context, const v1::Analyze& action);
+
+// Waits until the condition holds, however long that takes; only a cancel ends it.
+absl::Status RunWait(const RunContext& context, const v1::Wait& action);
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_EXECUTOR_EXECUTORS_H_

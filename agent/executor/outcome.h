@@ -1,0 +1,37 @@
+// How an attempt ends.
+#ifndef CURLEW_AGENT_EXECUTOR_OUTCOME_H_
+#define CURLEW_AGENT_EXECUTOR_OUTCOME_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "agent/guard/cancel_token.h"
+#include "curlew/v1/rollout.pb.h"
+
+namespace curlew::agent {
+
+// The end of an attempt.
+struct Outcome {
+  // SUCCEEDED, FAILED (the work is wrong), ERRORED (the world is; worth another try) or CANCELLED.
+  v1::AttemptState state = v1::ATTEMPT_STATE_SUCCEEDED;
+  v1::StepError error;
+  // Rows that the step wrote, over all its attempts.
+  int64_t rows = 0;
+  // Whether the agent is no longer the one that serves the target: then the outcome is nobody's to tell.
+  bool fenced_out = false;
+  // Whether the connection to the database is what failed.
+  bool database_unreachable = false;
+};
+
+// A success that wrote `rows` rows.
+Outcome Succeeded(int64_t rows = 0);
+
+// What a status means for an attempt: CANCELLED where `cancel` asked for it; else by who is to blame
+// (common/pg/error.h; statuses that are not PostgreSQL's by their code). The hint is base::kHint of the
+// status, or one that fits the SQLSTATE; row keys are base::kRowKeys, one a line.
+Outcome FromStatus(const absl::Status& status, const CancelToken& cancel);
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_EXECUTOR_OUTCOME_H_

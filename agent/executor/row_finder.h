@@ -1,0 +1,44 @@
+// Finds the one row that makes a statement over many fail.
+#ifndef CURLEW_AGENT_EXECUTOR_ROW_FINDER_H_
+#define CURLEW_AGENT_EXECUTOR_ROW_FINDER_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/journal/journal.h"
+#include "common/pg/connection.h"
+
+namespace curlew::agent {
+
+// A place in a heap as one number: block * 65536 + offset. Ranges are half open.
+using TidNumber = int64_t;
+inline TidNumber FirstTid(int64_t block) { return block << 16; }
+// "(block,offset)".
+std::string TidText(TidNumber tid);
+// "t.ctid >= '(..)'::tid AND t.ctid < '(..)'::tid".
+std::string TidRangeSql(TidNumber from, TidNumber to);
+
+// The first place in [from, to) that makes `probe` fail because of the work (common/pg/error.h), by halving:
+// about 16 + log2(blocks) probes. Nothing where the whole range passes. Other failures of `probe` are
+// returned. What `probe` said of the place that was found is stored in `failure`. Pure but for `probe`.
+absl::StatusOr<std::optional<TidNumber>> FindFailingTid(
+    TidNumber from, TidNumber to, const std::function<absl::Status(TidNumber, TidNumber)>& probe,
+    absl::Status* failure);
+
+// The row's name for people: "contacts (id)=(42)", by primary key, else by ctid. Errors as in
+// common/pg/error.h.
+absl::StatusOr<std::string> RowKey(pg::Connection* connection, const Leaf& leaf, TidNumber tid);
+
+// Which of `expressions` (over the row as t) fails on the row; -1 where none does. `setup` is run first in
+// the transaction, which is rolled back.
+absl::StatusOr<int> FailingExpression(pg::Connection* connection, const std::string& setup, const Leaf& leaf,
+                                      TidNumber tid, const std::vector<std::string>& expressions);
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_EXECUTOR_ROW_FINDER_H_

@@ -1,0 +1,89 @@
+#include "agent/executor/step_runner.h"
+
+#include "absl/strings/str_cat.h"
+#include "agent/executor/ddl.h"
+#include "agent/executor/executors.h"
+#include "common/base/error_detail.h"
+#include "common/base/fault_point.h"
+#include "common/base/status_macros.h"
+
+namespace curlew::agent {
+namespace {
+
+absl::StatusOr<int64_t> Run(const RunContext& context, const v1::Action& action) {
+  absl::Status status;
+  switch (action.kind_case()) {
+    case v1::Action::kExecuteSql:
+      status = RunExecuteSql(context, action.execute_sql());
+      break;
+    case v1::Action::kExecuteSqlConcurrently:
+      status = RunExecuteSqlConcurrently(context, action.execute_sql_concurrently());
+      break;
+    case v1::Action::kInstallTrigger:
+      status = RunInstallTrigger(context, action.install_trigger());
+      break;
+    case v1::Action::kBackfill:
+      return RunBackfill(context, action.backfill());
+    case v1::Action::kValidateConstraint:
+      status = RunValidateConstraint(context, action.validate_constraint());
+      break;
+    case v1::Action::kVerify:
+      status = RunVerify(context, action.verify());
+      break;
+    case v1::Action::kAnalyze:
+      status = RunAnalyze(context, action.analyze());
+      break;
+    case v1::Action::kWait:
+      status = RunWait(context, action.wait());
+      break;
+    case v1::Action::KIND_NOT_SET:
+      if (context.attempt.direction != v1::DIRECTION_UNDO) {
+        return absl::InvalidArgumentError(
+            "the step is of a kind that this agent does not know: run a newer agent");
+      }
+      status = JournalSuccess(context, 0);
+      break;
+  }
+  RETURN_IF_ERROR(status);
+  return 0;
+}
+
+// After a COMMIT that broke: the journal knows.
+absl::StatusOr<int64_t> ReadOutcome(const RunContext& context) {
+  ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
+  ASSIGN_OR_RETURN(const std::vector<StepRecord> records, ReadSteps(connection.get(), context.attempt.run));
+  for (const StepRecord& record : records) {
+    if (record.step == context.attempt.step && record.direction == context.attempt.direction &&
+        record.succeeded) {
+      return record.rows;
+    }
+  }
+  return absl::UnavailableError("the connection broke while committing, and the work is not in the journal");
+}
+
+}  // namespace
+
+Outcome RunStep(const RunContext& context, const v1::Action& action) {
+  base::FaultPoint("step.before_execute");
+  absl::StatusOr<int64_t> rows = Run(context, action);
+  if (absl::IsDataLoss(rows.status())) rows = ReadOutcome(context);
+  base::FaultPoint("step.after_commit");
+  if (rows.ok()) return Succeeded(*rows);
+  return FromStatus(
+      base::Annotate(rows.status(), absl::StrCat("target ", context.target, ", step ", context.attempt.step)),
+      *context.cancel);
+}
+
+v1::Action ActionFor(const v1::Step& step, v1::Direction direction) {
+  return direction == v1::DIRECTION_UNDO && step.key() != kRollbackGate ? step.undo() : step.action();
+}
+
+std::vector<v1::TableLock> LocksFor(const v1::Step& step, v1::Direction direction) {
+  std::vector<v1::TableLock> locks(step.locks().begin(), step.locks().end());
+  if (direction == v1::DIRECTION_UNDO) {
+    for (v1::TableLock& lock : locks) lock.set_mode("AccessExclusiveLock");
+  }
+  return locks;
+}
+
+}  // namespace curlew::agent

@@ -1,0 +1,154 @@
+#include "agent/flags.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace curlew::agent {
+namespace {
+
+constexpr char kFooter[] = R"(
+Examples:
+  # One database; the password comes from ~/.pgpass.
+  curlew-agent --target staging-crm='host=db1 dbname=crm user=curlew'
+
+  # The connection string from the environment, so that no process list shows it.
+  CURLEW_TARGET_STAGING_CRM='postgresql://curlew:secret@db1/crm' curlew-agent --target staging-crm
+
+The role must own the tables that plans change, or be a member of their owner, and needs
+CREATE on the database and membership in pg_monitor. No superuser is needed. The agent
+needs a direct connection: poolers are refused.
+
+On SIGTERM the agent stops at the next batch, says goodbye and exits with 0. What was begun
+goes on where it stopped when an agent is there again.
+)";
+
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string VariableName(const std::string& target) {
+  std::string name = "CURLEW_TARGET_";
+  for (char c : target) {
+    name += absl::ascii_isalnum(static_cast<unsigned char>(c))
+                ? absl::ascii_toupper(static_cast<unsigned char>(c))
+                : '_';
+  }
+  return name;
+}
+
+// "10s", "500ms", "0".
+struct DurationFlag {
+  absl::Duration* value;
+  void operator()(const std::string& text) const {
+    if (!absl::ParseDuration(text, value) || *value < absl::ZeroDuration()) {
+      throw CLI::ValidationError(absl::StrCat("\"", text, "\" is no duration, such as 10s, 500ms or 0"));
+    }
+  }
+};
+
+void AddDuration(CLI::App& app, const std::string& name, absl::Duration* value, const std::string& help) {
+  app.add_option_function<std::string>(name, DurationFlag{value}, help)
+      ->type_name("DURATION")
+      ->default_str(*value == absl::InfiniteDuration() ? "never" : absl::FormatDuration(*value));
+}
+
+}  // namespace
+
+absl::StatusOr<TargetFlag> ParseTarget(const std::string& text, const Getenv& getenv) {
+  const size_t equals = text.find('=');
+  TargetFlag target{.name = text.substr(0, equals)};
+  if (target.name.empty() ||
+      target.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos) {
+    return absl::InvalidArgumentError(
+        "--target: write NAME=CONNINFO, or NAME; a name is lower-case letters, digits and dashes, such as "
+        "staging-crm");
+  }
+  if (equals != std::string::npos) {
+    target.conninfo = text.substr(equals + 1);
+  } else if (const char* conninfo = getenv(VariableName(target.name).c_str()); conninfo != nullptr) {
+    target.conninfo = conninfo;
+  }
+  if (!target.conninfo.empty()) return target;
+  return absl::InvalidArgumentError(absl::StrCat("--target ", target.name,
+                                                 ": no connection string: write --target ", target.name,
+                                                 "=CONNINFO, or set ", VariableName(target.name)));
+}
+
+std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_code) {
+  Flags flags;
+  flags.id = HostName();
+  std::vector<std::string> targets;
+  bool report_row_keys = false;
+  CLI::App app("Executes the steps of Curlew's migrations on PostgreSQL databases.", "curlew-agent");
+  app.set_version_flag("--version", absl::StrCat("curlew-agent ", CURLEW_VERSION));
+  app.footer(kFooter);
+  app.add_option("--controller", flags.controller, "Address of the controller; on this machine")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  app.add_option("--id", flags.id, "Who this agent is: the same after a restart")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--target", targets, "A database to serve; may be given several times")
+      ->type_name("NAME=CONNINFO|NAME")
+      ->required()
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option("--pool-size", flags.pool.size, "Connections kept for each database")
+      ->check(CLI::Range(2, 100))
+      ->capture_default_str();
+  app.add_option("--pool-overflow", flags.pool.max_overflow, "Connections above that at busy times")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  AddDuration(app, "--pool-recycle", &flags.pool.recycle, "Age at which a connection is replaced");
+  app.add_option("--pool-pre-ping", flags.pool.pre_ping, "Whether a connection is tried before it is used")
+      ->capture_default_str();
+  AddDuration(app, "--pool-timeout", &flags.pool.acquire_timeout, "How long to wait for a free connection");
+  AddDuration(app, "--connect-timeout", &flags.pool.connect.connect_timeout,
+              "How long making a connection may take");
+  AddDuration(app, "--statement-timeout", &flags.pool.connect.statement_timeout,
+              "statement_timeout of the agent's own small queries; steps set theirs; 0 for none");
+  app.add_flag("--report-row-keys", report_row_keys,
+               "Let errors name rows by their keys, with what PostgreSQL said about them; else they stay in "
+               "the database");
+  app.add_option("--log-level", flags.log_level, "Least level of the log")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--log-format", flags.log_format, "Form of the log: text or json")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, LogFormat>{{"text", LogFormat::kText}, {"json", LogFormat::kJson}}))
+      ->default_str("text");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    *exit_code = app.exit(error);
+    return std::nullopt;
+  }
+  if (report_row_keys) flags.row_keys = RowKeys::kReport;
+  std::set<std::string> names;
+  for (const std::string& text : targets) {
+    absl::StatusOr<TargetFlag> target =
+        ParseTarget(text, [](const char* name) -> const char* { return std::getenv(name); });
+    if (target.ok() && !names.insert(target->name).second) {
+      target = absl::InvalidArgumentError(absl::StrCat("--target ", target->name, " is given twice"));
+    }
+    if (!target.ok()) {
+      std::cerr << "curlew-agent: " << std::string(target.status().message()) << "\n";
+      *exit_code = 2;
+      return std::nullopt;
+    }
+    flags.targets.push_back(*std::move(target));
+  }
+  *exit_code = 0;
+  return flags;
+}
+
+}  // namespace curlew::agent

@@ -1,0 +1,50 @@
+// The agent's command line.
+#ifndef CURLEW_AGENT_FLAGS_H_
+#define CURLEW_AGENT_FLAGS_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/executor/run_context.h"
+#include "agent/log.h"
+#include "common/pg/pool.h"
+#include "common/rpc/endpoint.h"
+
+namespace curlew::agent {
+
+// A database that the agent serves.
+struct TargetFlag {
+  std::string name;
+  // May hold a password: never logged.
+  std::string conninfo;
+};
+
+struct Flags {
+  std::string controller = rpc::kDefaultAddress;
+  std::string id;
+  std::vector<TargetFlag> targets;
+  // conninfo and application_name are each target's.
+  pg::PoolOptions pool;
+  RowKeys row_keys = RowKeys::kWithhold;
+  std::string log_level = "info";
+  LogFormat log_format = LogFormat::kText;
+};
+
+// Reads an environment variable; nullptr where it is not set.
+using Getenv = std::function<const char*(const char*)>;
+
+// Reads "NAME=CONNINFO", or "NAME" with the conninfo in the environment variable CURLEW_TARGET_<NAME> (upper
+// case, every character that is no letter or digit as "_"). INVALID_ARGUMENT with what is wrong; never shows
+// the conninfo.
+absl::StatusOr<TargetFlag> ParseTarget(const std::string& text, const Getenv& getenv);
+
+// Reads the command line. Nothing where --help or --version was asked for and answered, with `exit_code` 0;
+// or where it is wrong and was explained on stderr, with another `exit_code`.
+std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_code);
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_FLAGS_H_

@@ -1,0 +1,68 @@
+// Transactions that an agent which was replaced cannot commit.
+#ifndef CURLEW_AGENT_JOURNAL_FENCED_TRANSACTION_H_
+#define CURLEW_AGENT_JOURNAL_FENCED_TRANSACTION_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/pg/connection.h"
+
+namespace curlew::agent {
+
+// base::kReason of statuses that mean: another agent has taken the target over (or the database was
+// restored), this one must do nothing more under its epoch.
+inline constexpr char kFencedOut[] = "FENCED_OUT";
+bool IsFencedOut(const absl::Status& status);
+
+// Takes the work lock on `connection` for the whole session and checks the epoch after it: for statements
+// that cannot run in a transaction. Closing the connection gives it back. ABORTED with kFencedOut; errors as
+// in common/pg/error.h.
+absl::Status FenceSession(pg::Connection* connection, int64_t epoch);
+
+// A transaction that holds the work lock (shared) and has read, in a LATER statement, that the journal's
+// epoch is still the agent's. A takeover takes the lock exclusively, so it comes before the lock (then the
+// epoch differs), or after the commit. All work on a target is done in such transactions. Rolled back unless
+// committed. Not thread-safe.
+class FencedTransaction {
+ public:
+  enum class Durability {
+    kSynchronous,
+    // A crash of the server may lose the last few, each as a whole. For batches that would be done again.
+    kAsynchronous,
+  };
+  struct Options {
+    // Zero for none.
+    absl::Duration lock_timeout = absl::Milliseconds(500);
+    // Of each statement; zero for none.
+    absl::Duration statement_timeout = absl::ZeroDuration();
+    // An SQL list; "" to leave it.
+    std::string search_path;
+    Durability durability = Durability::kSynchronous;
+  };
+
+  // ABORTED with kFencedOut; errors as in common/pg/error.h.
+  static absl::StatusOr<FencedTransaction> Begin(pg::Connection* connection, int64_t epoch,
+                                                 const Options& options);
+
+  absl::StatusOr<pg::Result> Execute(const std::string& sql, const std::vector<pg::Param>& params = {}) {
+    return transaction_->Execute(sql, params);
+  }
+  // statement_timeout of the statements that follow; at least a millisecond.
+  absl::Status SetStatementTimeout(absl::Duration timeout);
+  // DATA_LOSS where it is not known whether it happened.
+  absl::Status Commit() { return transaction_->Commit(); }
+  void Rollback() { transaction_->Rollback(); }
+
+ private:
+  explicit FencedTransaction(std::unique_ptr<pg::Transaction> transaction)
+      : transaction_(std::move(transaction)) {}
+  std::unique_ptr<pg::Transaction> transaction_;
+};
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_JOURNAL_FENCED_TRANSACTION_H_

@@ -1,0 +1,138 @@
+#include "agent/journal/journal.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/canonical_json.h"
+#include "common/base/status_macros.h"
+#include "google/protobuf/util/json_util.h"
+
+namespace curlew::agent {
+namespace {
+
+std::string DirectionText(v1::Direction direction) { return direction == v1::DIRECTION_UNDO ? "undo" : "do"; }
+
+}  // namespace
+
+absl::Status PinPlan(FencedTransaction& transaction, const std::string& run, const v1::CompiledPlan& compiled,
+                     const std::string& digest) {
+  RETURN_IF_ERROR(transaction
+                      .Execute("INSERT INTO curlew.run (run, plan_name, compiled_digest, compiled)"
+                               " VALUES ($1, $2, $3, $4::json) ON CONFLICT (run) DO NOTHING",
+                               {run, compiled.plan_name(), digest, base::CanonicalJson(compiled)})
+                      .status());
+  ASSIGN_OR_RETURN(const pg::Result pinned,
+                   transaction.Execute("SELECT compiled_digest FROM curlew.run WHERE run = $1", {run}));
+  if (pinned.Text(0, 0) == digest) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("run ", run, " is pinned to the compiled plan ",
+                                                    pinned.Text(0, 0), ", which cannot be replaced by ",
+                                                    digest));
+}
+
+absl::StatusOr<std::optional<PinnedPlan>> ReadPlan(pg::Connection* connection, const std::string& run) {
+  ASSIGN_OR_RETURN(
+      const pg::Result row,
+      connection->Execute("SELECT compiled_digest, compiled::text FROM curlew.run WHERE run = $1", {run}));
+  if (row.empty()) return std::optional<PinnedPlan>();
+  PinnedPlan pinned{.digest = row.Text(0, 0)};
+  const auto parsed = google::protobuf::util::JsonStringToMessage(row.Text(0, 1), &pinned.compiled);
+  if (!parsed.ok() || base::CanonicalDigest(pinned.compiled) != pinned.digest) {
+    return absl::DataLossError(
+        absl::StrCat("the compiled plan of run ", run, " in curlew.run does not have its digest any more"));
+  }
+  return std::optional<PinnedPlan>(std::move(pinned));
+}
+
+absl::StatusOr<std::vector<StepRecord>> ReadSteps(pg::Connection* connection, const std::string& run) {
+  ASSIGN_OR_RETURN(
+      const pg::Result rows,
+      connection->Execute("SELECT step, direction, state, rows FROM curlew.step WHERE run = $1", {run}));
+  std::vector<StepRecord> records;
+  for (int64_t i = 0; i < rows.size(); ++i) {
+    records.push_back({.step = rows.Text(i, 0),
+                       .direction = rows.Text(i, 1) == "undo" ? v1::DIRECTION_UNDO : v1::DIRECTION_DO,
+                       .succeeded = rows.Text(i, 2) == "succeeded",
+                       .rows = rows.Int(i, 3)});
+  }
+  return records;
+}
+
+absl::StatusOr<bool> RecordIntent(FencedTransaction& transaction, const StepAttempt& attempt) {
+  // xmax is 0 for a row that was inserted, not updated.
+  ASSIGN_OR_RETURN(
+      const pg::Result row,
+      transaction.Execute(
+          "INSERT INTO curlew.step AS s (run, step, direction, state, attempt, epoch)"
+          " VALUES ($1, $2, $3, 'intent', $4::integer, $5::bigint) ON CONFLICT (run, step, direction)"
+          " DO UPDATE SET attempt = excluded.attempt, epoch = excluded.epoch RETURNING xmax <> 0",
+          {attempt.run, attempt.step, DirectionText(attempt.direction), absl::StrCat(attempt.attempt),
+           absl::StrCat(attempt.epoch)}));
+  return row.Bool(0, 0);
+}
+
+absl::Status RecordSuccess(FencedTransaction& transaction, const StepAttempt& attempt, int64_t rows) {
+  return transaction
+      .Execute(
+          "INSERT INTO curlew.step AS s (run, step, direction, state, attempt, epoch, rows, finished)"
+          " VALUES ($1, $2, $3, 'succeeded', $4::integer, $5::bigint, $6::bigint, clock_timestamp())"
+          " ON CONFLICT (run, step, direction) DO UPDATE SET state = 'succeeded', attempt = excluded.attempt,"
+          " epoch = excluded.epoch, rows = excluded.rows, finished = excluded.finished",
+          {attempt.run, attempt.step, DirectionText(attempt.direction), absl::StrCat(attempt.attempt),
+           absl::StrCat(attempt.epoch), absl::StrCat(rows)})
+      .status();
+}
+
+absl::StatusOr<std::vector<BackfillCursor>> ReadCursors(pg::Connection* connection, const std::string& run,
+                                                        const std::string& step) {
+  ASSIGN_OR_RETURN(const pg::Result rows,
+                   connection->Execute("SELECT leaf, leaf_name, blocks, next_block, rows FROM curlew.backfill"
+                                       " WHERE run = $1 AND step = $2 ORDER BY leaf",
+                                       {run, step}));
+  std::vector<BackfillCursor> cursors;
+  for (int64_t i = 0; i < rows.size(); ++i) {
+    cursors.push_back({.leaf = static_cast<uint32_t>(rows.Int(i, 0)),
+                       .leaf_name = rows.Text(i, 1),
+                       .blocks = rows.Int(i, 2),
+                       .next_block = rows.Int(i, 3),
+                       .rows = rows.Int(i, 4)});
+  }
+  return cursors;
+}
+
+absl::Status StartCursor(FencedTransaction& transaction, const StepAttempt& attempt, const Leaf& leaf) {
+  // The lock keeps file and size together.
+  RETURN_IF_ERROR(
+      transaction.Execute(absl::StrCat("LOCK TABLE ONLY ", leaf.name, " IN ACCESS SHARE MODE")).status());
+  return transaction
+      .Execute(
+          "INSERT INTO curlew.backfill AS b (run, step, leaf, leaf_name, relfilenode, blocks)"
+          " VALUES ($1, $2, $3::oid, $4, pg_relation_filenode($3::oid),"
+          " pg_relation_size($3::oid) / current_setting('block_size')::bigint)"
+          " ON CONFLICT (run, step, leaf) DO UPDATE SET leaf_name = excluded.leaf_name,"
+          " relfilenode = excluded.relfilenode, blocks = excluded.blocks, next_block = 0, restarts = "
+          "b.restarts + 1",
+          {attempt.run, attempt.step, absl::StrCat(leaf.oid), leaf.name})
+      .status();
+}
+
+absl::StatusOr<bool> AdvanceCursor(FencedTransaction& transaction, const StepAttempt& attempt, uint32_t leaf,
+                                   int64_t next_block, int64_t rows) {
+  ASSIGN_OR_RETURN(
+      const pg::Result advanced,
+      transaction.Execute(
+          "UPDATE curlew.backfill SET next_block = $4::bigint, rows = rows + $5::bigint"
+          " WHERE run = $1 AND step = $2 AND leaf = $3::oid AND relfilenode = pg_relation_filenode($3::oid)",
+          {attempt.run, attempt.step, absl::StrCat(leaf), absl::StrCat(next_block), absl::StrCat(rows)}));
+  return advanced.affected() == 1;
+}
+
+absl::Status RecordProblem(FencedTransaction& transaction, const StepAttempt& attempt,
+                           const std::string& row_key, const std::string& sqlstate,
+                           const std::string& message) {
+  return transaction
+      .Execute(
+          "INSERT INTO curlew.problem (run, step, attempt, row_key, sqlstate, message)"
+          " VALUES ($1, $2, $3::integer, $4, $5, $6)",
+          {attempt.run, attempt.step, absl::StrCat(attempt.attempt), row_key, sqlstate, message})
+      .status();
+}
+
+}  // namespace curlew::agent

@@ -1,0 +1,89 @@
+// What has been done to a target, as its journal has it. Writes commit with the work that they tell of.
+#ifndef CURLEW_AGENT_JOURNAL_JOURNAL_H_
+#define CURLEW_AGENT_JOURNAL_JOURNAL_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/journal/fenced_transaction.h"
+#include "common/pg/connection.h"
+#include "curlew/v1/rollout.pb.h"
+#include "curlew/v1/step.pb.h"
+
+namespace curlew::agent {
+
+// One try at one step, in one direction.
+struct StepAttempt {
+  std::string run;
+  std::string step;
+  v1::Direction direction = v1::DIRECTION_DO;
+  int attempt = 0;
+  int64_t epoch = 0;
+};
+
+// What the journal knows of a step in one direction.
+struct StepRecord {
+  std::string step;
+  v1::Direction direction = v1::DIRECTION_DO;
+  bool succeeded = false;  // else only an intent
+  int64_t rows = 0;
+};
+
+// How far a backfill has come in one heap.
+struct BackfillCursor {
+  uint32_t leaf = 0;
+  std::string leaf_name;  // qualified and quoted
+  int64_t blocks = 0;     // the bound
+  int64_t next_block = 0;
+  int64_t rows = 0;
+  bool done() const { return next_block >= blocks; }
+};
+
+// A heap that a backfill walks.
+struct Leaf {
+  uint32_t oid = 0;
+  std::string name;  // qualified and quoted
+};
+
+// All functions: errors as in common/pg/error.h. Connection and transaction are used, not kept.
+
+// Pins the compiled plan of a run. Idempotent. FAILED_PRECONDITION where another one is pinned.
+absl::Status PinPlan(FencedTransaction& transaction, const std::string& run, const v1::CompiledPlan& compiled,
+                     const std::string& digest);
+// The pinned plan; nothing where none is. DATA_LOSS where what is stored does not have its digest any more.
+struct PinnedPlan {
+  v1::CompiledPlan compiled;
+  std::string digest;
+};
+absl::StatusOr<std::optional<PinnedPlan>> ReadPlan(pg::Connection* connection, const std::string& run);
+
+// What is known of the steps of a run, in no order.
+absl::StatusOr<std::vector<StepRecord>> ReadSteps(pg::Connection* connection, const std::string& run);
+// Work that cannot run in a transaction is about to begin. True where an earlier attempt had said so already.
+absl::StatusOr<bool> RecordIntent(FencedTransaction& transaction, const StepAttempt& attempt);
+// The step is done once the transaction has committed.
+absl::Status RecordSuccess(FencedTransaction& transaction, const StepAttempt& attempt, int64_t rows);
+
+// The cursors of a backfill, in order of leaves.
+absl::StatusOr<std::vector<BackfillCursor>> ReadCursors(pg::Connection* connection, const std::string& run,
+                                                        const std::string& step);
+// Begins the walk of a heap, or begins it anew: reads its bound. Rows written before stay counted.
+absl::Status StartCursor(FencedTransaction& transaction, const StepAttempt& attempt, const Leaf& leaf);
+// A batch up to block `next_block` (exclusive) wrote `rows` rows. False where the heap is not the one that
+// the cursor was begun on (VACUUM FULL, CLUSTER, TRUNCATE): then the transaction must be rolled back. To be
+// called in the batch's transaction, which holds a lock on the heap already, after the batch.
+absl::StatusOr<bool> AdvanceCursor(FencedTransaction& transaction, const StepAttempt& attempt, uint32_t leaf,
+                                   int64_t next_block, int64_t rows);
+
+// A row that failed, and what PostgreSQL said, for whoever looks into the database.
+absl::Status RecordProblem(FencedTransaction& transaction, const StepAttempt& attempt,
+                           const std::string& row_key, const std::string& sqlstate,
+                           const std::string& message);
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_JOURNAL_JOURNAL_H_

@@ -1,0 +1,82 @@
+// curlew-agent: executes the steps of migrations on the databases that it serves.
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <iostream>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "agent/flags.h"
+#include "agent/log.h"
+#include "agent/session/session.h"
+#include "agent/session/target_server.h"
+#include "common/base/id.h"
+#include "common/rpc/endpoint.h"
+
+namespace curlew::agent {
+namespace {
+
+int Run(const Flags& flags) {
+  const auto channel = rpc::MakeChannel(flags.controller);
+  if (!channel.ok()) {
+    std::cerr << "curlew-agent: --controller " << flags.controller << ": "
+              << std::string(channel.status().message()) << "\n";
+    return 2;
+  }
+  const std::string instance_id = base::RandomId(16);
+  spdlog::info("agent starts version={} id={} instance={} controller={}", CURLEW_VERSION, flags.id,
+               instance_id, flags.controller);
+  Outbox outbox;
+  LeaseClock lease;
+  std::vector<std::unique_ptr<TargetServer>> servers;
+  std::vector<TargetServer*> targets;
+  for (const TargetFlag& target : flags.targets) {
+    pg::PoolOptions pool = flags.pool;
+    pool.connect.conninfo = target.conninfo;
+    servers.push_back(std::make_unique<TargetServer>(TargetOptions{.target = target.name,
+                                                                   .agent_id = flags.id,
+                                                                   .instance_id = instance_id,
+                                                                   .pool = pool,
+                                                                   .row_keys = flags.row_keys},
+                                                     &outbox, &lease));
+    targets.push_back(servers.back().get());
+  }
+  Session session({.controller = flags.controller,
+                   .agent_id = flags.id,
+                   .instance_id = instance_id,
+                   .version = CURLEW_VERSION},
+                  *channel, targets, &outbox, &lease);
+  std::thread runner([&] { session.Run(); });
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("agent stops signal={}", signal);
+  for (TargetServer* target : targets) target->Stop();
+  session.Stop();
+  runner.join();
+  spdlog::info("goodbye");
+  return 0;
+}
+
+}  // namespace
+}  // namespace curlew::agent
+
+int main(int argc, char** argv) {
+  int exit_code = 0;
+  const auto flags = curlew::agent::ParseFlags(argc, argv, &exit_code);
+  if (!flags.has_value()) return exit_code;
+  // Before any thread is started, so that only sigwait gets them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  curlew::agent::SetUpLog(flags->log_level, flags->log_format);
+  return curlew::agent::Run(*flags);
+}

@@ -1,0 +1,47 @@
+// Whether a command makes sense, judged by the pinned plan and the journal.
+#ifndef CURLEW_AGENT_SESSION_ADMISSION_H_
+#define CURLEW_AGENT_SESSION_ADMISSION_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/journal/journal.h"
+#include "common/pg/connection.h"
+#include "curlew/v1/agent.pb.h"
+#include "curlew/v1/step.pb.h"
+
+namespace curlew::agent {
+
+// Do it.
+struct Admitted {
+  v1::Step step;
+  v1::PlanSettings settings;
+};
+// It is done already: the journal says so.
+struct AlreadyDone {
+  int64_t rows = 0;
+};
+// Not so.
+struct Refusal {
+  v1::NackReason reason = v1::NACK_REASON_INVALID;
+  std::string message;
+};
+using Admission = std::variant<Admitted, AlreadyDone, Refusal>;
+
+// Judges a step by its plan and by what the journal knows of the run. Pure. A step is done when every one
+// before it has been, and nothing of the run was undone; it is undone when everything done after it, that has
+// an undo, is undone.
+Admission Judge(const v1::CompiledPlan& compiled, const std::vector<StepRecord>& records,
+                const v1::Dispatch& dispatch);
+
+// Judge, with the plan and the records from the target's journal; pins the plan where the command brings it
+// and none is pinned. Errors as in common/pg/error.h and FencedTransaction.
+absl::StatusOr<Admission> Admit(pg::Connection* connection, const v1::Dispatch& dispatch);
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_SESSION_ADMISSION_H_

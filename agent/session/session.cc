@@ -1,0 +1,170 @@
+#include "agent/session/session.h"
+
+#include <spdlog/spdlog.h>
+
+#include <thread>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/base/proto_time.h"
+
+namespace curlew::agent {
+namespace {
+
+constexpr int kProtocolVersion = 1;
+// How long the controller may take to end the stream after goodbye.
+constexpr absl::Duration kGoodbye = absl::Seconds(2);
+
+}  // namespace
+
+Session::Session(SessionOptions options, std::shared_ptr<grpc::Channel> channel,
+                 std::vector<TargetServer*> targets, Outbox* outbox, LeaseClock* lease)
+    : options_(std::move(options)),
+      stub_(v1::AgentService::NewStub(std::move(channel))),
+      targets_(std::move(targets)),
+      outbox_(outbox),
+      lease_(lease),
+      backoff_(options_.reconnect, random_) {}
+
+void Session::Run() {
+  while (!stopping()) {
+    asked_to_wait_ = absl::ZeroDuration();
+    const grpc::Status status = Serve();
+    for (TargetServer* target : targets_) target->SessionLost();
+    if (stopping()) return;
+    // What the controller asks for is jittered too: its agents must not come back all at once.
+    const absl::Duration pause = std::max(backoff_.Next(), asked_to_wait_ * absl::Uniform(random_, 1.0, 1.5));
+    spdlog::warn("session ended controller={} code={} message=\"{}\" retry_in={}", options_.controller,
+                 static_cast<int>(status.error_code()), status.error_message(),
+                 absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1))));
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
+  }
+}
+
+void Session::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  outbox_->Close();
+  absl::MutexLock lock(&mutex_);
+  const auto ended = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return context_ == nullptr; };
+  if (!mutex_.AwaitWithTimeout(absl::Condition(&ended), kGoodbye)) context_->TryCancel();
+}
+
+bool Session::stopping() const {
+  absl::MutexLock lock(&mutex_);
+  return stopping_;
+}
+
+grpc::Status Session::Serve() {
+  grpc::ClientContext context;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopping_) return grpc::Status::OK;
+    context_ = &context;
+  }
+  const std::unique_ptr<Stream> stream = stub_->Session(&context);
+  outbox_->Open();
+  if (stopping()) outbox_->Close();
+  v1::AgentMessage message;
+  v1::Hello& hello = *message.mutable_hello();
+  hello.set_agent_id(options_.agent_id);
+  hello.set_instance_id(options_.instance_id);
+  hello.set_version(options_.version);
+  hello.set_protocol_version(kProtocolVersion);
+  for (const TargetServer* target : targets_) hello.add_targets(target->target());
+  outbox_->Push(std::move(message));
+  std::thread writer([&] { Write(stream.get()); });
+  v1::ControllerMessage answer;
+  while (stream->Read(&answer)) On(std::move(answer));
+  outbox_->Close();
+  writer.join();
+  const grpc::Status status = stream->Finish();
+  absl::MutexLock lock(&mutex_);
+  context_ = nullptr;
+  return status;
+}
+
+void Session::Write(Stream* stream) {
+  absl::Time heartbeat = NextHeartbeat();
+  while (true) {
+    std::optional<v1::AgentMessage> message = outbox_->Pop(heartbeat);
+    if (!message.has_value()) {
+      if (!outbox_->open()) break;
+      message.emplace();
+      message->mutable_heartbeat();
+    }
+    if (absl::Now() >= heartbeat || message->has_heartbeat()) heartbeat = NextHeartbeat();
+    if (!stream->Write(*message)) break;
+  }
+  stream->WritesDone();
+}
+
+absl::Time Session::NextHeartbeat() {
+  absl::MutexLock lock(&mutex_);
+  return absl::Now() + heartbeat_interval_;
+}
+
+void Session::On(v1::ControllerMessage message) {
+  lease_->Heard();
+  TargetServer* target = nullptr;
+  switch (message.kind_case()) {
+    case v1::ControllerMessage::kWelcome:
+      On(message.welcome());
+      return;
+    case v1::ControllerMessage::kReconnect:
+      asked_to_wait_ = base::FromProto(message.reconnect().after());
+      spdlog::info("the controller asks to come again controller={}", options_.controller);
+      outbox_->Close();
+      return;
+    case v1::ControllerMessage::kLease:
+      target = Find(message.lease().target());
+      break;
+    case v1::ControllerMessage::kDispatch:
+      target = Find(message.dispatch().target());
+      break;
+    case v1::ControllerMessage::kCancel:
+      target = Find(message.cancel().target());
+      break;
+    case v1::ControllerMessage::kReportSchema:
+      target = Find(message.report_schema().target());
+      break;
+    case v1::ControllerMessage::kResultAck:
+      target = FindByRun(message.result_ack().run());
+      break;
+    case v1::ControllerMessage::kHeartbeat:
+    case v1::ControllerMessage::KIND_NOT_SET:
+      return;
+  }
+  if (target != nullptr) {
+    target->Handle(std::move(message));
+  } else {
+    spdlog::warn("the controller speaks of a target that this agent does not have controller={}",
+                 options_.controller);
+  }
+}
+
+void Session::On(const v1::Welcome& welcome) {
+  spdlog::info("session begins controller={} session={} version={}", options_.controller, welcome.session(),
+               welcome.version());
+  backoff_.Reset();
+  lease_->SetLeaseTime(base::FromProto(welcome.lease_time()));
+  const absl::Duration interval = base::FromProto(welcome.heartbeat_interval());
+  absl::MutexLock lock(&mutex_);
+  if (interval > absl::ZeroDuration()) heartbeat_interval_ = interval;
+}
+
+TargetServer* Session::Find(const std::string& target) const {
+  for (TargetServer* server : targets_) {
+    if (server->target() == target) return server;
+  }
+  return nullptr;
+}
+
+TargetServer* Session::FindByRun(const std::string& run) const {
+  return Find(run.substr(run.rfind('/') + 1));
+}
+
+}  // namespace curlew::agent

@@ -1,0 +1,77 @@
+// The agent's side of the session with the controller.
+#ifndef CURLEW_AGENT_SESSION_SESSION_H_
+#define CURLEW_AGENT_SESSION_SESSION_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/random.h"
+#include "absl/synchronization/mutex.h"
+#include "agent/guard/lease_clock.h"
+#include "agent/session/outbox.h"
+#include "agent/session/target_server.h"
+#include "common/base/backoff.h"
+#include "curlew/v1/agent.grpc.pb.h"
+#include "grpcpp/grpcpp.h"
+
+namespace curlew::agent {
+
+struct SessionOptions {
+  // "host:port"; for messages.
+  std::string controller;
+  std::string agent_id;
+  std::string instance_id;
+  std::string version;
+  // Pauses between tries to reach the controller.
+  base::BackoffOptions reconnect = {.first = absl::Milliseconds(500), .longest = absl::Seconds(15)};
+};
+
+// Dials, says hello, carries messages both ways, and dials again with jittered pauses when the stream ends.
+// Work goes on meanwhile. Run is for one thread; Stop is thread-safe.
+class Session {
+ public:
+  // `targets`, `outbox` and `lease` are not owned and outlive the object.
+  Session(SessionOptions options, std::shared_ptr<grpc::Channel> channel, std::vector<TargetServer*> targets,
+          Outbox* outbox, LeaseClock* lease);
+
+  // Returns after Stop.
+  void Run();
+  // Says goodbye (half-closes the stream) and lets Run return, within two seconds.
+  void Stop();
+
+ private:
+  using Stream = grpc::ClientReaderWriter<v1::AgentMessage, v1::ControllerMessage>;
+
+  // One session, from hello to the end of its stream.
+  grpc::Status Serve();
+  // Sends what the outbox holds, and a heartbeat where that is nothing, until it closes or the stream breaks.
+  void Write(Stream* stream);
+  void On(v1::ControllerMessage message);
+  void On(const v1::Welcome& welcome);
+  TargetServer* Find(const std::string& target) const;
+  // The target of a message that names only a run: "rollouts/x/runs/TARGET".
+  TargetServer* FindByRun(const std::string& run) const;
+  absl::Time NextHeartbeat();
+  bool stopping() const;
+
+  const SessionOptions options_;
+  const std::unique_ptr<v1::AgentService::Stub> stub_;
+  const std::vector<TargetServer*> targets_;
+  Outbox* const outbox_;
+  LeaseClock* const lease_;
+  // Of Run's thread.
+  absl::BitGen random_;
+  base::Backoff backoff_;
+  absl::Duration asked_to_wait_;  // by Reconnect
+
+  mutable absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  absl::Duration heartbeat_interval_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(5);
+};
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_SESSION_SESSION_H_

@@ -1,0 +1,369 @@
+#include "agent/session/target_server.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "agent/executor/step_runner.h"
+#include "agent/journal/names.h"
+#include "agent/session/admission.h"
+#include "common/base/error_detail.h"
+#include "common/base/fault_point.h"
+#include "common/base/status_macros.h"
+#include "common/pg/introspect.h"
+
+namespace curlew::agent {
+namespace {
+
+// How often a request to stop is repeated while an attempt has not ended.
+constexpr absl::Duration kCancelAgain = absl::Milliseconds(200);
+
+TakeoverOptions ForTakeover(const TargetOptions& options) {
+  return {.connect = options.pool.connect,
+          .target = options.target,
+          .agent_id = options.agent_id,
+          .instance_id = options.instance_id};
+}
+
+pg::PoolOptions ForPool(const TargetOptions& options) {
+  pg::PoolOptions pool = options.pool;
+  pool.connect.application_name = TargetApplicationName(options.target);
+  return pool;
+}
+
+// For people: what, and what to do.
+std::string Words(const absl::Status& status) {
+  const std::string hint = base::Detail(status, base::kHint);
+  std::string words(status.message());
+  if (!hint.empty()) {
+    absl::StrAppend(&words, "; ", hint);
+  } else if (absl::IsUnavailable(status)) {
+    words += "; start the server, or correct the connection string given to the agent; it keeps trying";
+  } else if (absl::IsPermissionDenied(status)) {
+    words += "; check the role, its password and pg_hba.conf, and that it has CREATE on the database";
+  }
+  return words;
+}
+
+}  // namespace
+
+TargetServer::TargetServer(TargetOptions options, Outbox* outbox, const LeaseClock* lease)
+    : options_(std::move(options)),
+      takeover_(ForTakeover(options_)),
+      outbox_(outbox),
+      lease_(lease),
+      pool_(ForPool(options_)),
+      backoff_(options_.retry, random_),
+      thread_([this] { Loop(); }) {}
+
+TargetServer::~TargetServer() { Stop(); }
+
+void TargetServer::Handle(v1::ControllerMessage message) {
+  absl::MutexLock lock(&mutex_);
+  inputs_.push_back(std::move(message));
+}
+
+void TargetServer::SessionLost() {
+  absl::MutexLock lock(&mutex_);
+  inputs_.push_back(Lost{});
+}
+
+void TargetServer::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  stop_.Cancel("the agent stops");
+  if (thread_.joinable()) thread_.join();
+}
+
+bool TargetServer::Stopping() const {
+  absl::MutexLock lock(&mutex_);
+  return stopping_;
+}
+
+std::optional<TargetServer::Input> TargetServer::NextInput() {
+  absl::Time deadline = ready_at_;
+  if (running_ != nullptr && running_->cancelled()) deadline = std::min(deadline, absl::Now() + kCancelAgain);
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithDeadline(absl::Condition(this, &TargetServer::Woken), deadline);
+  ended_ = false;
+  if (stopping_ || inputs_.empty()) return std::nullopt;
+  Input input = std::move(inputs_.front());
+  inputs_.pop_front();
+  return input;
+}
+
+void TargetServer::Loop() {
+  while (!Stopping()) {
+    std::optional<Input> input = NextInput();
+    if (running_ != nullptr) {
+      if (running_->outcome().has_value()) {
+        Finish();
+      } else if (running_->cancelled()) {
+        running_->Cancel("");
+      }
+    }
+    if (input.has_value()) {
+      if (const auto* message = std::get_if<v1::ControllerMessage>(&*input)) {
+        switch (message->kind_case()) {
+          case v1::ControllerMessage::kLease:
+            On(message->lease());
+            break;
+          case v1::ControllerMessage::kDispatch:
+            On(message->dispatch());
+            break;
+          case v1::ControllerMessage::kCancel:
+            On(message->cancel());
+            break;
+          case v1::ControllerMessage::kReportSchema:
+            On(message->report_schema());
+            break;
+          case v1::ControllerMessage::kResultAck:
+            results_.erase(std::make_pair(message->result_ack().run(), message->result_ack().attempt()));
+            break;
+          case v1::ControllerMessage::kWelcome:
+          case v1::ControllerMessage::kReconnect:
+          case v1::ControllerMessage::kHeartbeat:
+          case v1::ControllerMessage::KIND_NOT_SET:
+            break;
+        }
+      } else {
+        granted_ = false;
+        ready_at_ = absl::InfiniteFuture();
+      }
+    }
+    if (absl::Now() >= ready_at_ && !Stopping()) BecomeReady();
+  }
+  Abandon();
+}
+
+void TargetServer::On(const v1::Lease& lease) {
+  spdlog::info("lease target={} state={} reason=\"{}\"", options_.target, v1::LeaseState_Name(lease.state()),
+               lease.reason());
+  granted_ = lease.state() == v1::LEASE_STATE_GRANTED;
+  if (granted_) {
+    backoff_.Reset();
+    ready_at_ = absl::Now();
+    return;
+  }
+  problem_ = absl::StrCat("the lease was not given: ", lease.reason());
+  ready_at_ = absl::InfiniteFuture();
+  Abandon();
+}
+
+void TargetServer::On(const v1::Dispatch& dispatch) {
+  if (!tenure_.has_value()) return Refuse(dispatch, v1::NACK_REASON_WRONG_EPOCH, problem_);
+  if (dispatch.epoch() != tenure_->epoch) {
+    return Refuse(
+        dispatch, v1::NACK_REASON_WRONG_EPOCH,
+        absl::StrCat("the command is for epoch ", dispatch.epoch(), ", this agent's is ", tenure_->epoch));
+  }
+  if (running_ != nullptr) {
+    if (running_->Is(dispatch.run(), dispatch.attempt())) return Acknowledge(dispatch);
+    return Refuse(dispatch, v1::NACK_REASON_BUSY,
+                  absl::StrCat("attempt ", running_->dispatch().attempt(), " of ", running_->dispatch().run(),
+                               " is running"));
+  }
+  if (const auto held = results_.find({dispatch.run(), dispatch.attempt()}); held != results_.end()) {
+    Acknowledge(dispatch);
+    v1::AgentMessage message;
+    *message.mutable_result() = held->second;
+    return outbox_->Push(std::move(message));
+  }
+  if (!granted_ || !lease_->Valid()) {
+    return Refuse(dispatch, v1::NACK_REASON_NO_LEASE, "the lease has run out");
+  }
+  const auto connection = pool_.Acquire();
+  const absl::StatusOr<Admission> admission =
+      connection.ok() ? Admit(connection->get(), dispatch) : absl::StatusOr<Admission>(connection.status());
+  if (!admission.ok()) {
+    if (IsFencedOut(admission.status())) {
+      ready_at_ = absl::Now();
+      return Refuse(dispatch, v1::NACK_REASON_WRONG_EPOCH, std::string(admission.status().message()));
+    }
+    Acknowledge(dispatch);
+    return Conclude(
+        dispatch,
+        FromStatus(base::Annotate(admission.status(), absl::StrCat("target ", options_.target)), stop_));
+  }
+  if (const auto* refusal = std::get_if<Refusal>(&*admission)) {
+    return Refuse(dispatch, refusal->reason, refusal->message);
+  }
+  Acknowledge(dispatch);
+  if (const auto* done = std::get_if<AlreadyDone>(&*admission))
+    return Conclude(dispatch, Succeeded(done->rows));
+  const Admitted& admitted = std::get<Admitted>(*admission);
+  Start(dispatch, admitted.step, admitted.settings);
+}
+
+void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSettings settings) {
+  spdlog::info("attempt begins target={} run={} step={} attempt={} direction={}", options_.target,
+               dispatch.run(), dispatch.step(), dispatch.attempt(), v1::Direction_Name(dispatch.direction()));
+  RunContext context{.target = options_.target,
+                     .attempt = {.run = dispatch.run(),
+                                 .step = dispatch.step(),
+                                 .direction = dispatch.direction(),
+                                 .attempt = dispatch.attempt(),
+                                 .epoch = dispatch.epoch()},
+                     .settings = std::move(settings),
+                     .locks = LocksFor(step, dispatch.direction()),
+                     .row_keys = options_.row_keys,
+                     .pool = &pool_,
+                     .connect = options_.pool.connect,
+                     .lease = lease_};
+  running_ = std::make_unique<RunningAttempt>(dispatch, std::move(step), std::move(context), outbox_, [this] {
+    absl::MutexLock lock(&mutex_);
+    ended_ = true;
+  });
+}
+
+void TargetServer::On(const v1::Cancel& cancel) {
+  if (running_ != nullptr && running_->Is(cancel.run(), cancel.attempt())) running_->Cancel(cancel.reason());
+}
+
+void TargetServer::On(const v1::ReportSchema& request) {
+  v1::AgentMessage message;
+  v1::SchemaReport& report = *message.mutable_schema_report();
+  report.set_request(request.request());
+  report.set_target(options_.target);
+  const absl::Status status = [&]() -> absl::Status {
+    if (!tenure_.has_value()) return absl::UnavailableError(problem_);
+    const std::vector<std::string> tables(request.tables().begin(), request.tables().end());
+    ASSIGN_OR_RETURN(const auto connection, pool_.Acquire());
+    ASSIGN_OR_RETURN(*report.mutable_schema(), pg::ReadSchema(connection.get(), tables));
+    ASSIGN_OR_RETURN(const std::vector<v1::TableSize> sizes, pg::ReadSizes(connection.get(), tables));
+    *report.mutable_sizes() = {sizes.begin(), sizes.end()};
+    return absl::OkStatus();
+  }();
+  if (!status.ok()) {
+    report.clear_schema();
+    report.set_error(absl::StrCat("target ", options_.target, ": ", Words(status)));
+  }
+  outbox_->Push(std::move(message));
+}
+
+void TargetServer::Finish() {
+  const std::unique_ptr<RunningAttempt> ended = std::move(running_);
+  const Outcome outcome = *ended->outcome();
+  if (outcome.fenced_out) {
+    spdlog::warn("fenced out target={} run={} step={} attempt={}", options_.target, ended->dispatch().run(),
+                 ended->dispatch().step(), ended->dispatch().attempt());
+    if (granted_) ready_at_ = absl::Now();
+    return;
+  }
+  if (outcome.database_unreachable && granted_) ready_at_ = absl::Now();
+  Conclude(ended->dispatch(), outcome);
+}
+
+void TargetServer::Conclude(const v1::Dispatch& dispatch, const Outcome& outcome) {
+  spdlog::info("attempt ends target={} run={} step={} attempt={} outcome={} sqlstate={} rows={}",
+               options_.target, dispatch.run(), dispatch.step(), dispatch.attempt(),
+               v1::AttemptState_Name(outcome.state), outcome.error.sqlstate(), outcome.rows);
+  v1::Result result;
+  result.set_target(options_.target);
+  result.set_run(dispatch.run());
+  result.set_step(dispatch.step());
+  result.set_attempt(dispatch.attempt());
+  result.set_outcome(outcome.state);
+  if (outcome.state != v1::ATTEMPT_STATE_SUCCEEDED) *result.mutable_error() = outcome.error;
+  result.set_rows(outcome.rows);
+  results_[{dispatch.run(), dispatch.attempt()}] = result;
+  base::FaultPoint("result.before_send");
+  v1::AgentMessage message;
+  *message.mutable_result() = std::move(result);
+  outbox_->Push(std::move(message));
+}
+
+void TargetServer::Abandon() {
+  running_.reset();
+  absl::MutexLock lock(&mutex_);
+  ended_ = false;
+}
+
+void TargetServer::BecomeReady() {
+  ready_at_ = absl::InfiniteFuture();
+  const absl::Status status = Secure();
+  if (status.ok()) {
+    backoff_.Reset();
+    problem_.clear();
+    SayReady();
+    return;
+  }
+  if (Stopping()) return;
+  problem_ = Words(status);
+  const absl::Duration pause = backoff_.Next();
+  ready_at_ = absl::Now() + pause;
+  spdlog::warn("target cannot be served target={} retry_in={} problem=\"{}\"", options_.target,
+               absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1))), problem_);
+  v1::AgentMessage message;
+  message.mutable_target_problem()->set_target(options_.target);
+  message.mutable_target_problem()->set_message(problem_);
+  outbox_->Push(std::move(message));
+}
+
+absl::Status TargetServer::Secure() {
+  if (tenure_.has_value()) {
+    ASSIGN_OR_RETURN(const bool mine, StillMine(takeover_, *tenure_));
+    if (mine) return absl::OkStatus();
+    spdlog::warn("the journal is no longer at this agent's epoch target={} epoch={}", options_.target,
+                 tenure_->epoch);
+    Abandon();
+    results_.clear();
+    tenure_.reset();
+  }
+  pool_.Drain();
+  ASSIGN_OR_RETURN(tenure_, TakeOver(takeover_, stop_));
+  spdlog::info("taken over target={} epoch={} database={} server={}", options_.target, tenure_->epoch,
+               tenure_->database, tenure_->server_version_num);
+  return absl::OkStatus();
+}
+
+void TargetServer::SayReady() {
+  v1::AgentMessage message;
+  v1::TargetReady& ready = *message.mutable_target_ready();
+  ready.set_target(options_.target);
+  ready.set_epoch(tenure_->epoch);
+  ready.set_server_version_num(tenure_->server_version_num);
+  ready.set_database(tenure_->database);
+  ready.set_system_identifier(tenure_->system_identifier);
+  ready.set_timeline(tenure_->timeline);
+  const auto hold = [&](const std::string& run, const std::string& step, int attempt) {
+    v1::HeldAttempt& held = *ready.add_held();
+    held.set_run(run);
+    held.set_step(step);
+    held.set_attempt(attempt);
+  };
+  if (running_ != nullptr)
+    hold(running_->dispatch().run(), running_->dispatch().step(), running_->dispatch().attempt());
+  for (const auto& [key, result] : results_) hold(result.run(), result.step(), result.attempt());
+  outbox_->Push(std::move(message));
+  for (const auto& [key, result] : results_) {
+    v1::AgentMessage again;
+    *again.mutable_result() = result;
+    outbox_->Push(std::move(again));
+  }
+}
+
+void TargetServer::Acknowledge(const v1::Dispatch& dispatch) {
+  v1::AgentMessage message;
+  message.mutable_ack()->set_run(dispatch.run());
+  message.mutable_ack()->set_attempt(dispatch.attempt());
+  outbox_->Push(std::move(message));
+}
+
+void TargetServer::Refuse(const v1::Dispatch& dispatch, v1::NackReason reason, const std::string& message) {
+  spdlog::warn("command is refused target={} run={} step={} attempt={} reason={} message=\"{}\"",
+               options_.target, dispatch.run(), dispatch.step(), dispatch.attempt(),
+               v1::NackReason_Name(reason), message);
+  v1::AgentMessage nack;
+  nack.mutable_nack()->set_run(dispatch.run());
+  nack.mutable_nack()->set_attempt(dispatch.attempt());
+  nack.mutable_nack()->set_reason(reason);
+  nack.mutable_nack()->set_message(message);
+  outbox_->Push(std::move(nack));
+}
+
+}  // namespace curlew::agent

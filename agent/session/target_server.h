@@ -1,0 +1,114 @@
+// One target as its agent serves it.
+#ifndef CURLEW_AGENT_SESSION_TARGET_SERVER_H_
+#define CURLEW_AGENT_SESSION_TARGET_SERVER_H_
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/random.h"
+#include "absl/synchronization/mutex.h"
+#include "agent/executor/run_context.h"
+#include "agent/guard/lease_clock.h"
+#include "agent/journal/takeover.h"
+#include "agent/session/attempt.h"
+#include "agent/session/outbox.h"
+#include "common/base/backoff.h"
+#include "common/pg/pool.h"
+#include "curlew/v1/agent.pb.h"
+
+namespace curlew::agent {
+
+struct TargetOptions {
+  std::string target;
+  std::string agent_id;
+  std::string instance_id;
+  // application_name is set by the server.
+  pg::PoolOptions pool;
+  RowKeys row_keys = RowKeys::kWithhold;
+  // Pauses between tries to reach the database.
+  base::BackoffOptions retry = {.first = absl::Seconds(1), .longest = absl::Seconds(30)};
+};
+
+// Takes the target over when its lease is given, answers the controller's commands in their order, runs one
+// attempt at a time, and keeps each result until it is acknowledged, over any number of sessions. One thread
+// decides, another works. Thread-safe; no method waits for the database, except Stop.
+class TargetServer {
+ public:
+  // `outbox` and `lease` are not owned and outlive the object.
+  TargetServer(TargetOptions options, Outbox* outbox, const LeaseClock* lease);
+  ~TargetServer();
+
+  // The controller has said something about this target: lease, dispatch, cancel, report_schema or
+  // result_ack.
+  void Handle(v1::ControllerMessage message);
+  // The session is gone. What runs goes on; nothing begins until a lease is given again.
+  void SessionLost();
+  // Stops what runs at its next batch, says nothing of it (the controller will find it UNKNOWN, and the
+  // journal knows), and ends. Idempotent.
+  void Stop();
+
+  const std::string& target() const { return options_.target; }
+
+ private:
+  struct Lost {};  // the session
+  using Input = std::variant<v1::ControllerMessage, Lost>;
+
+  void Loop();
+  std::optional<Input> NextInput();
+  bool Woken() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || ended_ || !inputs_.empty(); }
+  bool Stopping() const;
+
+  // The rest belongs to the loop's thread.
+  void On(const v1::Lease& lease);
+  void On(const v1::Dispatch& dispatch);
+  void On(const v1::Cancel& cancel);
+  void On(const v1::ReportSchema& request);
+  void Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSettings settings);
+  void Finish();
+  // Stops what runs and forgets it.
+  void Abandon();
+  // Makes sure that the target is this agent's, then says so; or says what is wrong, and when it looks again.
+  void BecomeReady();
+  absl::Status Secure();
+  void SayReady();
+  void Acknowledge(const v1::Dispatch& dispatch);
+  void Refuse(const v1::Dispatch& dispatch, v1::NackReason reason, const std::string& message);
+  // Keeps the result, and sends it.
+  void Conclude(const v1::Dispatch& dispatch, const Outcome& outcome);
+
+  const TargetOptions options_;
+  const TakeoverOptions takeover_;
+  Outbox* const outbox_;
+  const LeaseClock* const lease_;
+  pg::Pool pool_;
+
+  mutable absl::Mutex mutex_;
+  std::deque<Input> inputs_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // the running attempt
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // Of the loop's thread.
+  absl::BitGen random_;
+  base::Backoff backoff_;
+  bool granted_ = false;
+  // When to (re)gain the target; infinite where there is nothing to do.
+  absl::Time ready_at_ = absl::InfiniteFuture();
+  std::optional<Tenure> tenure_;
+  std::string problem_ = "no lease was given yet";
+  std::unique_ptr<RunningAttempt> running_;
+  std::map<std::pair<std::string, int>, v1::Result> results_;  // by run and attempt
+
+  CancelToken stop_;  // ends a takeover that waits
+  std::thread thread_;
+};
+
+}  // namespace curlew::agent
+
+#endif  // CURLEW_AGENT_SESSION_TARGET_SERVER_H_

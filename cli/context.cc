@@ -1,0 +1,34 @@
+#include "cli/context.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace curlew::cli {
+
+GlobalFlags DefaultFlags(const Environment& environment) {
+  GlobalFlags flags;
+  if (std::string address = environment("CURLEW_CONTROLLER"); !address.empty()) {
+    flags.controller = std::move(address);
+  }
+  flags.actor = environment("USER");
+  if (flags.actor.empty()) {
+    // getlogin() knows nobody in a container; the user database does.
+    const passwd* user = getpwuid(getuid());
+    flags.actor = user != nullptr ? user->pw_name : absl::StrCat("uid-", getuid());
+  }
+  return flags;
+}
+
+absl::StatusOr<Client*> Context::client() {
+  if (client_ == nullptr) {
+    ASSIGN_OR_RETURN(client_, Client::Make(flags.controller, flags.timeout));
+  }
+  return client_.get();
+}
+
+int Context::width() const { return TerminalWidth(terminal, STDOUT_FILENO); }
+
+}  // namespace curlew::cli

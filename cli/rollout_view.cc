@@ -1,0 +1,288 @@
+#include "cli/rollout_view.h"
+
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/errors.h"
+#include "cli/names.h"
+#include "cli/units.h"
+#include "common/base/proto_time.h"
+
+namespace curlew::cli {
+namespace {
+
+using base::FromProto;
+
+std::string Since(absl::Time time, const ViewOptions& options) {
+  return absl::StrCat(ShortTime(time, options.zone), " (", FormatAge(time, options.now), " ago)");
+}
+
+bool IsOpen(const v1::Gate& gate) { return gate.has_open_time() || gate.required_approvals() == 0; }
+
+std::string GateText(const v1::Gate& gate) {
+  if (gate.required_approvals() == 0) return "open";
+  const std::string count =
+      absl::StrCat(gate.approvals_size(), " of ", gate.required_approvals(), " approvals");
+  if (gate.has_open_time()) return absl::StrCat("open, ", count);
+  return absl::StrCat(gate.has_reached_time() ? "closed, " : "not reached, ", count);
+}
+
+std::string SoakText(const v1::EnvironmentStage& stage, const ViewOptions& options) {
+  if (!stage.has_soak()) return "-";
+  std::string text = ShortDuration(FromProto(stage.soak()));
+  if (stage.has_soak_until() && stage.state() == v1::STAGE_STATE_SOAKING) {
+    absl::StrAppend(&text, ", ", WholeDuration(FromProto(stage.soak_until()) - options.now), " left");
+  }
+  return text;
+}
+
+void AppendHeading(absl::string_view text, const Style& style, std::string& out) {
+  absl::StrAppend(&out, "\n", Paint(text, Tone::kStrong, style), "\n");
+}
+
+void AppendWaiting(const v1::Rollout& rollout, const ViewOptions& options, std::string& out) {
+  if (rollout.waiting().empty()) return;
+  AppendHeading("Waits for", options.style, out);
+  for (const v1::Waiting& waiting : rollout.waiting()) {
+    absl::StrAppend(&out, "  ", Paint(WaitingText(waiting, options.now), Tone::kBusy, options.style), "\n");
+    if (waiting.cause() == v1::WAIT_CAUSE_APPROVAL) {
+      absl::StrAppend(&out, "    to open it: ", ApproveCommand(rollout, waiting.gate()), "\n");
+    }
+  }
+}
+
+void AppendStages(const v1::Rollout& rollout, const ViewOptions& options, std::string& out) {
+  AppendHeading("Stages", options.style, out);
+  Table table({"ENVIRONMENT", "STATE", "GATE BEFORE", "GATE BEFORE DROP", "SOAK"});
+  for (const v1::EnvironmentStage& stage : rollout.stages()) {
+    table.AddRow({Printable(Bare(stage.environment())), Word(stage.state()), GateText(stage.before()),
+                  GateText(stage.before_drop()), SoakText(stage, options)});
+  }
+  absl::StrAppend(&out, table.Render(options.style, options.width, 2));
+}
+
+void AppendGates(const v1::Rollout& rollout, const ViewOptions& options, std::string& out) {
+  std::string gates;
+  const auto append = [&](const v1::Gate& gate) {
+    for (const v1::Approval& approval : gate.approvals()) {
+      absl::StrAppend(&gates, "  ", Printable(gate.id()), ": approved by ", Printable(approval.actor()), ", ",
+                      Since(FromProto(approval.time()), options), approval.reason().empty() ? "" : ": ",
+                      Printable(approval.reason()), "\n");
+    }
+    if (IsOpen(gate)) return;
+    const int missing = gate.required_approvals() - gate.approvals_size();
+    absl::StrAppend(&gates, "  ", Printable(gate.id()), ": needs ", missing,
+                    missing == 1 ? " approval" : " approvals", gate.approvals().empty() ? "" : " more",
+                    gate.has_reached_time() ? "" : " once it is reached", ": ",
+                    ApproveCommand(rollout, gate.id()), "\n");
+  };
+  for (const v1::EnvironmentStage& stage : rollout.stages()) {
+    append(stage.before());
+    append(stage.before_drop());
+  }
+  if (gates.empty()) return;
+  AppendHeading("Gates", options.style, out);
+  out += gates;
+}
+
+std::string StepStateText(const v1::StepStatus& step, const Style& style) {
+  std::string text = Paint(Word(step.state()), ToneOf(step.state()), style);
+  const bool undo = step.attempt().direction() == v1::DIRECTION_UNDO;
+  if (step.state() == v1::STEP_STATE_ACTIVE) {
+    absl::StrAppend(&text, undo ? ", undo " : ", ", absl::AsciiStrToLower(Word(step.attempt().state())));
+  } else if (step.state() == v1::STEP_STATE_FAILED && undo) {
+    absl::StrAppend(&text, " to undo");
+  }
+  return text;
+}
+
+std::string TimeTaken(const v1::StepStatus& step, absl::Time now) {
+  if (!step.has_start_time()) return "-";
+  const absl::Time end = step.has_end_time() ? FromProto(step.end_time()) : now;
+  return ShortDuration(end - FromProto(step.start_time()));
+}
+
+void AddStep(const v1::StepStatus& step, const ViewOptions& options, Table& table) {
+  table.AddRow({Printable(step.key()), Word(step.phase()), StepStateText(step, options.style),
+                step.attempts() == 0 ? "-" : absl::StrCat(step.attempts()), TimeTaken(step, options.now),
+                step.rows() == 0 ? "-" : FormatCount(step.rows()), Printable(step.title())});
+}
+
+void AppendRun(const v1::Run& run, const ViewOptions& options, std::string& out) {
+  AppendHeading(
+      absl::StrCat("Run on ", Printable(run.target()), " (", Printable(Bare(run.environment())), ")"),
+      options.style, out);
+  absl::StrAppend(&out, "  state     ", Paint(Word(run.state()), ToneOf(run.state()), options.style), "\n");
+  if (!run.compiled_digest().empty()) absl::StrAppend(&out, "  compiled  ", run.compiled_digest(), "\n");
+  if (run.has_start_time()) {
+    absl::StrAppend(&out, "  started   ", Since(FromProto(run.start_time()), options), "\n");
+  }
+  if (run.has_end_time())
+    absl::StrAppend(&out, "  ended     ", Since(FromProto(run.end_time()), options), "\n");
+  if (run.has_error()) absl::StrAppend(&out, RenderStepError(run.error(), 2, options.style));
+  if (run.steps().empty()) return;
+  Table table({"STEP", "PHASE", "STATE", ">TRIES", ">TIME", ">ROWS", "WHAT"});
+  for (const v1::StepStatus& step : run.steps()) AddStep(step, options, table);
+  if (run.has_rollback_gate() && run.rollback_gate().attempts() > 0)
+    AddStep(run.rollback_gate(), options, table);
+  absl::StrAppend(&out, table.Render(options.style, options.width, 2));
+}
+
+}  // namespace
+
+Tone ToneOf(v1::RolloutState state) {
+  switch (state) {
+    case v1::ROLLOUT_STATE_SUCCEEDED:
+      return Tone::kGood;
+    case v1::ROLLOUT_STATE_FAILED:
+    case v1::ROLLOUT_STATE_ABORTED:
+      return Tone::kBad;
+    case v1::ROLLOUT_STATE_PAUSED:
+    case v1::ROLLOUT_STATE_ROLLING_BACK:
+      return Tone::kBusy;
+    default:
+      return Tone::kPlain;
+  }
+}
+
+Tone ToneOf(v1::RunState state) {
+  switch (state) {
+    case v1::RUN_STATE_SUCCEEDED:
+      return Tone::kGood;
+    case v1::RUN_STATE_FAILED:
+      return Tone::kBad;
+    case v1::RUN_STATE_ROLLING_BACK:
+      return Tone::kBusy;
+    case v1::RUN_STATE_PENDING:
+      return Tone::kFaint;
+    default:
+      return Tone::kPlain;
+  }
+}
+
+Tone ToneOf(v1::StepState state) {
+  switch (state) {
+    case v1::STEP_STATE_SUCCEEDED:
+      return Tone::kGood;
+    case v1::STEP_STATE_FAILED:
+      return Tone::kBad;
+    case v1::STEP_STATE_ACTIVE:
+      return Tone::kBusy;
+    case v1::STEP_STATE_PENDING:
+      return Tone::kFaint;
+    default:
+      return Tone::kPlain;
+  }
+}
+
+std::string ApproveCommand(const v1::Rollout& rollout, const std::string& gate) {
+  return Printable(absl::StrCat("curlew rollout approve ", Bare(rollout.name()), " --gate ", gate));
+}
+
+std::string WaitingText(const v1::Waiting& waiting, absl::Time now) {
+  std::string text = absl::AsciiStrToLower(Word(waiting.cause()));
+  if (!waiting.target().empty()) absl::StrAppend(&text, " on ", waiting.target());
+  if (!waiting.message().empty()) absl::StrAppend(&text, ": ", waiting.message());
+  if (waiting.has_since()) {
+    const absl::Duration time = now - FromProto(waiting.since());
+    if (time >= absl::Seconds(1)) absl::StrAppend(&text, ", for ", WholeDuration(time));
+  }
+  if (waiting.has_until()) {
+    const absl::Duration left = absl::Ceil(FromProto(waiting.until()) - now, absl::Seconds(1));
+    absl::StrAppend(&text, ", ", WholeDuration(left), " left");
+  }
+  return Printable(text);
+}
+
+int CurrentStep(const v1::Run& run) {
+  int failed = -1;
+  for (int i = 0; i < run.steps_size(); ++i) {
+    if (run.steps(i).state() == v1::STEP_STATE_ACTIVE) return i;
+    if (run.steps(i).state() == v1::STEP_STATE_FAILED) failed = i;
+  }
+  return failed;
+}
+
+Table RolloutTable(const google::protobuf::RepeatedPtrField<v1::Rollout>& rollouts,
+                   const ViewOptions& options) {
+  Table table({"NAME", "STATE", "STAGE", "PLAN", "AGE", "BY", "WAITS FOR"});
+  for (const v1::Rollout& rollout : rollouts) {
+    std::string stage = "-";
+    for (const v1::EnvironmentStage& s : rollout.stages()) {
+      if (s.state() == v1::STAGE_STATE_DONE) continue;
+      stage = absl::StrCat(Bare(s.environment()), " ", Word(s.state()));
+      break;
+    }
+    std::vector<std::string> waits;
+    for (const v1::Waiting& waiting : rollout.waiting()) {
+      waits.push_back(absl::StrCat(absl::AsciiStrToLower(Word(waiting.cause())),
+                                   waiting.gate().empty() ? "" : absl::StrCat(" of ", waiting.gate()),
+                                   waiting.target().empty() ? "" : absl::StrCat(" on ", waiting.target())));
+    }
+    table.AddRow({Printable(Bare(rollout.name())),
+                  Paint(Word(rollout.state()), ToneOf(rollout.state()), options.style), Printable(stage),
+                  Printable(Bare(rollout.plan())), FormatAge(FromProto(rollout.create_time()), options.now),
+                  Printable(rollout.creator()), waits.empty() ? "-" : Printable(absl::StrJoin(waits, "; "))});
+  }
+  return table;
+}
+
+std::string RenderRollout(const v1::Rollout& rollout, const ViewOptions& options) {
+  std::string out =
+      absl::StrCat("Rollout ", Paint(Printable(Bare(rollout.name())), Tone::kStrong, options.style), ": ",
+                   Paint(Word(rollout.state()), ToneOf(rollout.state()), options.style), "\n");
+  if (!rollout.reason().empty()) absl::StrAppend(&out, "  reason    ", Printable(rollout.reason()), "\n");
+  absl::StrAppend(&out, "  plan      ", Printable(rollout.plan()), "\n  digest    ",
+                  Printable(rollout.plan_digest()), "\n  started   ",
+                  Since(FromProto(rollout.create_time()), options));
+  if (!rollout.creator().empty()) absl::StrAppend(&out, " by ", Printable(rollout.creator()));
+  out += '\n';
+  if (rollout.has_end_time()) {
+    absl::StrAppend(&out, "  ended     ", Since(FromProto(rollout.end_time()), options), ", after ",
+                    ShortDuration(FromProto(rollout.end_time()) - FromProto(rollout.create_time())), "\n");
+  }
+  AppendWaiting(rollout, options, out);
+  AppendStages(rollout, options, out);
+  AppendGates(rollout, options, out);
+  for (const v1::Run& run : rollout.runs()) AppendRun(run, options, out);
+  return out;
+}
+
+std::string RenderFailure(const v1::Rollout& rollout, const Style& style) {
+  const std::string name = Printable(Bare(rollout.name()));
+  std::string what;
+  std::string next;
+  switch (rollout.state()) {
+    case v1::ROLLOUT_STATE_FAILED:
+      what = "failed";
+      next = absl::StrCat("when the cause is gone: curlew rollout resume ", name,
+                          "; to undo: curlew rollout rollback ", name);
+      break;
+    case v1::ROLLOUT_STATE_ABORTED:
+      what = "was aborted";
+      next = absl::StrCat("what was done stays; to undo it: curlew rollout rollback ", name);
+      break;
+    case v1::ROLLOUT_STATE_ROLLED_BACK:
+      what = "was rolled back";
+      next = absl::StrCat("correct the plan or the data, then start another rollout: curlew rollout show ",
+                          name, " has the whole story");
+      break;
+    default:
+      return "";
+  }
+  std::string out = absl::StrCat(Paint("error: ", Tone::kBad, style), "rollout ", name, " ", what,
+                                 rollout.reason().empty() ? "" : ": ", Printable(rollout.reason()), "\n");
+  for (const v1::Run& run : rollout.runs()) {
+    if (!run.has_error() || run.error().message().empty()) continue;
+    const int step = CurrentStep(run);
+    absl::StrAppend(&out, "  on ", Printable(run.target()), step < 0 ? "" : ", step ",
+                    step < 0 ? "" : Printable(run.steps(step).key()), ":\n",
+                    RenderStepError(run.error(), 4, style));
+  }
+  absl::StrAppend(&out, "  what to do: ", next, "\n");
+  return out;
+}
+
+}  // namespace curlew::cli

@@ -1,0 +1,172 @@
+#include "cli/sql_view.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "cli/text.h"
+#include "cli/units.h"
+#include "common/base/proto_time.h"
+#include "common/sql/identifier.h"
+
+namespace curlew::cli {
+namespace {
+
+constexpr int kContinuation = 4;
+
+// Says for each byte of an SQL text whether a line may be broken there. Dollar quotes hold code (function
+// bodies), in which a line end means no more than a space, so they are looked into.
+std::vector<bool> Breakable(absl::string_view sql) {
+  enum class In { kCode, kString, kName, kLineComment, kBlockComment } in = In::kCode;
+  std::vector<bool> breakable(sql.size(), false);
+  for (size_t i = 0; i < sql.size(); ++i) {
+    const char c = sql[i];
+    const char next = i + 1 < sql.size() ? sql[i + 1] : '\0';
+    switch (in) {
+      case In::kCode:
+        breakable[i] = c == ' ';
+        if (c == '\'') in = In::kString;
+        if (c == '"') in = In::kName;
+        if (c == '-' && next == '-') in = In::kLineComment;
+        if (c == '/' && next == '*') in = In::kBlockComment;
+        break;
+      case In::kString:
+        if (c == '\\' && next != '\0') {
+          // E'' strings escape with it; in plain ones a break one character later is missed at most.
+          ++i;
+        } else if (c == '\'') {
+          in = In::kCode;
+        }
+        break;
+      case In::kName:
+        if (c == '"') in = In::kCode;
+        break;
+      case In::kLineComment:
+        if (c == '\n') in = In::kCode;
+        break;
+      case In::kBlockComment:
+        if (c == '*' && next == '/') in = In::kCode;
+        break;
+    }
+  }
+  return breakable;
+}
+
+void WrapLine(absl::string_view line, const std::vector<bool>& breakable, size_t offset, int width,
+              std::vector<std::string>& out) {
+  const size_t own_indent = std::min(line.find_first_not_of(' '), line.size());
+  std::string indent;
+  size_t start = 0;
+  while (static_cast<int>(indent.size()) + DisplayWidth(line.substr(start)) > width) {
+    size_t best = line.npos;
+    for (size_t i = start + (start == 0 ? own_indent : 0) + 1; i < line.size(); ++i) {
+      if (!breakable[offset + i]) continue;
+      const bool fits =
+          static_cast<int>(indent.size()) + DisplayWidth(line.substr(start, i - start)) <= width;
+      if (fits || best == line.npos) best = i;
+      if (!fits) break;
+    }
+    if (best == line.npos) break;
+    out.push_back(absl::StrCat(indent, line.substr(start, best - start)));
+    start = best + 1;
+    indent.assign(own_indent + kContinuation, ' ');
+  }
+  out.push_back(absl::StrCat(indent, line.substr(start)));
+}
+
+std::string WithSemicolon(absl::string_view sql) {
+  sql = absl::StripTrailingAsciiWhitespace(sql);
+  return absl::EndsWith(sql, ";") ? std::string(sql) : absl::StrCat(sql, ";");
+}
+
+std::vector<std::string> BackfillSql(const v1::Backfill& backfill) {
+  std::vector<std::string> sets;
+  for (const v1::Assignment& assignment : backfill.assignments()) {
+    sets.push_back(absl::StrCat(assignment.column(), " = ", assignment.expression()));
+  }
+  std::string sql = absl::StrCat("UPDATE ", backfill.table(), " AS t\nSET ", absl::StrJoin(sets, ",\n    "),
+                                 "\nWHERE t.ctid >= <first block> AND t.ctid < <end block>");
+  if (!backfill.pending().empty()) absl::StrAppend(&sql, "\n  AND (", backfill.pending(), ")");
+  return {absl::StrCat(
+      sql, ";\n-- batch by batch", backfill.has_batch_target() ? ", each about " : "",
+      backfill.has_batch_target() ? ShortDuration(base::FromProto(backfill.batch_target())) : "")};
+}
+
+std::vector<std::string> VerifySql(const v1::Verify& verify) {
+  std::vector<std::string> statements;
+  for (const v1::Check& check : verify.checks()) {
+    statements.push_back(
+        absl::StrCat("-- must be 0: ", check.description(), "\n", WithSemicolon(check.count_query())));
+  }
+  return statements;
+}
+
+std::vector<std::string> WaitText(const v1::Wait& wait) {
+  switch (wait.condition_case()) {
+    case v1::Wait::kShapeUnused: {
+      std::vector<std::string> columns;
+      for (const v1::ShapeUse& use : wait.shape_unused().uses()) {
+        columns.push_back(absl::StrCat(use.table(), ".", sql::Ident(use.column())));
+      }
+      const std::string quiet = wait.shape_unused().has_quiet()
+                                    ? ShortDuration(base::FromProto(wait.shape_unused().quiet()))
+                                    : "2s";
+      return {absl::StrCat("-- waits until for ", quiet, " no session was seen using the ",
+                           wait.shape_unused().shape(), " shape:\n-- ", absl::StrJoin(columns, ", "))};
+    }
+    case v1::Wait::CONDITION_NOT_SET:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> WrapSql(absl::string_view sql, int width) {
+  const std::vector<bool> breakable = Breakable(sql);
+  std::vector<std::string> lines;
+  size_t offset = 0;
+  for (absl::string_view line : absl::StrSplit(sql, '\n')) {
+    WrapLine(line, breakable, offset, width, lines);
+    offset += line.size() + 1;
+  }
+  return lines;
+}
+
+std::vector<std::string> ActionSql(const v1::Action& action) {
+  std::vector<std::string> statements;
+  const auto add_all = [&](const auto& list) {
+    for (const std::string& statement : list) statements.push_back(WithSemicolon(statement));
+  };
+  switch (action.kind_case()) {
+    case v1::Action::kExecuteSql:
+      add_all(action.execute_sql().statements());
+      break;
+    case v1::Action::kExecuteSqlConcurrently:
+      statements.push_back(WithSemicolon(action.execute_sql_concurrently().statement()));
+      break;
+    case v1::Action::kInstallTrigger:
+      add_all(action.install_trigger().statements());
+      break;
+    case v1::Action::kBackfill:
+      return BackfillSql(action.backfill());
+    case v1::Action::kValidateConstraint:
+      statements.push_back(absl::StrCat("ALTER TABLE ", action.validate_constraint().table(),
+                                        " VALIDATE CONSTRAINT ",
+                                        sql::Ident(action.validate_constraint().constraint()), ";"));
+      break;
+    case v1::Action::kVerify:
+      return VerifySql(action.verify());
+    case v1::Action::kAnalyze:
+      statements.push_back(absl::StrCat("ANALYZE ", action.analyze().table(), ";"));
+      break;
+    case v1::Action::kWait:
+      return WaitText(action.wait());
+    case v1::Action::KIND_NOT_SET:
+      break;
+  }
+  return statements;
+}
+
+}  // namespace curlew::cli

@@ -1,0 +1,38 @@
+// Every verb: each function adds one to its group, and lives in the file of its name.
+#ifndef CURLEW_CLI_VERBS_H_
+#define CURLEW_CLI_VERBS_H_
+
+#include "CLI/CLI.hpp"
+#include "cli/context.h"
+
+namespace curlew::cli {
+
+// The context must outlive the app.
+void AddPlanValidate(CLI::App& group, Context& context);
+void AddPlanExplain(CLI::App& group, Context& context);
+void AddPlanSubmit(CLI::App& group, Context& context);
+void AddPlanList(CLI::App& group, Context& context);
+void AddPlanShow(CLI::App& group, Context& context);
+
+void AddRolloutStart(CLI::App& group, Context& context);
+void AddRolloutList(CLI::App& group, Context& context);
+void AddRolloutShow(CLI::App& group, Context& context);
+void AddRolloutWatch(CLI::App& group, Context& context);
+void AddRolloutApprove(CLI::App& group, Context& context);
+void AddRolloutPause(CLI::App& group, Context& context);
+void AddRolloutResume(CLI::App& group, Context& context);
+void AddRolloutAbort(CLI::App& group, Context& context);
+void AddRolloutRollback(CLI::App& group, Context& context);
+
+void AddTargetList(CLI::App& group, Context& context);
+void AddTargetShow(CLI::App& group, Context& context);
+
+void AddEnvApply(CLI::App& group, Context& context);
+void AddEnvList(CLI::App& group, Context& context);
+
+void AddCompletion(CLI::App& root, Context& context);
+void AddVersion(CLI::App& root, Context& context);
+
+}  // namespace curlew::cli
+
+#endif  // CURLEW_CLI_VERBS_H_

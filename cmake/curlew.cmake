@@ -1,0 +1,100 @@
+# Functions of the build: one library a folder, one test binary a *_test.cc.
+
+include(GoogleTest)
+
+add_library(curlew_options INTERFACE)
+target_compile_options(curlew_options INTERFACE -Wall -Wextra -Werror -Wno-missing-field-initializers)
+target_include_directories(curlew_options INTERFACE ${CMAKE_SOURCE_DIR})
+# The system's headers are not ours to warn about.
+target_include_directories(curlew_options SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/proto)
+target_compile_definitions(curlew_options INTERFACE CURLEW_VERSION="${PROJECT_VERSION}")
+
+if(CURLEW_PCH)
+  file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "// Host of the precompiled header.\n")
+  add_library(curlew_pch STATIC ${CMAKE_BINARY_DIR}/pch.cc)
+  target_link_libraries(curlew_pch PUBLIC curlew_options absl::status absl::statusor absl::strings absl::time
+                                          protobuf::libprotobuf gRPC::grpc++ spdlog::spdlog)
+  target_precompile_headers(
+    curlew_pch PRIVATE
+    <algorithm> <atomic> <chrono> <cstdint> <functional> <map> <memory> <mutex> <optional> <set> <string>
+    <string_view> <thread> <unordered_map> <utility> <vector>
+    <absl/container/flat_hash_map.h> <absl/status/status.h> <absl/status/statusor.h> <absl/strings/str_cat.h>
+    <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/synchronization/mutex.h> <absl/time/time.h>
+    <google/protobuf/message.h> <grpcpp/grpcpp.h>)
+endif()
+
+# curlew_library(NAME SOURCES file... DEPS target...): the library of one folder.
+function(curlew_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC curlew_options ${ARG_DEPS})
+  curlew_reuse_pch(${name})
+endfunction()
+
+# curlew_binary(NAME SOURCES file... DEPS target...): an executable in build/bin.
+function(curlew_binary name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE curlew_options ${ARG_DEPS})
+  curlew_reuse_pch(${name})
+endfunction()
+
+function(curlew_reuse_pch name)
+  if(CURLEW_PCH)
+    target_link_libraries(${name} PRIVATE absl::status absl::statusor absl::strings absl::time
+                                          protobuf::libprotobuf gRPC::grpc++ spdlog::spdlog)
+    target_precompile_headers(${name} REUSE_FROM curlew_pch)
+  endif()
+endfunction()
+
+# curlew_test(PATH/x_test.cc LABEL unit|pg|e2e DEPS target...): one test binary, each TEST a test of ctest.
+# pg and e2e tests need the shared cluster, which a fixture starts and stops.
+function(curlew_test source)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "DEPS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  file(RELATIVE_PATH rel ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR}/${source})
+  string(REPLACE "/" "_" name ${rel})
+  string(REPLACE ".cc" "" name ${name})
+  add_executable(${name} ${source})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
+  target_link_libraries(${name} PRIVATE curlew_options ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  curlew_reuse_pch(${name})
+  set(properties LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  if(NOT ARG_LABEL STREQUAL "unit")
+    list(APPEND properties FIXTURES_REQUIRED postgres ENVIRONMENT
+         "CURLEW_TEST_CLUSTER=${CMAKE_BINARY_DIR}/test-cluster.env;CURLEW_BIN=${CMAKE_BINARY_DIR}/bin")
+  endif()
+  gtest_discover_tests(${name} TEST_PREFIX "${rel}:" DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
+  set_property(GLOBAL APPEND PROPERTY CURLEW_BUILT_TESTS ${rel})
+endfunction()
+
+# Fails configure on a *_test.cc that no curlew_test() names.
+function(curlew_no_unbuilt_tests)
+  file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/tests/*_test.cc)
+  get_property(built GLOBAL PROPERTY CURLEW_BUILT_TESTS)
+  foreach(test IN LISTS found)
+    if(NOT test IN_LIST built)
+      message(WARNING "tests/${test} is not built: name it in a curlew_test() of its folder's CMakeLists.txt")
+    endif()
+  endforeach()
+endfunction()
+
+# curlew_embed(NAME file...): a library NAME with each text file as a string constant; found by its path
+# below the calling folder through curlew::migrations::Embedded().
+function(curlew_embed name)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
+  set(inputs)
+  foreach(f IN LISTS ARGN)
+    list(APPEND inputs ${CMAKE_CURRENT_SOURCE_DIR}/${f})
+  endforeach()
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} "-DFILES=${ARGN}" -DDIR=${CMAKE_CURRENT_SOURCE_DIR} -P
+            ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${inputs} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    VERBATIM)
+  add_library(${name} STATIC ${out})
+  target_link_libraries(${name} PUBLIC curlew_options)
+endfunction()

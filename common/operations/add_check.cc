@@ -1,0 +1,69 @@
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/operations/operations.h"
+#include "common/schema/schema.h"
+
+namespace curlew::operations {
+namespace {
+
+using sql::SqlText;
+
+class AddCheck : public Operation {
+ public:
+  AddCheck(const v1::AddCheck& proto, sql::Expression expression)
+      : proto_(proto), expression_(std::move(expression)) {}
+
+  std::vector<std::string> Tables() const override { return {proto_.table()}; }
+
+  absl::Status Apply(v1::Schema* schema) const override {
+    ASSIGN_OR_RETURN(v1::Table * table, NamedTable(schema, proto_.table()));
+    RETURN_IF_ERROR(CheckNewObject(*table, proto_.name()));
+    RETURN_IF_ERROR(CheckColumnsExist(*table, expression_));
+    v1::Constraint* constraint = table->add_constraints();
+    constraint->set_name(proto_.name());
+    constraint->set_type(v1::CONSTRAINT_TYPE_CHECK);
+    constraint->set_definition(absl::StrCat("CHECK ((", expression_.text(), "))"));
+    for (const std::string& column : expression_.columns()) constraint->add_columns(column);
+    constraint->set_validated(true);
+    constraint->set_table(schema::NameOf(*table).Quoted());
+    return absl::OkStatus();
+  }
+
+  absl::Status Compile(const CompileContext& context, StepList* steps) const override {
+    ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
+    const sql::TableName name = schema::NameOf(*table);
+    ASSIGN_OR_RETURN(sql::Expression value, context.Project(name, expression_));
+    v1::Step* step = steps->AddPreflight(absl::StrCat("check that no row breaks ", sql::Ident(proto_.name())));
+    v1::Verify* verify = step->mutable_action()->mutable_verify();
+    verify->set_search_path(SearchPath(*table));
+    v1::Check* check = verify->add_checks();
+    const SqlText where = {" FROM ", SqlText::Name(name), " AS t WHERE ", value.Qualified("t"), " IS FALSE"};
+    check->set_description(absl::StrCat("every row of ", name.Quoted(), " satisfies ", sql::Ident(proto_.name()), ": ",
+                                        expression_.text()));
+    check->set_count_query(SqlText({"SELECT count(*)", where}).str());
+    check->set_key_query(SqlText({"SELECT ", RowKey(*table, "t"), where}).str());
+    check->set_hint("Mend these rows, or change `up` or the constraint, then resume the rollout.");
+    check->set_table(name.Quoted());
+    check->add_expressions(value.Qualified("t").str());
+    AddLock(step, name, kAccessShare);
+
+    AppendValidated(*table, proto_.name(),
+                    {"ALTER TABLE ", SqlText::Name(name), " ADD CONSTRAINT ", SqlText::Name(proto_.name()), " CHECK (",
+                     SqlText::Verified(expression_.text()), ") NOT VALID"},
+                    steps);
+    return absl::OkStatus();
+  }
+
+ private:
+  const v1::AddCheck proto_;
+  const sql::Expression expression_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Operation>> MakeAddCheck(const v1::AddCheck& proto) {
+  ASSIGN_OR_RETURN(sql::Expression expression, sql::Expression::Parse(proto.expression()));
+  return std::make_unique<AddCheck>(proto, std::move(expression));
+}
+
+}  // namespace curlew::operations

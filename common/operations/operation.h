@@ -1,0 +1,118 @@
+// Operations: what a person asks for. Open: a new one is a message in plan.proto, one file here, one line in
+// registry.cc. Pure: no I/O, no clock; they give steps as data, others execute them.
+#ifndef CURLEW_COMMON_OPERATIONS_OPERATION_H_
+#define CURLEW_COMMON_OPERATIONS_OPERATION_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/operations/step_list.h"
+#include "common/sql/expression.h"
+#include "common/sql/identifier.h"
+#include "curlew/v1/plan.pb.h"
+#include "curlew/v1/schema.pb.h"
+
+namespace curlew::operations {
+
+// A column that the plan adds, and the value that existing rows get in it, over columns that exist now.
+struct AddedColumn {
+  sql::TableName table;
+  std::string column;
+  std::optional<sql::Expression> value;  // absent where rows get NULL or the default
+};
+
+// What an operation may look at while it is compiled.
+struct CompileContext {
+  const v1::Schema& now;     // before the plan
+  const v1::Schema& before;  // after the operations before this one
+  const v1::Schema& after;   // after the whole plan
+  const v1::PlanSettings& settings;
+  const std::vector<AddedColumn>& added;  // by all operations of the plan
+
+  bool Acknowledged(absl::string_view hazard) const;
+  // The value that a column of `table` will have, over the columns that exist now: itself, or what the plan
+  // fills it with. FAILED_PRECONDITION for an added column that is not filled.
+  absl::StatusOr<sql::Expression> Project(const sql::TableName& table, absl::string_view column) const;
+  // The same for an expression.
+  absl::StatusOr<sql::Expression> Project(const sql::TableName& table, const sql::Expression& expression) const;
+  // Whether the column is there before the plan.
+  bool ExistsNow(const sql::TableName& table, absl::string_view column) const;
+};
+
+// One operation of a plan. Const and thread-safe. Errors are INVALID_ARGUMENT where the operation is wrong in
+// itself, FAILED_PRECONDITION where the schema does not let it; each names object, reason and the way out.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+
+  // The table that it works on, as the plan writes it; empty where it cannot be told (sql).
+  virtual std::vector<std::string> Tables() const = 0;
+  // Changes `schema` to what later operations of the plan see. Judges the operation against the schema.
+  virtual absl::Status Apply(v1::Schema* schema) const = 0;
+  // The columns that it adds.
+  virtual absl::StatusOr<std::vector<AddedColumn>> Adds(const v1::Schema& before) const;
+  // The steps of every phase, each with its undo. Called after Apply has succeeded on context.before.
+  virtual absl::Status Compile(const CompileContext& context, StepList* steps) const = 0;
+};
+
+// The operation that `proto` describes. INVALID_ARGUMENT where none is set. The object copies what it needs.
+absl::StatusOr<std::unique_ptr<Operation>> MakeOperation(const v1::Operation& proto);
+
+// --- Shared by the operations. ---
+
+// The table that a plan names, in `schema`. FAILED_PRECONDITION where it is not there or is a partition.
+absl::StatusOr<v1::Table*> NamedTable(v1::Schema* schema, absl::string_view name);
+absl::StatusOr<const v1::Table*> NamedTable(const v1::Schema& schema, absl::string_view name);
+
+// The column, or FAILED_PRECONDITION naming the columns that there are.
+absl::StatusOr<v1::Column*> NamedColumn(v1::Table* table, absl::string_view column);
+absl::StatusOr<const v1::Column*> NamedColumn(const v1::Table& table, absl::string_view column);
+
+// OK unless the table has a column, index or constraint of that name.
+absl::Status CheckNewColumn(const v1::Table& table, absl::string_view column);
+absl::Status CheckNewObject(const v1::Table& table, absl::string_view name);
+
+// OK unless `expression` names a column that the table lacks.
+absl::Status CheckColumnsExist(const v1::Table& table, const sql::Expression& expression);
+
+// OK unless the table is published and the plan does not acknowledge "published-table".
+absl::Status CheckPublications(const v1::Table& table, const CompileContext& context);
+
+// search_path for expressions about a table: fixed, so that trigger, backfill and checks agree.
+std::string SearchPath(const v1::Table& table);
+
+// An SQL expression of type text that gives the key of row `t`: 'contacts (id)=(42)'.
+sql::SqlText RowKey(const v1::Table& table, absl::string_view row);
+
+// Steps that make a column NOT NULL without a scan under a strong lock.
+void AppendNotNull(const v1::Table& table, absl::string_view column, StepList* steps);
+
+// Preflight: every existing row has a value for the column. Nothing where the value cannot be NULL or there is
+// none to look at.
+absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Table& table, absl::string_view column,
+                                    StepList* steps);
+
+// Preflight: no two rows will have the same values in `columns`, as far as none is NULL and `predicate`, where
+// given, holds.
+absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Table& table, absl::string_view name,
+                                   const std::vector<std::string>& columns,
+                                   const std::optional<sql::Expression>& predicate, StepList* steps);
+
+// Steps that add a UNIQUE constraint `name` over an index built concurrently by `create_index`.
+void AppendUnique(const v1::Table& table, absl::string_view name, const sql::SqlText& create_index, StepList* steps);
+
+// Steps that add a constraint NOT VALID by `add` and validate it.
+void AppendValidated(const v1::Table& table, absl::string_view name, const sql::SqlText& add, StepList* steps);
+
+// A step that builds an index concurrently; the undo drops it.
+v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const sql::SqlText& create, v1::Phase phase,
+                  StepList* steps);
+
+}  // namespace curlew::operations
+
+#endif  // CURLEW_COMMON_OPERATIONS_OPERATION_H_

@@ -1,0 +1,97 @@
+#include "common/rpc/endpoint.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/security/credentials.h>
+
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
+
+namespace curlew::rpc {
+namespace {
+
+constexpr int kLargestMetadata = 64 * 1024;
+constexpr size_t kServerMemory = size_t{512} * 1024 * 1024;
+
+int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
+
+absl::Status NoAddress(absl::string_view address, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("\"", address, "\" is no address: ", why,
+                                                 "; expected HOST:PORT, for example ", kDefaultAddress));
+}
+
+bool IsIpv4Loopback(absl::string_view host) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(host, '.');
+  if (parts.size() != 4 || parts[0] != "127") return false;
+  for (absl::string_view part : parts) {
+    int number = -1;
+    if (part.empty() || part.size() > 3 || !absl::SimpleAtoi(part, &number) || number < 0 || number > 255) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::Status CheckLoopback(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) return absl::OkStatus();
+  const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos) return NoAddress(address, "it has no port");
+  absl::string_view host = address.substr(0, colon);
+  const absl::string_view port = address.substr(colon + 1);
+  int number = -1;
+  if (!absl::SimpleAtoi(port, &number) || number < 0 || number > 65535) {
+    return NoAddress(address, "the port is no number from 0 to 65535");
+  }
+  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
+    host = host.substr(1, host.size() - 2);
+  } else if (absl::StrContains(host, ':')) {
+    return NoAddress(address, "an IPv6 address stands in brackets");
+  }
+  if (host.empty()) return NoAddress(address, "it has no host");
+  if (host == "localhost" || host == "::1" || IsIpv4Loopback(host)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "\"", address,
+      "\" is not on this machine's loopback interface, and this version of Curlew speaks plain text "
+      "only: use 127.0.0.1, [::1] or localhost, and an SSH tunnel between machines"));
+}
+
+grpc::ChannelArguments ClientArguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadata);
+  arguments.SetMaxReceiveMessageSize(kLargestMessage);
+  arguments.SetMaxSendMessageSize(kLargestMessage);
+  return arguments;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& address) {
+  RETURN_IF_ERROR(CheckLoopback(address));
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), ClientArguments());
+}
+
+void ConfigureServer(grpc::ServerBuilder* builder) {
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                              Milliseconds(kShortestPing));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(kConnectionAge));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(kConnectionGrace));
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadata);
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder->SetMaxReceiveMessageSize(kLargestMessage);
+  builder->SetMaxSendMessageSize(kLargestMessage);
+  builder->SetResourceQuota(grpc::ResourceQuota("curlew").Resize(kServerMemory));
+}
+
+}  // namespace curlew::rpc

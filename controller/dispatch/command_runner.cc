@@ -1,0 +1,220 @@
+#include "controller/dispatch/command_runner.h"
+
+#include <spdlog/spdlog.h>
+
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/error_detail.h"
+#include "common/base/status_macros.h"
+#include "common/compiler/compiler.h"
+#include "controller/dispatch/log.h"
+#include "controller/dispatch/outbox.h"
+
+namespace curlew::dispatch {
+namespace {
+
+rollout::CompileFailed Failed(const std::string& target, const absl::Status& status, absl::string_view hint,
+                              bool retriable) {
+  rollout::CompileFailed input{.target = target, .retriable = retriable};
+  input.error.set_message(std::string(status.message()));
+  const std::string own_hint = base::Detail(status, base::kHint);
+  input.error.set_hint(own_hint.empty() ? std::string(hint) : own_hint);
+  input.error.set_sqlstate(base::Detail(status, base::kSqlstate));
+  return input;
+}
+
+}  // namespace
+
+absl::Status CommandRunner::Sync() {
+  ASSIGN_OR_RETURN(const auto entries, store_->PendingOutbox());
+  for (const store::OutboxEntry& entry : entries) {
+    if (entry.id <= newest_) continue;
+    newest_ = entry.id;
+    absl::StatusOr<rollout::Command> command = DecodeCommand(entry);
+    if (!command.ok()) {
+      spdlog::error("{}", WithFields(command.status().message(), {{"rollout", entry.rollout}}));
+      continue;
+    }
+    by_target_[entry.target].emplace(entry.id, Item{entry.rollout, *std::move(command)});
+  }
+  return absl::OkStatus();
+}
+
+// A run is compiled anew when its agent has come back; only the newest command counts.
+bool CommandRunner::Superseded(const std::map<int64_t, Item>& items, int64_t id, const Item& item) {
+  if (!std::holds_alternative<rollout::CompileRun>(item.command)) return false;
+  for (auto newer = items.upper_bound(id); newer != items.end(); ++newer) {
+    if (newer->second.rollout == item.rollout &&
+        std::holds_alternative<rollout::CompileRun>(newer->second.command)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::vector<int64_t> CommandRunner::Done(const v1::Rollout& next) const {
+  std::vector<int64_t> done;
+  for (const auto& [target, items] : by_target_) {
+    for (const auto& [id, item] : items) {
+      if (item.rollout != next.name()) continue;
+      if (Wanted(item.command, next) && !Superseded(items, id, item)) continue;
+      // An attempt of the past may still be running: it is to be told once in any case.
+      if (std::holds_alternative<rollout::CancelAttempt>(item.command) && !item.sent) continue;
+      done.push_back(id);
+    }
+  }
+  return done;
+}
+
+void CommandRunner::Forget(const std::vector<int64_t>& entries) {
+  for (const int64_t id : entries) {
+    for (auto it = by_target_.begin(); it != by_target_.end();) {
+      it->second.erase(id);
+      it = it->second.empty() ? by_target_.erase(it) : std::next(it);
+    }
+  }
+}
+
+bool CommandRunner::Has(const std::string& rollout) const {
+  for (const auto& [target, items] : by_target_) {
+    for (const auto& [id, item] : items) {
+      if (item.rollout == rollout) return true;
+    }
+  }
+  return false;
+}
+
+std::vector<std::string> CommandRunner::Rollouts() const {
+  std::set<std::string> names;
+  for (const auto& [target, items] : by_target_) {
+    for (const auto& [id, item] : items) names.insert(item.rollout);
+  }
+  return {names.begin(), names.end()};
+}
+
+absl::Status CommandRunner::Deliver(const std::string& target) {
+  const auto items = by_target_.find(target);
+  const TargetEntry* entry = targets_->Find(target);
+  if (items == by_target_.end() || entry == nullptr || !entry->ready) return absl::OkStatus();
+  for (auto& [id, item] : items->second) {
+    if (item.sent || Superseded(items->second, id, item)) continue;
+    const absl::Status status = CarryOut(id, &item, entry->link);
+    if (absl::IsUnavailable(status)) return status;
+    // What can never be carried out must not hold up what stands behind it.
+    if (!status.ok()) {
+      spdlog::error("{}", WithFields(status.message(), {{"rollout", item.rollout}, {"target", target}}));
+    }
+    item.sent = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CommandRunner::DeliverAll() {
+  absl::Status result;
+  for (const auto& [target, items] : by_target_) result.Update(Deliver(target));
+  return result;
+}
+
+void CommandRunner::Reset(const std::string& target) {
+  const auto items = by_target_.find(target);
+  if (items == by_target_.end()) return;
+  for (auto& [id, item] : items->second) item.sent = false;
+}
+
+absl::Status CommandRunner::CarryOut(int64_t id, Item* item, AgentLink* link) {
+  if (const auto* command = std::get_if<rollout::CompileRun>(&item->command)) {
+    return Compile(id, *item, command->target);
+  }
+  if (const auto* command = std::get_if<rollout::DispatchAttempt>(&item->command))
+    return Send(*command, link);
+  const auto& command = std::get<rollout::CancelAttempt>(item->command);
+  v1::ControllerMessage message;
+  message.mutable_cancel()->set_target(command.target);
+  message.mutable_cancel()->set_run(command.run);
+  message.mutable_cancel()->set_attempt(command.attempt);
+  message.mutable_cancel()->set_reason(command.reason);
+  link->Send(std::move(message));
+  return absl::OkStatus();
+}
+
+absl::Status CommandRunner::Send(const rollout::DispatchAttempt& command, AgentLink* link) {
+  v1::ControllerMessage message;
+  v1::Dispatch* dispatch = message.mutable_dispatch();
+  dispatch->set_target(command.target);
+  dispatch->set_run(command.run);
+  dispatch->set_step(command.step);
+  dispatch->set_attempt(command.attempt);
+  dispatch->set_direction(command.direction);
+  dispatch->set_epoch(command.epoch);
+  dispatch->set_compiled_digest(command.compiled_digest);
+  if (command.with_plan) {
+    ASSIGN_OR_RETURN(*dispatch->mutable_compiled_plan(), store_->GetCompiledPlan(command.run));
+  }
+  link->Send(std::move(message));
+  return absl::OkStatus();
+}
+
+absl::Status CommandRunner::Compile(int64_t id, const Item& item, const std::string& target) {
+  ASSIGN_OR_RETURN(const v1::Rollout state, state_(item.rollout));
+  ASSIGN_OR_RETURN(const v1::StoredPlan stored, store_->GetPlan(state.plan()));
+  schemas_->Ask(
+      target, compiler::TouchedTables(stored.plan()),
+      [this, id, rollout = item.rollout, target, plan = stored.plan()](absl::StatusOr<v1::Schema> schema) {
+        Compiled(id, rollout, target, plan, std::move(schema));
+      });
+  return absl::OkStatus();
+}
+
+void CommandRunner::Compiled(int64_t id, const std::string& rollout, const std::string& target,
+                             const v1::Plan& plan, absl::StatusOr<v1::Schema> schema) {
+  // Another answer will come: the command is carried out again when the target is ready.
+  if (base::Detail(schema.status(), base::kReason) == kTargetNotServed) return;
+  if (!schema.ok()) {
+    answer_(rollout, Failed(target, schema.status(), "it is tried again by itself", /*retriable=*/true), id);
+    return;
+  }
+  const absl::StatusOr<v1::CompiledPlan> compiled = compiler::Compile(plan, *schema);
+  if (!compiled.ok()) {
+    answer_(
+        rollout,
+        Failed(
+            target,
+            base::Annotate(compiled.status(), absl::StrCat("plan does not fit target \"", target, "\"")),
+            "change the plan or the schema, then start another rollout, or `curlew rollout resume` this one",
+            /*retriable=*/false),
+        id);
+    return;
+  }
+  absl::StatusOr<v1::Rollout> state = state_(rollout);
+  absl::StatusOr<std::vector<std::string>> differences =
+      state.ok() ? Differences(*state, target, *compiled) : state.status();
+  if (!differences.ok()) {
+    answer_(rollout, Failed(target, differences.status(), "it is tried again by itself", /*retriable=*/true),
+            id);
+    return;
+  }
+  answer_(rollout,
+          rollout::Compiled{.target = target,
+                            .plan = *compiled,
+                            .digest = compiler::Digest(*compiled),
+                            .steps_digest = compiler::StepsDigest(*compiled),
+                            .differences = *std::move(differences)},
+          id);
+}
+
+absl::StatusOr<std::vector<std::string>> CommandRunner::Differences(const v1::Rollout& state,
+                                                                    const std::string& target,
+                                                                    const v1::CompiledPlan& compiled) {
+  for (const v1::Run& run : state.runs()) {
+    if (run.target() == target || run.compiled_digest().empty()) continue;
+    ASSIGN_OR_RETURN(const v1::CompiledPlan proved, store_->GetCompiledPlan(run.name()));
+    if (compiler::StepsDigest(proved) == compiler::StepsDigest(compiled)) return std::vector<std::string>();
+    return compiler::DiffSteps(proved, compiled);
+  }
+  return std::vector<std::string>();
+}
+
+}  // namespace curlew::dispatch

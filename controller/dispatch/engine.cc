@@ -1,0 +1,217 @@
+#include "controller/dispatch/engine.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/error_detail.h"
+#include "common/base/status_macros.h"
+#include "controller/dispatch/log.h"
+#include "controller/dispatch/names.h"
+
+namespace curlew::dispatch {
+namespace {
+
+rollout::AgentReady ReadyFor(const v1::Rollout& rollout, const v1::TargetReady& facts) {
+  rollout::AgentReady input{.target = facts.target(), .epoch = facts.epoch()};
+  for (const v1::HeldAttempt& held : facts.held()) {
+    if (RolloutOfRun(held.run()) == rollout.name()) input.held.push_back(held.attempt());
+  }
+  return input;
+}
+
+}  // namespace
+
+Engine::Engine(store::RolloutStore* store, const base::Clock* clock, EngineOptions options)
+    : store_(store),
+      clock_(clock),
+      options_(options),
+      schemas_(&loop_, &targets_, options.schema_deadline),
+      rollouts_(&loop_, store, clock, &targets_, &schemas_, options.rollouts) {}
+
+Engine::~Engine() { Stop(); }
+
+absl::Status Engine::Start() {
+  absl::Status status;
+  loop_.Run([&] {
+    status = [&]() -> absl::Status {
+      ASSIGN_OR_RETURN(auto environments, store_->ListEnvironments());
+      targets_.SetEnvironments(std::move(environments));
+      return rollouts_.Load();
+    }();
+  });
+  RETURN_IF_ERROR(status);
+  loop_.PostAfter(options_.reconnect_grace, [this] {
+    if (draining_) return;
+    for (const std::string& target : targets_.names()) {
+      if (!targets_.Find(target)->ready)
+        rollouts_.FeedAll(target,
+                          [&](const v1::Rollout&) -> rollout::Input { return rollout::AgentLost{target}; });
+    }
+  });
+  return absl::OkStatus();
+}
+
+void Engine::Drain(const absl::Status& status) {
+  loop_.Run([&] {
+    draining_ = true;
+    rollouts_.watches().EndAll(status);
+    schemas_.FailAll(status);
+  });
+}
+
+void Engine::Granted(const std::string& target, AgentLink* link) {
+  TargetEntry* entry = targets_.Find(target);
+  if (entry == nullptr) return;
+  entry->link = link;
+  entry->agent_id = link->agent_id();
+  entry->agent_version = link->agent_version();
+  entry->problem.clear();
+  entry->ready = false;
+  schemas_.TargetDown(target);
+  rollouts_.TargetChanged(target);
+}
+
+void Engine::Released(const std::string& target) {
+  if (TargetEntry* entry = targets_.Find(target); entry != nullptr && entry->link != nullptr) {
+    entry->last_seen = entry->link->last_heard();
+    entry->link = nullptr;
+    entry->ready = false;
+    entry->problem.clear();
+  }
+  Lost(target);
+}
+
+void Engine::Lost(const std::string& target) {
+  if (draining_) return;
+  schemas_.TargetDown(target);
+  rollouts_.TargetChanged(target);
+  rollouts_.FeedAll(target, [&](const v1::Rollout&) -> rollout::Input { return rollout::AgentLost{target}; });
+}
+
+void Engine::Received(AgentLink* link, const v1::AgentMessage& message) {
+  switch (message.kind_case()) {
+    case v1::AgentMessage::kTargetReady:
+      return OnReady(link, message.target_ready());
+    case v1::AgentMessage::kTargetProblem:
+      return OnProblem(link, message.target_problem());
+    case v1::AgentMessage::kAck:
+      return OnAck(link, message.ack());
+    case v1::AgentMessage::kNack:
+      return OnNack(link, message.nack());
+    case v1::AgentMessage::kProgress:
+      return OnProgress(link, message.progress());
+    case v1::AgentMessage::kSchemaReport:
+      return schemas_.Answered(link, message.schema_report());
+    case v1::AgentMessage::kResult:
+      return OnResult(link, message.result());
+    case v1::AgentMessage::kHello:
+    case v1::AgentMessage::kHeartbeat:
+    case v1::AgentMessage::KIND_NOT_SET:
+      return;
+  }
+}
+
+absl::Status Engine::ApplyEnvironments(std::vector<v1::Environment> environments) {
+  if (const v1::Rollout* active = rollouts_.AnyActive(); active != nullptr) {
+    return base::WithDetail(absl::FailedPreconditionError(
+                                absl::StrCat("rollout \"", active->name(),
+                                             "\" is active; environments can be changed when it has ended "
+                                             "(`curlew rollout show ",
+                                             WithoutCollection("rollouts", active->name()), "`)")),
+                            base::kReason, "ROLLOUT_ACTIVE");
+  }
+  RETURN_IF_ERROR(store_->PutEnvironments(environments));
+  targets_.SetEnvironments(std::move(environments));
+  spdlog::info("{}", WithFields("environments applied",
+                                {{"environments", absl::StrCat(targets_.environments().size())},
+                                 {"targets", absl::StrCat(targets_.names().size())}}));
+  if (observer_) observer_();
+  return absl::OkStatus();
+}
+
+TargetEntry* Engine::LeasedTo(AgentLink* link, const std::string& target) {
+  TargetEntry* entry = targets_.Find(target);
+  if (entry != nullptr && entry->link == link) return entry;
+  spdlog::debug("{}", WithFields("ignored a message about a target that is not leased to the agent",
+                                 {{"target", target}, {"agent", link->agent_id()}}));
+  return nullptr;
+}
+
+void Engine::OnReady(AgentLink* link, const v1::TargetReady& ready) {
+  TargetEntry* entry = LeasedTo(link, ready.target());
+  if (entry == nullptr) return;
+  entry->ready = true;
+  entry->problem.clear();
+  entry->facts = ready;
+  spdlog::info("{}", WithFields("target is served", {{"target", ready.target()},
+                                                     {"agent", link->agent_id()},
+                                                     {"epoch", absl::StrCat(ready.epoch())},
+                                                     {"database", ready.database()},
+                                                     {"held", absl::StrCat(ready.held_size())}}));
+  rollouts_.FeedAll(ready.target(),
+                    [&](const v1::Rollout& rollout) -> rollout::Input { return ReadyFor(rollout, ready); });
+  rollouts_.TargetChanged(ready.target());
+}
+
+void Engine::OnProblem(AgentLink* link, const v1::TargetProblem& problem) {
+  TargetEntry* entry = LeasedTo(link, problem.target());
+  if (entry == nullptr) return;
+  const bool was_ready = std::exchange(entry->ready, false);
+  entry->problem = problem.message();
+  spdlog::warn("{}", WithFields(absl::StrCat("target cannot be served: ", problem.message()),
+                                {{"target", problem.target()}, {"agent", link->agent_id()}}));
+  if (was_ready) Lost(problem.target());
+}
+
+void Engine::OnAck(AgentLink* link, const v1::Ack& ack) {
+  const std::string target = TargetOfRun(ack.run());
+  if (LeasedTo(link, target) == nullptr) return;
+  rollouts_.Feed(RolloutOfRun(ack.run()), rollout::AttemptAcked{.target = target, .attempt = ack.attempt()});
+}
+
+void Engine::OnNack(AgentLink* link, const v1::Nack& nack) {
+  const std::string target = TargetOfRun(nack.run());
+  if (LeasedTo(link, target) == nullptr) return;
+  spdlog::info("{}", WithFields(absl::StrCat("agent refused: ", nack.message()),
+                                {{"target", target},
+                                 {"run", nack.run()},
+                                 {"attempt", absl::StrCat(nack.attempt())},
+                                 {"reason", v1::NackReason_Name(nack.reason())}}));
+  rollouts_.Feed(RolloutOfRun(nack.run()),
+                 rollout::AttemptNacked{.target = target,
+                                        .attempt = nack.attempt(),
+                                        .need_plan = nack.reason() == v1::NACK_REASON_NEED_PLAN,
+                                        .invalid = nack.reason() == v1::NACK_REASON_INVALID,
+                                        .message = nack.message()});
+}
+
+void Engine::OnProgress(AgentLink* link, const v1::Progress& progress) {
+  if (LeasedTo(link, progress.target()) == nullptr) return;
+  const std::string rollout = rollouts_.OwnerOfAttempt(progress);
+  if (!rollout.empty()) rollouts_.watches().MadeProgress(rollout, progress);
+}
+
+void Engine::OnResult(AgentLink* link, const v1::Result& result) {
+  if (LeasedTo(link, result.target()) == nullptr) return;
+  rollouts_.Feed(RolloutOfRun(result.run()),
+                 rollout::AttemptEnded{.target = result.target(),
+                                       .attempt = result.attempt(),
+                                       .outcome = result.outcome(),
+                                       .error = result.error(),
+                                       .rows = result.rows(),
+                                       .step = result.step()},
+                 // Only now may the agent forget it. By then another stream may serve the target: it, or the
+                 // next, will send the result again if this is not heard.
+                 [this, link, target = result.target(), run = result.run(), attempt = result.attempt()] {
+                   const TargetEntry* entry = targets_.Find(target);
+                   if (entry == nullptr || entry->link != link) return;
+                   v1::ControllerMessage message;
+                   message.mutable_result_ack()->set_run(run);
+                   message.mutable_result_ack()->set_attempt(attempt);
+                   entry->link->Send(std::move(message));
+                 });
+}
+
+}  // namespace curlew::dispatch

@@ -1,0 +1,95 @@
+// The engine: one thread that owns the store and the state of everything.
+#ifndef CURLEW_CONTROLLER_DISPATCH_ENGINE_H_
+#define CURLEW_CONTROLLER_DISPATCH_ENGINE_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "controller/dispatch/agent_link.h"
+#include "controller/dispatch/loop.h"
+#include "controller/dispatch/rollout_driver.h"
+#include "controller/dispatch/schema_requests.h"
+#include "controller/dispatch/target_table.h"
+#include "controller/store/rollout_store.h"
+#include "curlew/v1/agent.pb.h"
+
+namespace curlew::dispatch {
+
+// Settings of an engine.
+struct EngineOptions {
+  RolloutDriver::Options rollouts;
+  // How long an agent may take to report a schema.
+  absl::Duration schema_deadline = absl::Seconds(30);
+  // After a start, how long agents have to come back before rollouts are told that they are lost.
+  absl::Duration reconnect_grace = absl::Seconds(15);
+};
+
+// Ties the parts together: what agents say goes to the rollouts of their targets. Sessions and services post
+// to loop() and use everything else there, and only there.
+class Engine {
+ public:
+  // `store` and `clock` must outlive it; the store is used on the loop's thread only.
+  Engine(store::RolloutStore* store, const base::Clock* clock, EngineOptions options);
+  // Stops.
+  ~Engine();
+
+  // Loads the pipeline and every rollout that can still change, and begins. Fails as the store does.
+  absl::Status Start();
+  // Watchers, and whoever waits for a schema, get `status`; agents that go are not lost any more, but
+  // expected by the next controller.
+  void Drain(const absl::Status& status);
+  // Ends the thread. Calls that came before are answered first.
+  void Stop() { loop_.Stop(); }
+
+  Loop& loop() { return loop_; }
+
+  // --- On the loop's thread only. ---
+
+  store::RolloutStore& store() { return *store_; }
+  const base::Clock& clock() const { return *clock_; }
+  TargetTable& targets() { return targets_; }
+  SchemaRequests& schemas() { return schemas_; }
+  RolloutDriver& rollouts() { return rollouts_; }
+
+  // The lease of a target was given to `link`. From another link of the same process it passes without the
+  // target being lost.
+  void Granted(const std::string& target, AgentLink* link);
+  // The lease was taken from whoever had it.
+  void Released(const std::string& target);
+  // What the agent at `link` says; Hello and Heartbeat are not for the engine. What it says of targets that
+  // are not leased to it is ignored.
+  void Received(AgentLink* link, const v1::AgentMessage& message);
+
+  // Replaces the pipeline. FAILED_PRECONDITION while a rollout is active; else fails as the store does.
+  absl::Status ApplyEnvironments(std::vector<v1::Environment> environments);
+  // `observer` is called when the set of targets has changed. It must outlive the engine's thread.
+  void ObserveTargets(std::function<void()> observer) { observer_ = std::move(observer); }
+
+ private:
+  TargetEntry* LeasedTo(AgentLink* link, const std::string& target);
+  void OnReady(AgentLink* link, const v1::TargetReady& ready);
+  void OnProblem(AgentLink* link, const v1::TargetProblem& problem);
+  void OnAck(AgentLink* link, const v1::Ack& ack);
+  void OnNack(AgentLink* link, const v1::Nack& nack);
+  void OnProgress(AgentLink* link, const v1::Progress& progress);
+  void OnResult(AgentLink* link, const v1::Result& result);
+  void Lost(const std::string& target);
+
+  store::RolloutStore* const store_;
+  const base::Clock* const clock_;
+  const EngineOptions options_;
+  Loop loop_;
+  TargetTable targets_;
+  SchemaRequests schemas_;
+  RolloutDriver rollouts_;
+  std::function<void()> observer_;
+  bool draining_ = false;
+};
+
+}  // namespace curlew::dispatch
+
+#endif  // CURLEW_CONTROLLER_DISPATCH_ENGINE_H_

@@ -1,0 +1,130 @@
+#include "controller/dispatch/outbox.h"
+
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "curlew/v1/agent.pb.h"
+
+namespace curlew::dispatch {
+namespace {
+
+constexpr char kCompile[] = "compile";
+constexpr char kDispatch[] = "dispatch";
+constexpr char kCancel[] = "cancel";
+
+void Encode(const rollout::CompileRun& command, store::OutboxEntry* entry) {
+  entry->kind = kCompile;
+  entry->target = command.target;
+}
+
+void Encode(const rollout::DispatchAttempt& command, store::OutboxEntry* entry) {
+  v1::Dispatch payload;
+  payload.set_target(command.target);
+  payload.set_run(command.run);
+  payload.set_step(command.step);
+  payload.set_attempt(command.attempt);
+  payload.set_direction(command.direction);
+  payload.set_epoch(command.epoch);
+  payload.set_compiled_digest(command.compiled_digest);
+  if (command.with_plan) payload.mutable_compiled_plan();
+  entry->kind = kDispatch;
+  entry->target = command.target;
+  entry->payload = payload.SerializeAsString();
+}
+
+void Encode(const rollout::CancelAttempt& command, store::OutboxEntry* entry) {
+  v1::Cancel payload;
+  payload.set_target(command.target);
+  payload.set_run(command.run);
+  payload.set_attempt(command.attempt);
+  payload.set_reason(command.reason);
+  entry->kind = kCancel;
+  entry->target = command.target;
+  entry->payload = payload.SerializeAsString();
+}
+
+bool InState(const v1::Attempt* attempt, std::initializer_list<v1::AttemptState> states) {
+  if (attempt == nullptr) return false;
+  for (const v1::AttemptState state : states) {
+    if (attempt->state() == state) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+store::OutboxEntry EncodeCommand(const std::string& rollout, const rollout::Command& command) {
+  store::OutboxEntry entry;
+  entry.rollout = rollout;
+  std::visit([&](const auto& c) { Encode(c, &entry); }, command);
+  return entry;
+}
+
+absl::StatusOr<rollout::Command> DecodeCommand(const store::OutboxEntry& entry) {
+  if (entry.kind == kCompile) return rollout::CompileRun{entry.target};
+  if (v1::Dispatch d; entry.kind == kDispatch && d.ParseFromString(entry.payload)) {
+    return rollout::DispatchAttempt{.target = d.target(),
+                                    .run = d.run(),
+                                    .step = d.step(),
+                                    .attempt = d.attempt(),
+                                    .direction = d.direction(),
+                                    .epoch = d.epoch(),
+                                    .compiled_digest = d.compiled_digest(),
+                                    .with_plan = d.has_compiled_plan()};
+  }
+  if (v1::Cancel c; entry.kind == kCancel && c.ParseFromString(entry.payload)) {
+    return rollout::CancelAttempt{
+        .target = c.target(), .run = c.run(), .attempt = c.attempt(), .reason = c.reason()};
+  }
+  return absl::DataLossError(absl::StrCat("entry ", entry.id, " of the outbox (rollout \"", entry.rollout,
+                                          "\", kind \"", entry.kind, "\") cannot be read"));
+}
+
+bool Wanted(const rollout::Command& command, const v1::Rollout& state) {
+  if (const auto* c = std::get_if<rollout::CompileRun>(&command)) {
+    const v1::Run* run = FindRun(state, c->target);
+    return run != nullptr && run->state() == v1::RUN_STATE_COMPILING &&
+           InState(&run->compilation(), {v1::ATTEMPT_STATE_LEASED});
+  }
+  if (const auto* c = std::get_if<rollout::DispatchAttempt>(&command)) {
+    const v1::Run* run = FindRun(state, c->target);
+    return run != nullptr && InState(FindAttempt(*run, c->attempt), {v1::ATTEMPT_STATE_LEASED});
+  }
+  const auto& c = std::get<rollout::CancelAttempt>(command);
+  const v1::Run* run = FindRun(state, c.target);
+  return run != nullptr &&
+         InState(FindAttempt(*run, c.attempt),
+                 {v1::ATTEMPT_STATE_LEASED, v1::ATTEMPT_STATE_RUNNING, v1::ATTEMPT_STATE_UNKNOWN});
+}
+
+bool HasLiveAttempt(const v1::Rollout& state) {
+  const auto live = [](const v1::StepStatus& step) {
+    return step.has_attempt() &&
+           InState(&step.attempt(), {v1::ATTEMPT_STATE_QUEUED, v1::ATTEMPT_STATE_LEASED,
+                                     v1::ATTEMPT_STATE_RUNNING, v1::ATTEMPT_STATE_UNKNOWN});
+  };
+  for (const v1::Run& run : state.runs()) {
+    if (live(run.rollback_gate())) return true;
+    for (const v1::StepStatus& step : run.steps()) {
+      if (live(step)) return true;
+    }
+  }
+  return false;
+}
+
+const v1::Run* FindRun(const v1::Rollout& state, const std::string& target) {
+  for (const v1::Run& run : state.runs()) {
+    if (run.target() == target) return &run;
+  }
+  return nullptr;
+}
+
+const v1::Attempt* FindAttempt(const v1::Run& run, int number) {
+  if (run.rollback_gate().attempt().number() == number) return &run.rollback_gate().attempt();
+  for (const v1::StepStatus& step : run.steps()) {
+    if (step.attempt().number() == number) return &step.attempt();
+  }
+  return nullptr;
+}
+
+}  // namespace curlew::dispatch

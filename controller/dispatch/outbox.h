@@ -1,0 +1,38 @@
+// Commands on their way: as they are stored, and whether they are wanted still.
+#ifndef CURLEW_CONTROLLER_DISPATCH_OUTBOX_H_
+#define CURLEW_CONTROLLER_DISPATCH_OUTBOX_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "controller/rollout/machine.h"
+#include "controller/store/rollout_store.h"
+#include "curlew/v1/rollout.pb.h"
+
+namespace curlew::dispatch {
+
+// A command as an entry of the store's outbox. Never holds a plan: a Dispatch that wants one along has an
+// empty compiled_plan, which is filled from the store when it is sent.
+store::OutboxEntry EncodeCommand(const std::string& rollout, const rollout::Command& command);
+
+// The reverse. DATA_LOSS where the entry is none of EncodeCommand's.
+absl::StatusOr<rollout::Command> DecodeCommand(const store::OutboxEntry& entry);
+
+// Whether a rollout in `state` still wants the command carried out: a compile while its run is being
+// compiled, a dispatch until its attempt has been taken up, a cancel while its attempt may be running. What
+// is not wanted is done with, however that came about (but a cancel is to be sent once in any case: agents
+// may hold what is of the past).
+bool Wanted(const rollout::Command& command, const v1::Rollout& state);
+
+// Whether an attempt of any run is on its way to an agent, or with one, or its outcome is not known.
+bool HasLiveAttempt(const v1::Rollout& state);
+
+// The run on `target`; null where there is none.
+const v1::Run* FindRun(const v1::Rollout& state, const std::string& target);
+
+// The newest attempt with that number of `run`; null where it is of the past.
+const v1::Attempt* FindAttempt(const v1::Run& run, int number);
+
+}  // namespace curlew::dispatch
+
+#endif  // CURLEW_CONTROLLER_DISPATCH_OUTBOX_H_

@@ -1,0 +1,395 @@
+#include "controller/dispatch/rollout_driver.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/error_detail.h"
+#include "common/base/status_macros.h"
+#include "controller/dispatch/log.h"
+#include "controller/dispatch/names.h"
+#include "controller/dispatch/outbox.h"
+
+namespace curlew::dispatch {
+namespace {
+
+// A machine that asks to be woken at once, for ever, must not take the thread away from everybody else.
+constexpr absl::Duration kShortestWake = absl::Milliseconds(5);
+
+bool SameState(const v1::Rollout& a, const v1::Rollout& b) {
+  return a.SerializeAsString() == b.SerializeAsString();
+}
+
+bool MayChange(const v1::Rollout& rollout) { return !rollout::Ended(rollout) || HasLiveAttempt(rollout); }
+
+absl::Status NotStored(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
+  return base::WithDetail(base::Annotate(status, "nothing was changed, the controller's store failed"),
+                          base::kReason, "STORE_UNAVAILABLE");
+}
+
+}  // namespace
+
+RolloutDriver::RolloutDriver(Loop* loop, store::RolloutStore* store, const base::Clock* clock,
+                             TargetTable* targets, SchemaRequests* schemas, Options options)
+    : loop_(loop),
+      store_(store),
+      clock_(clock),
+      targets_(targets),
+      options_(options),
+      runner_(
+          store, targets, schemas,
+          [this](const std::string& name) -> absl::StatusOr<v1::Rollout> {
+            ASSIGN_OR_RETURN(auto stored, Get(name));
+            return std::move(stored.rollout);
+          },
+          [this](const std::string& name, rollout::Input input, int64_t entry) {
+            pending_[name].push_back(Pending{std::move(input), nullptr, {entry}});
+            DrainOrRetry(name);
+          }),
+      watches_(store, [this](const std::string& name) { return Get(name); }) {}
+
+absl::Status RolloutDriver::Load() {
+  store::Page page{.size = 500};
+  do {
+    std::string next;
+    ASSIGN_OR_RETURN(auto rollouts, store_->ListRollouts(page, &next));
+    for (store::VersionedRollout& rollout : rollouts) {
+      if (!MayChange(rollout.rollout)) continue;
+      const std::string name = rollout.rollout.name();
+      held_[name].stored = std::move(rollout);
+    }
+    page.token = next;
+  } while (!page.token.empty());
+  RETURN_IF_ERROR(runner_.Sync());
+  for (const std::string& name : runner_.Rollouts()) {
+    if (held_.count(name) > 0) continue;
+    ASSIGN_OR_RETURN(held_[name].stored, store_->GetRollout(name));
+  }
+  // What was due while nobody ran is due now; this also sets the timers.
+  for (const auto& [name, held] : held_) pending_[name].push_back(Pending{rollout::Ticked{}, nullptr, {}});
+  loop_->Post([this] { Retry(); });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Rollout> RolloutDriver::Create(v1::Rollout fresh, const std::string& actor) {
+  RETURN_IF_ERROR(CheckTargetsFree(fresh));
+  const std::string name = fresh.name();
+  Held held;
+  held.stored.rollout = std::move(fresh);
+  const rollout::Input input = rollout::Started{actor};
+  ASSIGN_OR_RETURN(rollout::Transition transition,
+                   rollout::Advance(held.stored.rollout, input, clock_->Now(), options_.machine));
+  RETURN_IF_ERROR(NotStored(Commit(&held, std::move(transition), input, {})));
+  held_[name] = std::move(held);
+  TellAgents(held_[name].stored.rollout);
+  DrainOrRetry(name);
+  ASSIGN_OR_RETURN(auto stored, Get(name));
+  return std::move(stored.rollout);
+}
+
+absl::StatusOr<v1::Rollout> RolloutDriver::Apply(const std::string& name, const rollout::Input& input,
+                                                 const std::string& etag) {
+  // What happened before comes first: it may be what the operator has not seen.
+  RETURN_IF_ERROR(Hold(name).status());
+  RETURN_IF_ERROR(NotStored(Drain(name)));
+  ASSIGN_OR_RETURN(Held * held, Hold(name));
+  const v1::Rollout& now = held->stored.rollout;
+  if (!etag.empty() && etag != now.etag()) {
+    return base::WithDetail(
+        absl::AbortedError(absl::StrCat("rollout \"", name, "\" has changed since (its etag is \"",
+                                        now.etag(), "\", not \"", etag, "\"); look at it again")),
+        base::kReason, "ETAG_MISMATCH");
+  }
+  const bool was_active = rollout::Active(now);
+  auto transition = rollout::Advance(now, input, clock_->Now(), options_.machine);
+  absl::Status status = transition.status();
+  if (status.ok() && !was_active && rollout::Active(transition->state)) status = CheckTargetsFree(now);
+  if (status.ok()) status = NotStored(Commit(held, *std::move(transition), input, {}));
+  if (!status.ok()) {
+    if (absl::IsAborted(status)) RETURN_IF_ERROR(Reload(name));
+    DropIfDone(name);
+    return status;
+  }
+  v1::Rollout result = held->stored.rollout;
+  DrainOrRetry(name);
+  return result;
+}
+
+void RolloutDriver::Feed(const std::string& name, rollout::Input input, absl::AnyInvocable<void()> stored) {
+  pending_[name].push_back(Pending{std::move(input), std::move(stored), {}});
+  DrainOrRetry(name);
+}
+
+void RolloutDriver::FeedAll(const std::string& target,
+                            const std::function<rollout::Input(const v1::Rollout&)>& input) {
+  std::vector<std::string> names;
+  for (const auto& [name, held] : held_) {
+    if (FindRun(held.stored.rollout, target) != nullptr) names.push_back(name);
+  }
+  for (const std::string& name : names) {
+    if (const auto it = held_.find(name); it != held_.end()) Feed(name, input(it->second.stored.rollout));
+  }
+}
+
+absl::StatusOr<store::VersionedRollout> RolloutDriver::Get(const std::string& name) {
+  if (const auto it = held_.find(name); it != held_.end()) return it->second.stored;
+  ASSIGN_OR_RETURN(store::VersionedRollout stored, store_->GetRollout(name));
+  if (MayChange(stored.rollout)) {
+    // Its creation was reported as failed, and is in the store for all that.
+    held_[name].stored = stored;
+    outbox_changed_ = true;
+    TellAgents(stored.rollout);
+    loop_->Post([this, name] { Feed(name, rollout::Ticked{}); });
+  }
+  return stored;
+}
+
+const v1::Rollout* RolloutDriver::OccupantOf(const std::string& target) const {
+  for (const auto& [name, held] : held_) {
+    const v1::Rollout& rollout = held.stored.rollout;
+    if (rollout::Active(rollout) && FindRun(rollout, target) != nullptr) return &rollout;
+  }
+  return nullptr;
+}
+
+const v1::Rollout* RolloutDriver::AnyActive() const {
+  for (const auto& [name, held] : held_) {
+    if (rollout::Active(held.stored.rollout)) return &held.stored.rollout;
+  }
+  return nullptr;
+}
+
+std::string RolloutDriver::OwnerOfAttempt(const v1::Progress& progress) const {
+  for (const auto& [name, held] : held_) {
+    const v1::Run* run = FindRun(held.stored.rollout, progress.target());
+    if (run == nullptr) continue;
+    const v1::Attempt* attempt = FindAttempt(*run, progress.attempt());
+    if (attempt != nullptr &&
+        (attempt->state() == v1::ATTEMPT_STATE_RUNNING || attempt->state() == v1::ATTEMPT_STATE_LEASED)) {
+      return name;
+    }
+  }
+  return "";
+}
+
+absl::StatusOr<std::string> RolloutDriver::FreeName(const std::string& plan_name) {
+  // Doubling, then halving: names are counted up, so all below a free one are taken.
+  const auto taken = [&](int n) -> absl::StatusOr<bool> {
+    const auto found = Get(absl::StrCat("rollouts/", plan_name, "-", n));
+    if (absl::IsNotFound(found.status())) return false;
+    RETURN_IF_ERROR(found.status());
+    return true;
+  };
+  int low = 0, high = 1;  // low is taken, or 0
+  while (true) {
+    ASSIGN_OR_RETURN(const bool is_taken, taken(high));
+    if (!is_taken) break;
+    low = high;
+    high *= 2;
+  }
+  while (high - low > 1) {
+    const int middle = low + (high - low) / 2;
+    ASSIGN_OR_RETURN(const bool is_taken, taken(middle));
+    (is_taken ? low : high) = middle;
+  }
+  return absl::StrCat("rollouts/", plan_name, "-", high);
+}
+
+void RolloutDriver::TargetChanged(const std::string& target) {
+  runner_.Reset(target);
+  CarryOut();
+}
+
+absl::Status RolloutDriver::Reload(const std::string& name) {
+  ASSIGN_OR_RETURN(auto stored, store_->GetRollout(name));
+  held_[name].stored = std::move(stored);
+  outbox_changed_ = true;
+  watches_.Changed(held_[name].stored.rollout);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RolloutDriver::Held*> RolloutDriver::Hold(const std::string& name) {
+  if (const auto it = held_.find(name); it != held_.end()) return &it->second;
+  ASSIGN_OR_RETURN(auto stored, store_->GetRollout(name));
+  Held& held = held_[name];
+  held.stored = std::move(stored);
+  TellAgents(held.stored.rollout);
+  return &held;
+}
+
+void RolloutDriver::TellAgents(const v1::Rollout& rollout) {
+  for (const v1::Run& run : rollout.runs()) {
+    const TargetEntry* entry = targets_->Find(run.target());
+    const bool ready = entry != nullptr && entry->ready;
+    if (ready && run.epoch() != entry->facts.epoch()) {
+      pending_[rollout.name()].push_back(
+          Pending{rollout::AgentReady{.target = run.target(), .epoch = entry->facts.epoch()}, nullptr, {}});
+    } else if (!ready && run.epoch() != 0) {
+      pending_[rollout.name()].push_back(Pending{rollout::AgentLost{run.target()}, nullptr, {}});
+    }
+  }
+}
+
+absl::Status RolloutDriver::CheckTargetsFree(const v1::Rollout& rollout) const {
+  for (const v1::Run& run : rollout.runs()) {
+    const v1::Rollout* other = OccupantOf(run.target());
+    if (other == nullptr || other->name() == rollout.name()) continue;
+    return base::WithDetail(
+        base::WithDetail(absl::FailedPreconditionError(absl::StrCat(
+                             "rollout \"", other->name(), "\" is active on target \"", run.target(),
+                             "\"; wait until it has ended, or stop it with `curlew rollout rollback ",
+                             WithoutCollection("rollouts", other->name()), "` or `curlew rollout abort ",
+                             WithoutCollection("rollouts", other->name()), "`")),
+                         base::kReason, "ROLLOUT_ACTIVE"),
+        base::kTarget, run.target());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RolloutDriver::Commit(Held* held, rollout::Transition transition, const rollout::Input& input,
+                                   const std::vector<int64_t>& answers) {
+  const v1::Rollout& old = held->stored.rollout;
+  if (transition.events.empty() && transition.commands.empty() && answers.empty() &&
+      held->stored.version > 0 && SameState(old, transition.state)) {
+    Wake(held, transition.wake);
+    return absl::OkStatus();
+  }
+  store::RolloutChange change;
+  change.expected_version = held->stored.version;
+  change.rollout = transition.state;
+  change.events = transition.events;
+  for (const rollout::Command& command : transition.commands) {
+    change.outbox.push_back(EncodeCommand(transition.state.name(), command));
+  }
+  change.outbox_done = runner_.Done(transition.state);
+  for (const int64_t id : answers) {
+    if (std::find(change.outbox_done.begin(), change.outbox_done.end(), id) == change.outbox_done.end()) {
+      change.outbox_done.push_back(id);
+    }
+  }
+  if (const auto* compiled = std::get_if<rollout::Compiled>(&input)) {
+    const v1::Run* before = FindRun(old, compiled->target);
+    const v1::Run* run = FindRun(transition.state, compiled->target);
+    // The machine does not take every answer: only the one that it took is pinned.
+    if (run != nullptr && before->compiled_digest().empty() && run->compiled_digest() == compiled->digest) {
+      change.pin = store::RolloutChange::Pin{run->name(), compiled->plan};
+    }
+  }
+  const auto version = store_->Commit(change);
+  if (!version.ok()) return version.status();
+  held->stored.version = *version;
+  held->stored.rollout = change.rollout;
+  Committed(held, transition, change);
+  return absl::OkStatus();
+}
+
+void RolloutDriver::Committed(Held* held, const rollout::Transition& transition,
+                              const store::RolloutChange& change) {
+  for (const v1::Event& event : transition.events) LogEvent(transition.state, event);
+  runner_.Forget(change.outbox_done);
+  if (!change.outbox.empty()) outbox_changed_ = true;
+  Wake(held, transition.wake);
+  watches_.Changed(transition.state);
+  if (!std::exchange(carry_out_posted_, true)) {
+    loop_->Post([this] {
+      carry_out_posted_ = false;
+      CarryOut();
+    });
+  }
+}
+
+absl::Status RolloutDriver::Drain(const std::string& name) {
+  const auto queue = pending_.find(name);
+  if (queue == pending_.end()) {
+    DropIfDone(name);
+    return absl::OkStatus();
+  }
+  bool reloaded = false;
+  while (!queue->second.empty()) {
+    const Pending& next = queue->second.front();
+    absl::StatusOr<Held*> held = Hold(name);
+    absl::Status status = held.status();
+    if (held.ok()) {
+      auto transition =
+          rollout::Advance((*held)->stored.rollout, next.input, clock_->Now(), options_.machine);
+      status = transition.ok() ? Commit(*held, *std::move(transition), next.input, next.answers)
+                               : transition.status();
+      // A commit that failed may have been stored for all that: what the store has is what holds.
+      if (absl::IsAborted(status)) {
+        if (std::exchange(reloaded, true)) return absl::UnavailableError(status.message());
+        RETURN_IF_ERROR(Reload(name));
+        continue;
+      }
+    }
+    if (absl::IsUnavailable(status)) return status;
+    if (!status.ok()) {
+      spdlog::warn("{}", WithFields(absl::StrCat("ignored: ", status.message()), {{"rollout", name}}));
+    }
+    Pending done = std::move(queue->second.front());
+    queue->second.pop_front();
+    if (done.stored) done.stored();
+  }
+  pending_.erase(queue);
+  DropIfDone(name);
+  return absl::OkStatus();
+}
+
+void RolloutDriver::DrainOrRetry(const std::string& name) {
+  const absl::Status status = Drain(name);
+  if (status.ok()) return;
+  spdlog::error("{}", WithFields(absl::StrCat("the store failed, trying again: ", status.message()),
+                                 {{"rollout", name}}));
+  if (std::exchange(retry_posted_, true)) return;
+  loop_->PostAfter(options_.store_retry, [this] {
+    retry_posted_ = false;
+    Retry();
+  });
+}
+
+void RolloutDriver::Retry() {
+  std::vector<std::string> names;
+  for (const auto& [name, queue] : pending_) names.push_back(name);
+  for (const std::string& name : names) DrainOrRetry(name);
+  CarryOut();
+}
+
+void RolloutDriver::DropIfDone(const std::string& name) {
+  const auto it = held_.find(name);
+  if (it == held_.end() || MayChange(it->second.stored.rollout) || pending_.count(name) > 0 ||
+      outbox_changed_ || runner_.Has(name)) {
+    return;
+  }
+  held_.erase(it);
+}
+
+void RolloutDriver::Wake(Held* held, absl::Time when) {
+  held->wake = next_wake_++;
+  if (when == absl::InfiniteFuture()) return;
+  loop_->PostAfter(std::max(when - clock_->Now(), kShortestWake),
+                   [this, name = held->stored.rollout.name(), number = held->wake] {
+                     const auto it = held_.find(name);
+                     if (it != held_.end() && it->second.wake == number) Feed(name, rollout::Ticked{});
+                   });
+}
+
+void RolloutDriver::CarryOut() {
+  absl::Status status;
+  if (outbox_changed_) {
+    status = runner_.Sync();
+    if (status.ok()) outbox_changed_ = false;
+  }
+  status.Update(runner_.DeliverAll());
+  if (status.ok()) return;
+  spdlog::error("{}", WithFields(absl::StrCat("the store failed, trying again: ", status.message()), {}));
+  if (std::exchange(retry_posted_, true)) return;
+  loop_->PostAfter(options_.store_retry, [this] {
+    retry_posted_ = false;
+    Retry();
+  });
+}
+
+}  // namespace curlew::dispatch

@@ -1,0 +1,107 @@
+#include "controller/dispatch/watches.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "controller/dispatch/outbox.h"
+#include "controller/rollout/machine.h"
+
+namespace curlew::dispatch {
+namespace {
+
+constexpr int kEventsInBatch = 200;
+
+}  // namespace
+
+void Watches::Add(const std::string& rollout, Watcher* watcher) {
+  if (!end_.ok()) return watcher->End(end_);
+  watchers_[rollout].insert(watcher);
+}
+
+void Watches::Remove(const std::string& rollout, Watcher* watcher) {
+  const auto it = watchers_.find(rollout);
+  if (it == watchers_.end()) return;
+  it->second.erase(watcher);
+  if (it->second.empty()) watchers_.erase(it);
+}
+
+absl::StatusOr<WatchBatch> Watches::Read(const std::string& rollout, WatchCursor* cursor) {
+  ASSIGN_OR_RETURN(const store::VersionedRollout now, state_(rollout));
+  WatchBatch batch;
+  const auto add_rollout = [&] {
+    if (cursor->version == now.version) return;
+    *batch.messages.emplace_back().mutable_rollout() = now.rollout;
+    cursor->version = now.version;
+  };
+  if (cursor->version < 0) add_rollout();
+  if (cursor->event < now.rollout.last_event()) {
+    ASSIGN_OR_RETURN(auto events, store_->ListEvents(rollout, cursor->event, kEventsInBatch));
+    for (v1::Event& event : events) {
+      cursor->event = event.number();
+      *batch.messages.emplace_back().mutable_event() = std::move(event);
+    }
+  }
+  if (cursor->event < now.rollout.last_event()) return batch;
+  add_rollout();
+  int64_t newest = cursor->progress;
+  if (const auto it = progress_.find(rollout); it != progress_.end()) {
+    for (const auto& [target, latest] : it->second) {
+      if (latest.number <= cursor->progress) continue;
+      *batch.messages.emplace_back().mutable_progress() = latest.progress;
+      newest = std::max(newest, latest.number);
+    }
+  }
+  cursor->progress = newest;
+  batch.ended = rollout::Ended(now.rollout);
+  return batch;
+}
+
+void Watches::Changed(const v1::Rollout& rollout) {
+  if (const auto it = progress_.find(rollout.name()); it != progress_.end()) {
+    for (auto latest = it->second.begin(); latest != it->second.end();) {
+      const v1::Run* run = FindRun(rollout, latest->first);
+      const v1::Attempt* attempt =
+          run == nullptr ? nullptr : FindAttempt(*run, latest->second.progress.attempt());
+      const bool running = attempt != nullptr && (attempt->state() == v1::ATTEMPT_STATE_RUNNING ||
+                                                  attempt->state() == v1::ATTEMPT_STATE_LEASED);
+      latest = running ? std::next(latest) : it->second.erase(latest);
+    }
+    if (it->second.empty()) progress_.erase(it);
+  }
+  Tell(rollout.name());
+}
+
+void Watches::MadeProgress(const std::string& rollout, const v1::Progress& progress) {
+  progress_[rollout][progress.target()] = Latest{next_progress_++, progress};
+  Tell(rollout);
+}
+
+std::vector<v1::Waiting> Watches::AgentsWaiting(const std::string& rollout) const {
+  std::vector<v1::Waiting> waiting;
+  const auto it = progress_.find(rollout);
+  if (it == progress_.end()) return waiting;
+  for (const auto& [target, latest] : it->second) {
+    if (!latest.progress.has_waiting()) continue;
+    waiting.push_back(latest.progress.waiting());
+    waiting.back().set_target(target);
+  }
+  return waiting;
+}
+
+void Watches::EndAll(const absl::Status& status) {
+  end_ = status;
+  // End may lead to Remove.
+  const auto watchers = std::exchange(watchers_, {});
+  for (const auto& [rollout, of_rollout] : watchers) {
+    for (Watcher* watcher : of_rollout) watcher->End(status);
+  }
+}
+
+void Watches::Tell(const std::string& rollout) {
+  const auto it = watchers_.find(rollout);
+  if (it == watchers_.end()) return;
+  for (Watcher* watcher : it->second) watcher->Changed();
+}
+
+}  // namespace curlew::dispatch

@@ -1,0 +1,351 @@
+#include "controller/rollout/attempt.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/base/proto_time.h"
+#include "controller/rollout/run.h"
+
+namespace curlew::rollout {
+namespace {
+
+bool IsGate(const v1::StepStatus& step) { return step.key() == kRollbackGateKey; }
+
+// Whether the rollout wants the run's attempts in this direction to follow one another.
+bool GoesOn(const v1::Rollout& rollout, const v1::Run& run, v1::Direction direction) {
+  if (direction == v1::DIRECTION_UNDO) {
+    return rollout.state() == v1::ROLLOUT_STATE_ROLLING_BACK && run.state() == v1::RUN_STATE_ROLLING_BACK;
+  }
+  return rollout.state() == v1::ROLLOUT_STATE_RUNNING &&
+         (run.state() == v1::RUN_STATE_RUNNING || run.state() == v1::RUN_STATE_DROPPING);
+}
+
+// Whether an attempt in this direction that runs is to be stopped.
+bool IsUnwanted(const v1::Rollout& rollout, const v1::Run& run, v1::Direction direction) {
+  switch (rollout.state()) {
+    case v1::ROLLOUT_STATE_RUNNING:
+      return false;
+    case v1::ROLLOUT_STATE_FAILED:
+      return run.state() == v1::RUN_STATE_ROLLING_BACK && direction == v1::DIRECTION_DO;
+    case v1::ROLLOUT_STATE_ROLLING_BACK:
+      return !GoesOn(rollout, run, direction);
+    default:
+      return true;
+  }
+}
+
+void Queue(v1::Run& run, v1::StepStatus& step, v1::Direction direction, absl::Time not_before,
+           const v1::StepError& last_error = {}) {
+  if (step.attempt().direction() != direction) {
+    step.set_attempts(0);
+    step.set_errors(0);
+  } else if (step.attempt().number() != run.last_attempt()) {
+    step.set_attempts(0);  // numbers were skipped: they belong to nobody
+  }
+  run.set_last_attempt(run.last_attempt() + 1);
+  step.set_attempts(step.attempts() + 1);
+  step.set_state(v1::STEP_STATE_ACTIVE);
+  step.clear_end_time();
+  v1::Attempt& attempt = *step.mutable_attempt();
+  attempt.Clear();
+  attempt.set_number(run.last_attempt());
+  attempt.set_state(v1::ATTEMPT_STATE_QUEUED);
+  attempt.set_direction(direction);
+  if (not_before > absl::InfinitePast()) *attempt.mutable_not_before() = base::ToProto(not_before);
+  if (!last_error.message().empty()) *attempt.mutable_error() = last_error;
+}
+
+void Send(Draft& draft, v1::Run& run, v1::StepStatus& step) {
+  v1::Attempt& attempt = *step.mutable_attempt();
+  attempt.set_state(v1::ATTEMPT_STATE_LEASED);
+  attempt.set_epoch(run.epoch());
+  attempt.clear_not_before();
+  attempt.clear_error();
+  if (!run.has_start_time()) {
+    attempt.set_with_plan(true);
+    *run.mutable_start_time() = base::ToProto(draft.now);
+  }
+  if (!step.has_start_time()) *step.mutable_start_time() = base::ToProto(draft.now);
+  draft.commands.push_back(DispatchAttempt{.target = run.target(),
+                                           .run = run.name(),
+                                           .step = step.key(),
+                                           .attempt = attempt.number(),
+                                           .direction = attempt.direction(),
+                                           .epoch = attempt.epoch(),
+                                           .compiled_digest = run.compiled_digest(),
+                                           .with_plan = attempt.with_plan()});
+}
+
+void SendAgainLater(Draft& draft, v1::Run& run, v1::StepStatus& step, absl::string_view why) {
+  v1::Attempt& attempt = *step.mutable_attempt();
+  if (!GoesOn(draft.state, run, attempt.direction())) {
+    attempt.set_state(v1::ATTEMPT_STATE_CANCELLED);
+    step.set_state(v1::STEP_STATE_PENDING);
+    return;
+  }
+  attempt.set_state(v1::ATTEMPT_STATE_QUEUED);
+  *attempt.mutable_not_before() = base::ToProto(draft.now + draft.options.first_retry_pause);
+  attempt.mutable_error()->set_message(std::string(why));
+}
+
+void MarkStarted(Draft& draft, const v1::Run& run, v1::StepStatus& step) {
+  v1::Attempt& attempt = *step.mutable_attempt();
+  if (attempt.has_start_time()) return;
+  *attempt.mutable_start_time() = base::ToProto(draft.now);
+  const bool undo = attempt.direction() == v1::DIRECTION_UNDO && !IsGate(step);
+  AddEvent(draft, v1::EVENT_TYPE_STEP_STARTED, run, step,
+           absl::StrCat(undo ? "is being undone" : "started", " (attempt ", attempt.number(),
+                        "): ", step.title()));
+}
+
+void MarkRunning(Draft& draft, const v1::Run& run, v1::StepStatus& step) {
+  MarkStarted(draft, run, step);
+  step.mutable_attempt()->set_state(v1::ATTEMPT_STATE_RUNNING);
+}
+
+void MarkUnknown(v1::StepStatus& step) {
+  step.mutable_attempt()->set_state(v1::ATTEMPT_STATE_UNKNOWN);
+  step.set_in_doubt(true);
+}
+
+void Cancel(Draft& draft, const v1::Run& run, int attempt, absl::string_view reason) {
+  draft.commands.push_back(CancelAttempt{
+      .target = run.target(), .run = run.name(), .attempt = attempt, .reason = std::string(reason)});
+}
+
+// The steps of the run, the rollback gate last.
+template <typename Visit>
+void ForEachStep(v1::Run& run, const Visit& visit) {
+  for (v1::StepStatus& step : *run.mutable_steps()) visit(step);
+  if (run.has_rollback_gate()) visit(*run.mutable_rollback_gate());
+}
+
+// The step that the attempt was made at in the step's present direction, or nullptr. Between the first and
+// the newest attempt at a step in one direction a run makes no other.
+v1::StepStatus* StepOfAttempt(v1::Run& run, int number) {
+  v1::StepStatus* found = nullptr;
+  ForEachStep(run, [&](v1::StepStatus& step) {
+    const int newest = step.attempt().number();
+    if (number <= newest && number > newest - step.attempts()) found = &step;
+  });
+  return found;
+}
+
+void Succeed(Draft& draft, const v1::Run& run, v1::StepStatus& step, const AttemptEnded& input) {
+  v1::Attempt& attempt = *step.mutable_attempt();
+  if (attempt.number() == input.attempt) MarkStarted(draft, run, step);
+  attempt.set_state(v1::ATTEMPT_STATE_SUCCEEDED);
+  attempt.clear_not_before();
+  attempt.clear_error();
+  step.set_in_doubt(false);
+  *step.mutable_end_time() = base::ToProto(draft.now);
+  if (attempt.direction() == v1::DIRECTION_UNDO && !IsGate(step)) {
+    step.set_state(v1::STEP_STATE_UNDONE);
+    AddEvent(draft, v1::EVENT_TYPE_STEP_UNDONE, run, step, "undone").set_attempt(input.attempt);
+    return;
+  }
+  step.set_state(v1::STEP_STATE_SUCCEEDED);
+  step.set_rows(input.rows);
+  AddEvent(draft, v1::EVENT_TYPE_STEP_SUCCEEDED, run, step,
+           input.rows == 0 ? std::string("succeeded") : absl::StrCat("succeeded, ", input.rows, " rows"))
+      .set_attempt(input.attempt);
+}
+
+void Fail(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::StepError error) {
+  if (error.message().empty()) error.set_message("the agent gave no reason; see its log");
+  v1::Attempt& attempt = *step.mutable_attempt();
+  attempt.set_state(v1::ATTEMPT_STATE_FAILED);
+  *attempt.mutable_error() = error;
+  step.set_state(v1::STEP_STATE_FAILED);
+  *step.mutable_end_time() = base::ToProto(draft.now);
+  const bool undo = attempt.direction() == v1::DIRECTION_UNDO;
+  AddEvent(draft, v1::EVENT_TYPE_STEP_FAILED, run, step, absl::StrCat("failed: ", error.message()));
+  // A step that is to be undone anyway may end as it likes.
+  if (!undo && run.state() == v1::RUN_STATE_ROLLING_BACK) return;
+  error.set_message(absl::StrCat(undo && !IsGate(step) ? "undo of " : "", step.key(), ": ", error.message()));
+  FailRun(draft, run, error);
+}
+
+void Err(Draft& draft, v1::Run& run, v1::StepStatus& step, const v1::StepError& error) {
+  step.set_errors(step.errors() + 1);
+  if (step.errors() > draft.options.max_errored_attempts) {
+    v1::StepError last = error;
+    last.set_message(absl::StrCat("given up after ", step.errors(), " tries; the last: ", error.message()));
+    Fail(draft, run, step, std::move(last));
+    return;
+  }
+  v1::Attempt& attempt = *step.mutable_attempt();
+  attempt.set_state(v1::ATTEMPT_STATE_ERRORED);
+  *attempt.mutable_error() = error;
+  step.set_state(v1::STEP_STATE_PENDING);
+  AddEvent(draft, v1::EVENT_TYPE_STEP_FAILED, run, step,
+           absl::StrCat("errored (", step.errors(), " of ", draft.options.max_errored_attempts + 1,
+                        " tries): ", error.message()));
+  if (GoesOn(draft.state, run, attempt.direction())) {
+    Queue(run, step, attempt.direction(), draft.now + RetryPause(draft.options, step.errors()), error);
+  }
+}
+
+void Cancelled(Draft& draft, v1::Run& run, v1::StepStatus& step) {
+  v1::Attempt& attempt = *step.mutable_attempt();
+  attempt.set_state(v1::ATTEMPT_STATE_CANCELLED);
+  step.set_state(v1::STEP_STATE_PENDING);
+  AddEvent(draft, v1::EVENT_TYPE_STEP_FAILED, run, step, "stopped");
+  // Resumed before it had stopped, or stopped unasked: not at once, lest the two chase each other.
+  if (GoesOn(draft.state, run, attempt.direction())) {
+    v1::StepError why;
+    why.set_message("the attempt before was stopped");
+    Queue(run, step, attempt.direction(), draft.now + draft.options.first_retry_pause, why);
+  }
+}
+
+}  // namespace
+
+bool IsSent(const v1::Attempt& attempt) {
+  return attempt.state() == v1::ATTEMPT_STATE_LEASED || attempt.state() == v1::ATTEMPT_STATE_RUNNING ||
+         attempt.state() == v1::ATTEMPT_STATE_UNKNOWN;
+}
+
+bool IsLive(const v1::Attempt& attempt) {
+  return attempt.state() == v1::ATTEMPT_STATE_QUEUED || IsSent(attempt);
+}
+
+bool IsTouched(const v1::StepStatus& step) { return step.has_start_time(); }
+
+v1::StepStatus* LiveStep(v1::Run& run) {
+  v1::StepStatus* live = nullptr;
+  ForEachStep(run, [&](v1::StepStatus& step) {
+    if (IsLive(step.attempt())) live = &step;
+  });
+  return live;
+}
+
+void Work(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::Direction direction) {
+  v1::Attempt& attempt = *step.mutable_attempt();
+  if (step.state() == v1::STEP_STATE_FAILED && attempt.direction() == direction) return;
+  const bool lost = attempt.state() == v1::ATTEMPT_STATE_UNKNOWN && run.epoch() > 0;
+  if (!IsLive(attempt) || lost) Queue(run, step, direction, absl::InfinitePast());
+  if (attempt.state() == v1::ATTEMPT_STATE_QUEUED && run.epoch() > 0 &&
+      (!attempt.has_not_before() || base::FromProto(attempt.not_before()) <= draft.now)) {
+    Send(draft, run, step);
+  }
+}
+
+void Stop(Draft& draft, v1::Run& run, absl::string_view reason) {
+  DropQueued(run);
+  if (const v1::StepStatus* step = LiveStep(run);
+      step && step->attempt().state() != v1::ATTEMPT_STATE_UNKNOWN) {
+    Cancel(draft, run, step->attempt().number(), reason);
+  }
+}
+
+void DropQueued(v1::Run& run) {
+  v1::StepStatus* step = LiveStep(run);
+  if (!step || step->attempt().state() != v1::ATTEMPT_STATE_QUEUED) return;
+  step->mutable_attempt()->set_state(v1::ATTEMPT_STATE_CANCELLED);
+  step->mutable_attempt()->clear_not_before();
+  step->set_state(v1::STEP_STATE_PENDING);
+}
+
+void SettleUnknown(Draft& draft, v1::Run& run, v1::StepStatus& step) {
+  v1::Attempt& attempt = *step.mutable_attempt();
+  attempt.set_state(v1::ATTEMPT_STATE_ERRORED);
+  attempt.mutable_error()->set_message(
+      "the agent was lost with it; only the target's journal knows its outcome");
+  step.set_state(v1::STEP_STATE_PENDING);
+  AddEvent(draft, v1::EVENT_TYPE_STEP_FAILED, run, step, "was lost with its agent");
+}
+
+void OnAcked(Draft& draft, v1::Run& run, const AttemptAcked& input) {
+  v1::StepStatus* step = LiveStep(run);
+  if (!step || step->attempt().number() != input.attempt ||
+      step->attempt().state() != v1::ATTEMPT_STATE_LEASED) {
+    return;
+  }
+  MarkRunning(draft, run, *step);
+}
+
+void OnNacked(Draft& draft, v1::Run& run, const AttemptNacked& input) {
+  v1::StepStatus* step = LiveStep(run);
+  if (!step || step->attempt().number() != input.attempt ||
+      step->attempt().state() != v1::ATTEMPT_STATE_LEASED) {
+    return;
+  }
+  v1::Attempt& attempt = *step->mutable_attempt();
+  if (input.invalid) {
+    v1::StepError error;
+    error.set_message(absl::StrCat("the agent refused it: ", input.message));
+    Fail(draft, run, *step, std::move(error));
+    return;
+  }
+  const bool plan_was_sent = attempt.with_plan();
+  if (input.need_plan) attempt.set_with_plan(true);
+  SendAgainLater(draft, run, *step, absl::StrCat("the agent refused it for now: ", input.message));
+  if (input.need_plan && !plan_was_sent && attempt.state() == v1::ATTEMPT_STATE_QUEUED) {
+    attempt.clear_not_before();
+  }
+}
+
+void OnEnded(Draft& draft, v1::Run& run, const AttemptEnded& input) {
+  v1::StepStatus* step = StepOfAttempt(run, input.attempt);
+  if (!step || (!input.step.empty() && input.step != step->key())) return;
+  if (input.outcome == v1::ATTEMPT_STATE_SUCCEEDED) {
+    if (step->state() == v1::STEP_STATE_SUCCEEDED || step->state() == v1::STEP_STATE_UNDONE) return;
+    Succeed(draft, run, *step, input);
+    return;
+  }
+  if (step->attempt().number() != input.attempt || !IsLive(step->attempt())) return;
+  MarkStarted(draft, run, *step);
+  step->mutable_attempt()->clear_not_before();
+  step->set_in_doubt(false);
+  if (input.outcome == v1::ATTEMPT_STATE_FAILED) {
+    Fail(draft, run, *step, input.error);
+  } else if (input.outcome == v1::ATTEMPT_STATE_ERRORED) {
+    Err(draft, run, *step, input.error);
+  } else {
+    Cancelled(draft, run, *step);
+  }
+}
+
+void OnAgentLost(v1::Run& run) {
+  run.set_epoch(0);
+  if (run.compilation().state() == v1::ATTEMPT_STATE_LEASED) {
+    run.mutable_compilation()->set_state(v1::ATTEMPT_STATE_QUEUED);
+  }
+  if (v1::StepStatus* step = LiveStep(run); step && IsSent(step->attempt())) MarkUnknown(*step);
+}
+
+void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input) {
+  run.set_epoch(input.epoch);
+  if (run.compilation().state() == v1::ATTEMPT_STATE_LEASED) {
+    run.mutable_compilation()->set_state(v1::ATTEMPT_STATE_QUEUED);
+  }
+  v1::StepStatus* live = LiveStep(run);
+  bool is_held = false;
+  for (const int number : input.held) {
+    run.set_last_attempt(std::max(run.last_attempt(), number));
+    if (!live || live->attempt().number() != number) {
+      Cancel(draft, run, number, "superseded");
+      continue;
+    }
+    is_held = true;
+    live->mutable_attempt()->set_epoch(input.epoch);
+    live->mutable_attempt()->clear_not_before();
+    MarkRunning(draft, run, *live);
+    if (IsUnwanted(draft.state, run, live->attempt().direction())) {
+      Cancel(draft, run, number, draft.state.reason());
+    }
+  }
+  if (live && !is_held && IsSent(live->attempt())) MarkUnknown(*live);
+}
+
+absl::Duration RetryPause(const MachineOptions& options, int n) {
+  absl::Duration pause = options.first_retry_pause;
+  for (int i = 1; i < n && pause < options.longest_retry_pause; ++i) pause *= 2;
+  return std::min(pause, options.longest_retry_pause);
+}
+
+}  // namespace curlew::rollout

@@ -1,0 +1,179 @@
+// The rollout machine: what happens next, as a pure function. Sees no gRPC, no SQL, no threads, no logging
+// and no clock; everything it needs is in its arguments, everything it decides is in its result.
+#ifndef CURLEW_CONTROLLER_ROLLOUT_MACHINE_H_
+#define CURLEW_CONTROLLER_ROLLOUT_MACHINE_H_
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "curlew/v1/rollout.pb.h"
+#include "curlew/v1/step.pb.h"
+
+namespace curlew::rollout {
+
+// --- What can happen. ---
+
+// The rollout was stored just now; the first input of all. Agents that serve its targets already are told
+// next, one AgentReady each (the same after a RollbackAsked of a rollout that had ended).
+struct Started {
+  std::string actor;
+};
+// The run's target has been compiled. `steps_digest` as compiler::StepsDigest.
+struct Compiled {
+  std::string target;
+  v1::CompiledPlan plan;
+  std::string digest;
+  std::string steps_digest;
+  // Where the steps differ from those that the first environment's runs were compiled to: how. Then the run
+  // fails with these lines and stays without steps: a plan is pinned only where the run's compiled_digest is
+  // set in the next state.
+  std::vector<std::string> differences;
+};
+// The run's target could not be compiled.
+struct CompileFailed {
+  std::string target;
+  v1::StepError error;
+  // Whether it is worth another try (the agent went away) or not (the plan does not fit).
+  bool retriable = false;
+};
+// An agent serves the target, fenced with `epoch` (above 0). `held` are the attempts of this rollout's run
+// that it is still running, or has ended without an acknowledgement; any other that was sent to it is not
+// running.
+struct AgentReady {
+  std::string target;
+  int64_t epoch = 0;
+  std::vector<int> held;
+};
+// No agent serves the target any more.
+struct AgentLost {
+  std::string target;
+};
+// The agent has begun an attempt.
+struct AttemptAcked {
+  std::string target;
+  int attempt = 0;
+};
+// The agent refused an attempt; it will be sent again (with the plan, where `need_plan`).
+struct AttemptNacked {
+  std::string target;
+  int attempt = 0;
+  bool need_plan = false;
+  // The command itself makes no sense to the agent: not worth another try.
+  bool invalid = false;
+  std::string message;
+};
+// An attempt has ended: SUCCEEDED, FAILED, ERRORED or CANCELLED. SUCCEEDED is truth from the journal: it
+// counts for every attempt of the step in its present direction; the others only for the newest.
+struct AttemptEnded {
+  std::string target;
+  int attempt = 0;
+  v1::AttemptState outcome = v1::ATTEMPT_STATE_UNSPECIFIED;
+  v1::StepError error;
+  int64_t rows = 0;
+  // Key of the step as the agent says it; where given it must be the attempt's.
+  std::string step;
+};
+// Operators.
+struct Approved {
+  std::string gate;  // "" for the one that is closed now
+  std::string actor;
+  std::string reason;
+};
+struct PauseAsked {
+  std::string actor, reason;
+};
+struct ResumeAsked {
+  std::string actor, reason;
+};
+struct AbortAsked {
+  std::string actor, reason;
+};
+struct RollbackAsked {
+  std::string actor, reason;
+};
+// Time has passed (soaks, pauses between attempts).
+struct Ticked {};
+
+using Input =
+    std::variant<Started, Compiled, CompileFailed, AgentReady, AgentLost, AttemptAcked, AttemptNacked,
+                 AttemptEnded, Approved, PauseAsked, ResumeAsked, AbortAsked, RollbackAsked, Ticked>;
+
+// --- What to do. Each is idempotent for whom it is sent to. ---
+
+// Get the target's schema and compile the plan against it; answer with Compiled or CompileFailed.
+struct CompileRun {
+  std::string target;
+};
+// The step key that means CompiledPlan.rollback_gate; dispatched with DIRECTION_UNDO.
+inline constexpr char kRollbackGateKey[] = "rollback-gate";
+
+// Send an attempt to the target's agent.
+struct DispatchAttempt {
+  std::string target, run, step;
+  int attempt = 0;
+  v1::Direction direction = v1::DIRECTION_UNSPECIFIED;
+  int64_t epoch = 0;
+  std::string compiled_digest;
+  bool with_plan = false;
+};
+// Ask the target's agent to stop an attempt.
+struct CancelAttempt {
+  std::string target, run;
+  int attempt = 0;
+  std::string reason;
+};
+
+using Command = std::variant<CompileRun, DispatchAttempt, CancelAttempt>;
+
+// The result of Advance.
+struct Transition {
+  // The next state; its last_event counts `events`.
+  v1::Rollout state;
+  // What is told to watchers and kept; numbered on from the old state's last_event.
+  std::vector<v1::Event> events;
+  // What goes to the outbox, in this order.
+  std::vector<Command> commands;
+  // When Ticked is due at the latest; InfiniteFuture for never.
+  absl::Time wake = absl::InfiniteFuture();
+};
+
+// Limits and pauses.
+struct MachineOptions {
+  // How often a step (or a compilation) that ERRORED is tried again before its run fails.
+  int max_errored_attempts = 8;
+  // The pause before the n-th of these tries is first_retry_pause * 2^(n-1), at most longest_retry_pause. An
+  // attempt that an agent refused or stopped unasked is sent again after first_retry_pause.
+  absl::Duration first_retry_pause = absl::Seconds(1);
+  absl::Duration longest_retry_pause = absl::Seconds(30);
+};
+
+// A new rollout through `environments`, not yet started: apply Started to it next. Runs and gates are made
+// from the environments; gates that need no approval are open. `name` is the resource name, "rollouts/x"; the
+// state is UNSPECIFIED until Started.
+v1::Rollout NewRollout(std::string name, std::string plan, std::string plan_digest, std::string creator,
+                       const std::vector<v1::Environment>& environments, absl::Time now);
+
+// The next state, and what to do. Deterministic. Inputs from agents that no longer fit (an old attempt, a
+// wrong epoch) change nothing and are OK: they are delivered at least once; then `state` is the old one, etag
+// included. Operators' inputs that do not fit are FAILED_PRECONDITION with what would be right;
+// INVALID_ARGUMENT for an approval by nobody or an outcome that is none; NOT_FOUND for an unknown gate or
+// target. The decisions, state by input, stand in docs/rollout-states.md.
+//
+// RollbackAsked of a rollout that is not Active occupies its targets again: the caller sees to it first that
+// no other rollout does.
+absl::StatusOr<Transition> Advance(const v1::Rollout& state, const Input& input, absl::Time now,
+                                   const MachineOptions& options = {});
+
+// Whether nothing can happen to it any more by itself (SUCCEEDED, ROLLED_BACK, ABORTED).
+bool Ended(const v1::Rollout& state);
+
+// Whether it occupies its targets: every state but SUCCEEDED, ROLLED_BACK and ABORTED.
+bool Active(const v1::Rollout& state);
+
+}  // namespace curlew::rollout
+
+#endif  // CURLEW_CONTROLLER_ROLLOUT_MACHINE_H_

@@ -1,0 +1,21 @@
+// Pause, resume, abort. Internal to controller/rollout.
+#ifndef CURLEW_CONTROLLER_ROLLOUT_OPERATORS_H_
+#define CURLEW_CONTROLLER_ROLLOUT_OPERATORS_H_
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "controller/rollout/draft.h"
+
+namespace curlew::rollout {
+
+// Errors as Advance.
+absl::Status OnPauseAsked(Draft& draft, const PauseAsked& input);
+absl::Status OnResumeAsked(Draft& draft, const ResumeAsked& input);
+absl::Status OnAbortAsked(Draft& draft, const AbortAsked& input);
+
+// "x is paused: <what would be right>", with the reason ROLLOUT_STATE.
+absl::Status Misfit(const v1::Rollout& rollout, absl::string_view asked);
+
+}  // namespace curlew::rollout
+
+#endif  // CURLEW_CONTROLLER_ROLLOUT_OPERATORS_H_

@@ -1,0 +1,139 @@
+#include "controller/rollout/rollback.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "common/base/error_detail.h"
+#include "common/base/proto_time.h"
+#include "controller/rollout/attempt.h"
+#include "controller/rollout/operators.h"
+
+namespace curlew::rollout {
+namespace {
+
+// The run's way back begins, or is taken up where it failed or was aborted.
+void TurnBack(Draft& draft, v1::Run& run, absl::string_view reason) {
+  // An undo that is on its way goes on.
+  const v1::StepStatus* live = LiveStep(run);
+  if (live && live->attempt().direction() == v1::DIRECTION_DO) Stop(draft, run, reason);
+  run.clear_error();
+  run.clear_compilation();
+  const auto take_up = [](v1::StepStatus& step) {
+    if (step.attempt().direction() != v1::DIRECTION_UNDO) return;
+    step.set_errors(0);
+    if (step.state() == v1::STEP_STATE_FAILED) step.set_state(v1::STEP_STATE_PENDING);
+  };
+  for (v1::StepStatus& step : *run.mutable_steps()) take_up(step);
+  if (run.has_rollback_gate()) take_up(*run.mutable_rollback_gate());
+  SetRunState(draft, run, v1::RUN_STATE_ROLLING_BACK);
+}
+
+// The run stays as it is: what it is doing is stopped, nothing is undone.
+void LeaveBehind(Draft& draft, v1::Run& run, const v1::StepStatus& past, absl::string_view reason) {
+  Stop(draft, run, reason);
+  if (run.state() == v1::RUN_STATE_SUCCEEDED || run.state() == v1::RUN_STATE_FAILED) return;
+  run.mutable_error()->set_message(
+      absl::StrCat("the rollback came after its point of no return, step ", past.key()));
+  run.mutable_error()->set_hint("look at the database and finish or restore by hand");
+  SetRunState(draft, run, v1::RUN_STATE_FAILED);
+}
+
+std::string WhyNot(const v1::Run& run, const v1::StepStatus& past) {
+  const bool done = past.state() == v1::STEP_STATE_SUCCEEDED;
+  return absl::StrCat(run.target(), " (", past.key(), done ? " is done" : " may be done", ")");
+}
+
+// Takes one run back as far as it can go now.
+void RetreatRun(Draft& draft, v1::Run& run) {
+  if (v1::StepStatus* live = LiveStep(run); live && live->attempt().direction() == v1::DIRECTION_DO) {
+    const bool known_lost = live->attempt().state() == v1::ATTEMPT_STATE_UNKNOWN && run.epoch() > 0;
+    if (!known_lost) return;
+    SettleUnknown(draft, run, *live);
+  }
+  const bool changed = std::any_of(run.steps().begin(), run.steps().end(), [](const v1::StepStatus& step) {
+    return IsTouched(step) && !step.preflight();
+  });
+  if (changed && run.has_rollback_gate() && run.rollback_gate().state() != v1::STEP_STATE_SUCCEEDED) {
+    Work(draft, run, *run.mutable_rollback_gate(), v1::DIRECTION_UNDO);
+    return;
+  }
+  for (int i = run.steps_size() - 1; i >= 0; --i) {
+    v1::StepStatus& step = *run.mutable_steps(i);
+    if (!IsTouched(step) || step.state() == v1::STEP_STATE_UNDONE) continue;
+    if (step.has_undo()) {
+      Work(draft, run, step, v1::DIRECTION_UNDO);
+      return;
+    }
+    step.set_state(v1::STEP_STATE_UNDONE);
+    *step.mutable_end_time() = base::ToProto(draft.now);
+    AddEvent(draft, v1::EVENT_TYPE_STEP_UNDONE, run, step, "needs no undoing");
+  }
+  SetRunState(draft, run, v1::RUN_STATE_ROLLED_BACK);
+}
+
+}  // namespace
+
+const v1::StepStatus* PastNoReturn(const v1::Run& run) {
+  for (const v1::StepStatus& step : run.steps()) {
+    if (step.reversible()) continue;
+    if (step.state() == v1::STEP_STATE_SUCCEEDED || step.in_doubt() || IsSent(step.attempt())) return &step;
+  }
+  return nullptr;
+}
+
+void AdvanceRollback(Draft& draft) {
+  bool done = true;
+  for (v1::Run& run : *draft.state.mutable_runs()) {
+    if (run.state() == v1::RUN_STATE_ROLLING_BACK) RetreatRun(draft, run);
+    done = done && run.state() != v1::RUN_STATE_ROLLING_BACK;
+  }
+  if (done) SetRolloutState(draft, v1::ROLLOUT_STATE_ROLLED_BACK, draft.state.reason());
+}
+
+absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& input) {
+  v1::Rollout& rollout = draft.state;
+  if (rollout.state() == v1::ROLLOUT_STATE_ROLLING_BACK || rollout.state() == v1::ROLLOUT_STATE_SUCCEEDED) {
+    return Misfit(rollout, "rolled back");
+  }
+  std::vector<v1::Run*> back;
+  std::vector<std::string> kept;
+  for (v1::Run& run : *rollout.mutable_runs()) {
+    if (run.state() == v1::RUN_STATE_ROLLED_BACK) continue;
+    if (const v1::StepStatus* past = PastNoReturn(run)) {
+      kept.push_back(WhyNot(run, *past));
+    } else {
+      back.push_back(&run);
+    }
+  }
+  if (back.empty() && kept.empty()) return Misfit(rollout, "rolled back");
+  if (back.empty()) {
+    return base::WithDetail(
+        absl::FailedPreconditionError(absl::StrCat(
+            BareName(rollout.name()),
+            " cannot be rolled back: every run is past its point of no return: ", absl::StrJoin(kept, ", "),
+            Active(rollout)
+                ? "; where a step only may be done, `pause` first: if it turns out that it is not, "
+                  "`rollback` is possible then"
+                : "")),
+        base::kReason, "PAST_NO_RETURN");
+  }
+  std::string reason = Deed("rolled back", input.actor, input.reason);
+  if (!kept.empty()) absl::StrAppend(&reason, "; past the point of no return: ", absl::StrJoin(kept, ", "));
+  *rollout.mutable_rollback_time() = base::ToProto(draft.now);
+  SetRolloutState(draft, v1::ROLLOUT_STATE_ROLLING_BACK, reason, input.actor);
+  for (v1::Run& run : *rollout.mutable_runs()) {
+    if (run.state() == v1::RUN_STATE_ROLLED_BACK) continue;
+    if (const v1::StepStatus* past = PastNoReturn(run)) {
+      LeaveBehind(draft, run, *past, reason);
+    } else {
+      TurnBack(draft, run, reason);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace curlew::rollout

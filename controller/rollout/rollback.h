@@ -1,0 +1,22 @@
+// The way back. Internal to controller/rollout.
+#ifndef CURLEW_CONTROLLER_ROLLOUT_ROLLBACK_H_
+#define CURLEW_CONTROLLER_ROLLOUT_ROLLBACK_H_
+
+#include "absl/status/status.h"
+#include "controller/rollout/draft.h"
+
+namespace curlew::rollout {
+
+// The step by which the run has passed its point of no return, or nullptr: one that cannot be undone and that
+// is done, that an agent may be doing, or whose outcome was never learnt.
+const v1::StepStatus* PastNoReturn(const v1::Run& run);
+
+// Takes a rollout that is ROLLING_BACK as far as it can go now.
+void AdvanceRollback(Draft& draft);
+
+// Errors as Advance.
+absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& input);
+
+}  // namespace curlew::rollout
+
+#endif  // CURLEW_CONTROLLER_ROLLOUT_ROLLBACK_H_

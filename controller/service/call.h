@@ -1,0 +1,42 @@
+// How the services answer: on the loop's thread, never in a reaction.
+#ifndef CURLEW_CONTROLLER_SERVICE_CALL_H_
+#define CURLEW_CONTROLLER_SERVICE_CALL_H_
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "controller/dispatch/loop.h"
+#include "controller/store/rollout_store.h"
+
+namespace curlew::service {
+
+// Answers a unary call with what `work` returns, run on the loop. Request, response and context live until
+// then.
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, dispatch::Loop* loop,
+                                 std::function<absl::Status()> work);
+
+// As Answer, for work that is not done at once: it must call `done` exactly once, on the loop.
+grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, dispatch::Loop* loop,
+                                      std::function<void(std::function<void(absl::Status)> done)> work);
+
+// Who asks: as the request says, else where the call comes from.
+std::string ActorOf(const grpc::CallbackServerContext& context, const std::string& given);
+
+// INVALID_ARGUMENT that names the field where `value` is empty.
+absl::Status Required(absl::string_view field, absl::string_view value);
+// INVALID_ARGUMENT about a field.
+absl::Status BadField(absl::string_view field, absl::string_view message);
+
+// Page sizes: 0 is 50, more than 500 are 500. INVALID_ARGUMENT where negative.
+absl::StatusOr<store::Page> PageOf(int32_t size, const std::string& token);
+
+}  // namespace curlew::service
+
+#endif  // CURLEW_CONTROLLER_SERVICE_CALL_H_

@@ -1,0 +1,37 @@
+// PlanService: plans are stored, shown and compiled.
+#ifndef CURLEW_CONTROLLER_SERVICE_PLAN_SERVICE_H_
+#define CURLEW_CONTROLLER_SERVICE_PLAN_SERVICE_H_
+
+#include "controller/dispatch/engine.h"
+#include "curlew/v1/operator.grpc.pb.h"
+
+namespace curlew::service {
+
+// Behaviour and errors of each call stand in operator.proto. Thread-safe.
+class PlanService : public v1::PlanService::CallbackService {
+ public:
+  // `engine` must outlive every call.
+  explicit PlanService(dispatch::Engine* engine) : engine_(engine) {}
+
+  grpc::ServerUnaryReactor* CreatePlan(grpc::CallbackServerContext* context,
+                                       const v1::CreatePlanRequest* request,
+                                       v1::StoredPlan* response) override;
+  grpc::ServerUnaryReactor* GetPlan(grpc::CallbackServerContext* context, const v1::GetPlanRequest* request,
+                                    v1::StoredPlan* response) override;
+  grpc::ServerUnaryReactor* ListPlans(grpc::CallbackServerContext* context,
+                                      const v1::ListPlansRequest* request,
+                                      v1::ListPlansResponse* response) override;
+  grpc::ServerUnaryReactor* CompilePlan(grpc::CallbackServerContext* context,
+                                        const v1::CompilePlanRequest* request,
+                                        v1::CompilePlanResponse* response) override;
+
+ private:
+  absl::Status Create(const v1::CreatePlanRequest& request, const std::string& actor,
+                      v1::StoredPlan* response);
+
+  dispatch::Engine* const engine_;
+};
+
+}  // namespace curlew::service
+
+#endif  // CURLEW_CONTROLLER_SERVICE_PLAN_SERVICE_H_

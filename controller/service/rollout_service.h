@@ -1,0 +1,61 @@
+// RolloutService: rollouts are started, shown, watched and steered.
+#ifndef CURLEW_CONTROLLER_SERVICE_ROLLOUT_SERVICE_H_
+#define CURLEW_CONTROLLER_SERVICE_ROLLOUT_SERVICE_H_
+
+#include <functional>
+#include <string>
+
+#include "controller/dispatch/engine.h"
+#include "curlew/v1/operator.grpc.pb.h"
+
+namespace curlew::service {
+
+// Behaviour and errors of each call stand in operator.proto. Names may stand without "rollouts/".
+// Thread-safe.
+class RolloutService : public v1::RolloutService::CallbackService {
+ public:
+  // `engine` must outlive every call.
+  explicit RolloutService(dispatch::Engine* engine) : engine_(engine) {}
+
+  grpc::ServerUnaryReactor* CreateRollout(grpc::CallbackServerContext* context,
+                                          const v1::CreateRolloutRequest* request,
+                                          v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* GetRollout(grpc::CallbackServerContext* context,
+                                       const v1::GetRolloutRequest* request, v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* ListRollouts(grpc::CallbackServerContext* context,
+                                         const v1::ListRolloutsRequest* request,
+                                         v1::ListRolloutsResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchRolloutResponse>* WatchRollout(
+      grpc::CallbackServerContext* context, const v1::WatchRolloutRequest* request) override;
+  grpc::ServerUnaryReactor* ApproveRollout(grpc::CallbackServerContext* context,
+                                           const v1::ApproveRolloutRequest* request,
+                                           v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* PauseRollout(grpc::CallbackServerContext* context,
+                                         const v1::ChangeRolloutRequest* request,
+                                         v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* ResumeRollout(grpc::CallbackServerContext* context,
+                                          const v1::ChangeRolloutRequest* request,
+                                          v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* AbortRollout(grpc::CallbackServerContext* context,
+                                         const v1::ChangeRolloutRequest* request,
+                                         v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* RollbackRollout(grpc::CallbackServerContext* context,
+                                            const v1::ChangeRolloutRequest* request,
+                                            v1::Rollout* response) override;
+
+ private:
+  // On the loop's thread.
+  absl::Status Create(const v1::CreateRolloutRequest& request, const std::string& actor,
+                      v1::Rollout* response);
+  absl::Status Get(const std::string& name, v1::Rollout* response);
+  // One of the four changes.
+  template <typename Asked>
+  grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext* context,
+                                   const v1::ChangeRolloutRequest* request, v1::Rollout* response);
+
+  dispatch::Engine* const engine_;
+};
+
+}  // namespace curlew::service
+
+#endif  // CURLEW_CONTROLLER_SERVICE_ROLLOUT_SERVICE_H_

@@ -1,0 +1,68 @@
+// The controller's server: engine, sessions and services behind one port.
+#ifndef CURLEW_CONTROLLER_SERVICE_SERVER_H_
+#define CURLEW_CONTROLLER_SERVICE_SERVER_H_
+
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "controller/dispatch/engine.h"
+#include "controller/service/plan_service.h"
+#include "controller/service/rollout_service.h"
+#include "controller/service/target_service.h"
+#include "controller/session/session_manager.h"
+#include "controller/session/session_service.h"
+#include "controller/store/rollout_store.h"
+
+namespace curlew::service {
+
+// Settings of a server.
+struct ServerOptions {
+  std::string listen;  // "127.0.0.1:7441"; port 0 for any free one
+  dispatch::EngineOptions engine;
+  session::SessionOptions session;
+  // How long a farewell may take: what is open after it is cut off.
+  absl::Duration drain_deadline = absl::Seconds(5);
+};
+
+// A running controller, with the health and reflection services. Thread-safe.
+class Server {
+ public:
+  // Loads the store and begins to listen. `store` and `clock` must outlive the server. FAILED_PRECONDITION
+  // for an address that is not on the loopback interface; UNAVAILABLE where the port cannot be had; fails as
+  // the store does.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(store::RolloutStore* store, const base::Clock* clock,
+                                                       ServerOptions options);
+  // Shuts down.
+  ~Server();
+
+  // The port that it listens on.
+  int port() const { return port_; }
+
+  // Says so on the health service, asks agents to come again, ends watchers with UNAVAILABLE, answers the
+  // calls that are open, and stops. What rollouts do goes on from the store at the next start. Idempotent.
+  void Shutdown();
+
+ private:
+  Server(store::RolloutStore* store, const base::Clock* clock, ServerOptions options);
+  absl::Status Listen();
+
+  const ServerOptions options_;
+  dispatch::Engine engine_;
+  session::SessionManager sessions_;
+  session::SessionService agent_service_;
+  PlanService plan_service_;
+  RolloutService rollout_service_;
+  TargetService target_service_;
+  EnvironmentService environment_service_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+}  // namespace curlew::service
+
+#endif  // CURLEW_CONTROLLER_SERVICE_SERVER_H_

@@ -1,0 +1,63 @@
+#include "controller/service/watch_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/rpc/error.h"
+#include "controller/service/call.h"
+
+namespace curlew::service {
+
+void WatchStream::Start(std::string rollout, int64_t after_event) {
+  self_ = shared_from_this();
+  rollout_ = std::move(rollout);
+  cursor_.event = after_event;
+  if (!engine_->loop().Post([self = self_] { self->Begin(); })) {
+    writes_.FinishNow(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down"));
+  }
+}
+
+void WatchStream::Begin() {
+  if (rollout_ == "rollouts/") return End(Required("name", ""));
+  if (cursor_.event < 0) {
+    return End(
+        BadField("after_event", absl::StrCat("after_event is ", cursor_.event, "; it must not be negative")));
+  }
+  engine_->rollouts().watches().Add(rollout_, this);
+  Pump();
+}
+
+void WatchStream::Changed() {
+  if (std::exchange(pump_posted_, true)) return;
+  engine_->loop().Post([self = shared_from_this()] {
+    self->pump_posted_ = false;
+    self->Pump();
+  });
+}
+
+void WatchStream::End(const absl::Status& status) { writes_.FinishAfterQueue(rpc::ToGrpc(status)); }
+
+void WatchStream::Pump() {
+  if (writing_) return;
+  auto batch = engine_->rollouts().watches().Read(rollout_, &cursor_);
+  if (!batch.ok()) return End(batch.status());
+  writing_ = !batch->messages.empty();
+  for (v1::WatchRolloutResponse& message : batch->messages) writes_.Push(std::move(message));
+  if (batch->ended) End(absl::OkStatus());
+}
+
+void WatchStream::OnWriteDone(bool ok) {
+  if (!writes_.OnWriteDone(ok)) return;
+  engine_->loop().Post([self = self_] {
+    self->writing_ = false;
+    self->Pump();
+  });
+}
+
+void WatchStream::OnDone() {
+  engine_->loop().Post(
+      [self = self_] { self->engine_->rollouts().watches().Remove(self->rollout_, self.get()); });
+  self_.reset();  // may end this object
+}
+
+}  // namespace curlew::service

@@ -1,0 +1,55 @@
+// One call of WatchRollout.
+#ifndef CURLEW_CONTROLLER_SERVICE_WATCH_STREAM_H_
+#define CURLEW_CONTROLLER_SERVICE_WATCH_STREAM_H_
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "common/rpc/write_queue.h"
+#include "controller/dispatch/engine.h"
+#include "controller/dispatch/watches.h"
+#include "curlew/v1/operator.pb.h"
+
+namespace curlew::service {
+
+// Reads a batch when the one before has been written, so that a slow client holds up nobody and costs
+// nothing. Reactions only post to the loop; it owns itself until OnDone.
+class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
+                    public dispatch::Watcher,
+                    public std::enable_shared_from_this<WatchStream> {
+ public:
+  // `engine` must outlive it. Call Start next.
+  explicit WatchStream(dispatch::Engine* engine) : engine_(engine), writes_(this) {}
+  // Begins. The object must be owned by a shared_ptr.
+  void Start(std::string rollout, int64_t after_event);
+
+  // Watcher, on the loop's thread.
+  void Changed() override;
+  void End(const absl::Status& status) override;
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override { writes_.FinishNow(grpc::Status::CANCELLED); }
+  void OnDone() override;
+
+ private:
+  void Begin();
+  void Pump();
+
+  dispatch::Engine* const engine_;
+  rpc::WriteQueue<WatchStream, v1::WatchRolloutResponse> writes_;
+  std::shared_ptr<WatchStream> self_;
+  std::string rollout_;
+  // The loop's.
+  dispatch::WatchCursor cursor_;
+  bool writing_ = false;      // a batch is being written
+  bool pump_posted_ = false;  // many changes, one read
+};
+
+}  // namespace curlew::service
+
+#endif  // CURLEW_CONTROLLER_SERVICE_WATCH_STREAM_H_

@@ -1,0 +1,195 @@
+#include "controller/session/session_manager.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/proto_time.h"
+#include "common/rpc/error.h"
+#include "controller/dispatch/log.h"
+
+namespace curlew::session {
+namespace {
+
+using dispatch::WithFields;
+
+constexpr int kProtocolVersion = 1;
+constexpr double kBeatsPerSecond = 50;
+constexpr int kMostTargets = 1000;
+
+absl::Status CheckHello(const v1::Hello& hello) {
+  if (hello.protocol_version() != kProtocolVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the agent (version \"", hello.version(), "\") speaks version ",
+                     hello.protocol_version(), " of the session, this controller (", CURLEW_VERSION,
+                     ") version ", kProtocolVersion, "; install matching versions"));
+  }
+  if (hello.agent_id().empty())
+    return absl::InvalidArgumentError("Hello.agent_id is empty; every agent has an identity");
+  if (hello.instance_id().empty()) return absl::InvalidArgumentError("Hello.instance_id is empty");
+  if (hello.targets().empty()) {
+    return absl::InvalidArgumentError(
+        "Hello.targets is empty; name at least one target that the agent can serve");
+  }
+  if (hello.targets_size() > kMostTargets) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Hello.targets has ", hello.targets_size(), " names, more than ", kMostTargets));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void SessionManager::Opened(const std::shared_ptr<AgentStream>& stream) {
+  if (draining_) {
+    return stream->FinishNow(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down"));
+  }
+  streams_[stream.get()] = stream;
+  engine_->loop().PostAfter(options_.hello_deadline, [this, weak = std::weak_ptr<AgentStream>(stream)] {
+    const auto waiting = weak.lock();
+    if (waiting == nullptr || waiting->id() != 0) return;
+    End(waiting.get(), absl::DeadlineExceededError(
+                           absl::StrCat("no Hello within ", absl::FormatDuration(options_.hello_deadline))));
+  });
+}
+
+void SessionManager::Received(AgentStream* stream, const v1::AgentMessage& message) {
+  if (streams_.count(stream) == 0) return;  // ended; what was on its way does not count
+  if (message.has_hello()) return OnHello(stream, message.hello());
+  if (stream->id() == 0) {
+    return End(stream, absl::InvalidArgumentError("the first message of a session must be Hello"));
+  }
+  engine_->Received(stream, message);
+}
+
+void SessionManager::Closed(AgentStream* stream) {
+  if (streams_.count(stream) > 0) End(stream, absl::CancelledError("the agent has ended the stream"));
+}
+
+void SessionManager::TargetsChanged() {
+  const auto& names = engine_->targets().names();
+  Apply(leases_.SetKnown({names.begin(), names.end()}));
+}
+
+void SessionManager::Drain() {
+  draining_ = true;
+  v1::ControllerMessage message;
+  *message.mutable_reconnect()->mutable_after() = base::ToProto(absl::Seconds(1));
+  for (const auto& [session, stream] : sessions_) stream->Send(message);
+  const auto streams = std::exchange(streams_, {});
+  sessions_.clear();
+  for (const auto& [stream, owner] : streams) {
+    stream->FinishAfterSent(
+        grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down; connect again"));
+  }
+}
+
+void SessionManager::OnHello(AgentStream* stream, const v1::Hello& hello) {
+  if (stream->id() != 0) return End(stream, absl::InvalidArgumentError("Hello was said already"));
+  if (const absl::Status status = CheckHello(hello); !status.ok()) return End(stream, status);
+  stream->SetHello(next_session_++, hello);
+  sessions_[stream->id()] = stream;
+  spdlog::info("{}", WithFields("agent connected", {{"agent", hello.agent_id()},
+                                                    {"instance", hello.instance_id()},
+                                                    {"version", hello.version()},
+                                                    {"session", absl::StrCat(stream->id())},
+                                                    {"peer", stream->peer()},
+                                                    {"targets", absl::StrJoin(hello.targets(), ",")}}));
+  Welcome(stream);
+  const LeaseChanges changes = leases_.Add(stream->id(), hello.agent_id(), hello.instance_id(),
+                                           {hello.targets().begin(), hello.targets().end()});
+  Apply(changes);
+  for (const int64_t old : changes.replaced) {
+    if (AgentStream* replaced = Find(old); replaced != nullptr) {
+      End(replaced, absl::AbortedError("a newer stream of the same process has taken over"));
+    }
+  }
+}
+
+void SessionManager::Welcome(AgentStream* stream) {
+  const double stretch =
+      std::max(1.0, sessions_.size() / kBeatsPerSecond / absl::ToDoubleSeconds(options_.heartbeat_interval));
+  const absl::Duration lease_time = options_.lease_time * stretch;
+  v1::ControllerMessage message;
+  v1::Welcome* welcome = message.mutable_welcome();
+  welcome->set_session(stream->id());
+  *welcome->mutable_heartbeat_interval() = base::ToProto(options_.heartbeat_interval * stretch);
+  *welcome->mutable_lease_time() = base::ToProto(lease_time);
+  welcome->set_version(CURLEW_VERSION);
+  stream->Send(std::move(message));
+  ExpireLater(stream->id(), lease_time, lease_time);
+
+  absl::BitGen random;
+  const absl::Duration age = options_.session_age + absl::Minutes(2) * absl::Uniform(random, 0.0, 1.0);
+  engine_->loop().PostAfter(age, [this, session = stream->id()] {
+    AgentStream* old = Find(session);
+    if (old == nullptr) return;
+    v1::ControllerMessage again;
+    again.mutable_reconnect()->mutable_after();
+    old->Send(std::move(again));
+  });
+}
+
+void SessionManager::Apply(const LeaseChanges& changes) {
+  for (const LeaseChanges::Move& move : changes.moves) {
+    if (move.from != 0 && !move.same_process) engine_->Released(move.target);
+    if (AgentStream* to = Find(move.to); to != nullptr) engine_->Granted(move.target, to);
+  }
+  for (const LeaseChanges::Notice& notice : changes.notices) {
+    AgentStream* stream = Find(notice.session);
+    if (stream == nullptr) continue;
+    spdlog::log(notice.state == v1::LEASE_STATE_REFUSED ? spdlog::level::warn : spdlog::level::info, "{}",
+                WithFields(absl::StrCat("lease ", v1::LeaseState_Name(notice.state).substr(12),
+                                        notice.reason.empty() ? "" : ": ", notice.reason),
+                           {{"target", notice.target},
+                            {"agent", stream->agent_id()},
+                            {"session", absl::StrCat(notice.session)}}));
+    v1::ControllerMessage message;
+    message.mutable_lease()->set_target(notice.target);
+    message.mutable_lease()->set_state(notice.state);
+    message.mutable_lease()->set_reason(notice.reason);
+    stream->Send(std::move(message));
+  }
+}
+
+void SessionManager::End(AgentStream* stream, const absl::Status& status) {
+  const auto owner = streams_.extract(stream);
+  if (owner.empty()) return;
+  stream->FinishNow(rpc::ToGrpc(status));
+  if (stream->id() == 0) {
+    spdlog::warn("{}",
+                 WithFields(absl::StrCat("stream refused: ", status.message()), {{"peer", stream->peer()}}));
+    return;
+  }
+  spdlog::info("{}", WithFields(absl::StrCat("agent disconnected: ", status.message()),
+                                {{"agent", stream->agent_id()}, {"session", absl::StrCat(stream->id())}}));
+  // The engine reads from the stream until its leases have passed on.
+  const LeaseChanges changes = leases_.Remove(stream->id());
+  sessions_.erase(stream->id());
+  Apply(changes);
+}
+
+void SessionManager::ExpireLater(int64_t session, absl::Duration lease_time, absl::Duration delay) {
+  engine_->loop().PostAfter(delay, [this, session, lease_time] {
+    AgentStream* stream = Find(session);
+    if (stream == nullptr) return;
+    const absl::Duration silence = stream->Silence();
+    if (silence < lease_time) return ExpireLater(session, lease_time, lease_time - silence);
+    End(stream,
+        absl::UnavailableError(absl::StrCat("the agent was not heard for ", absl::FormatDuration(silence),
+                                            "; its leases have run out")));
+  });
+}
+
+AgentStream* SessionManager::Find(int64_t session) {
+  const auto it = sessions_.find(session);
+  return it == sessions_.end() ? nullptr : it->second;
+}
+
+}  // namespace curlew::session

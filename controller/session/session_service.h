@@ -1,0 +1,34 @@
+// AgentService, the service that agents dial.
+#ifndef CURLEW_CONTROLLER_SESSION_SESSION_SERVICE_H_
+#define CURLEW_CONTROLLER_SESSION_SESSION_SERVICE_H_
+
+#include <memory>
+
+#include "controller/dispatch/engine.h"
+#include "controller/session/agent_stream.h"
+#include "controller/session/session_manager.h"
+#include "curlew/v1/agent.grpc.pb.h"
+
+namespace curlew::session {
+
+// Makes a stream of each call. Thread-safe.
+class SessionService : public v1::AgentService::CallbackService {
+ public:
+  // Both must outlive every call.
+  SessionService(dispatch::Engine* engine, SessionManager* manager) : engine_(engine), manager_(manager) {}
+
+  grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* Session(
+      grpc::CallbackServerContext* context) override {
+    const auto stream = std::make_shared<AgentStream>(context, &engine_->loop(), manager_, &engine_->clock());
+    stream->Start();
+    return stream.get();
+  }
+
+ private:
+  dispatch::Engine* const engine_;
+  SessionManager* const manager_;
+};
+
+}  // namespace curlew::session
+
+#endif  // CURLEW_CONTROLLER_SESSION_SESSION_SERVICE_H_

@@ -1,0 +1,76 @@
+#include "controller/store/change.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+
+namespace curlew::store {
+namespace {
+
+constexpr int kDefaultPageSize = 50;
+constexpr int kLargestPageSize = 500;
+constexpr absl::string_view kTokenPrefix = "before-";
+
+}  // namespace
+
+absl::Status CheckChange(const RolloutChange& change, const std::optional<StoredState>& stored) {
+  const std::string& name = change.rollout.name();
+  if (name.empty()) return absl::InvalidArgumentError("a rollout without a name cannot be stored");
+  if (change.expected_version == 0 && stored.has_value()) {
+    return absl::AlreadyExistsError(absl::StrCat(name, " exists already; choose another id"));
+  }
+  const int64_t version = stored.has_value() ? stored->version : 0;
+  if (change.expected_version != version) {
+    return absl::AbortedError(absl::StrCat(name, " has changed meanwhile (version ", version,
+                                           ", the change was made from ", change.expected_version,
+                                           "); read it again and decide anew"));
+  }
+  int64_t last_event = stored.has_value() ? stored->last_event : 0;
+  for (const v1::Event& event : change.events) {
+    if (event.number() != last_event + 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ": event ", event.number(), " cannot follow event ", last_event));
+    }
+    last_event = event.number();
+  }
+  for (const OutboxEntry& entry : change.outbox) {
+    if (entry.rollout != name) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ": a command of \"", entry.rollout, "\" is not its own"));
+    }
+  }
+  if (change.rollout.last_event() != last_event) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": last_event is ", change.rollout.last_event(),
+                                                   ", but its newest event has number ", last_event));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSamePlan(const v1::StoredPlan& plan, const std::string& stored_digest) {
+  if (plan.digest() == stored_digest) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat(plan.name(), " exists already with another content (digest ",
+                                               stored_digest, ", not ", plan.digest(), "); rename the plan"));
+}
+
+bool IsPlanResource(const std::string& name) { return absl::StartsWith(name, "plans/"); }
+
+absl::StatusOr<PageRange> ReadPage(const Page& page) {
+  PageRange range{.limit = page.size <= 0 ? kDefaultPageSize : std::min(page.size, kLargestPageSize),
+                  .below = std::numeric_limits<int64_t>::max()};
+  if (page.token.empty()) return range;
+  absl::string_view digits = page.token;
+  if (!absl::ConsumePrefix(&digits, kTokenPrefix) || !absl::SimpleAtoi(digits, &range.below)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("page_token \"", page.token, "\" is not one of ours; begin the list again without it"));
+  }
+  return range;
+}
+
+std::string PageToken(int64_t sequence) { return absl::StrCat(kTokenPrefix, sequence); }
+
+}  // namespace curlew::store

@@ -1,0 +1,46 @@
+// The rules of the store's contract that do not depend on where things are kept.
+#ifndef CURLEW_CONTROLLER_STORE_CHANGE_H_
+#define CURLEW_CONTROLLER_STORE_CHANGE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/store/rollout_store.h"
+
+namespace curlew::store {
+
+// What the store holds of a rollout before a change.
+struct StoredState {
+  int64_t version = 0;
+  int64_t last_event = 0;
+};
+
+// Whether `change` may be made to what is there. ABORTED on a version conflict, ALREADY_EXISTS where a new
+// rollout's name is taken; INVALID_ARGUMENT where the rollout has no name, its events do not go on from the
+// last one without a gap, or an entry of the outbox is of another rollout.
+absl::Status CheckChange(const RolloutChange& change, const std::optional<StoredState>& stored);
+
+// Whether `plan` may be stored beside one of the same name with `stored_digest`. ALREADY_EXISTS where the
+// digests differ.
+absl::Status CheckSamePlan(const v1::StoredPlan& plan, const std::string& stored_digest);
+
+// Whether `name` is a plan's resource name, and not its bare one.
+bool IsPlanResource(const std::string& name);
+
+// Which rows a page of a list holds: the `limit` newest of those below a sequence number.
+struct PageRange {
+  int limit = 0;
+  int64_t below = 0;
+};
+
+// INVALID_ARGUMENT for a token that was not made by PageToken. Sizes are at most 500, and 50 where not given.
+absl::StatusOr<PageRange> ReadPage(const Page& page);
+// The token of the page after the row with this sequence number.
+std::string PageToken(int64_t sequence);
+
+}  // namespace curlew::store
+
+#endif  // CURLEW_CONTROLLER_STORE_CHANGE_H_

@@ -1,0 +1,91 @@
+// Where plans, environments, rollouts and their events are kept.
+#ifndef CURLEW_CONTROLLER_STORE_ROLLOUT_STORE_H_
+#define CURLEW_CONTROLLER_STORE_ROLLOUT_STORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "curlew/v1/operator.pb.h"
+#include "curlew/v1/rollout.pb.h"
+#include "curlew/v1/step.pb.h"
+
+namespace curlew::store {
+
+// A command that was decided and is not known to have arrived. Its content is the caller's; a compiled plan
+// or state never stands in it.
+struct OutboxEntry {
+  int64_t id = 0;  // given by the store, ascending
+  std::string rollout;
+  std::string target;
+  std::string kind;     // "compile", "dispatch" or "cancel"
+  std::string payload;  // serialised command
+};
+
+// Everything that one transition changes, stored in ONE transaction.
+struct RolloutChange {
+  // The state before had this version; 0 for a new rollout. ABORTED where the store's is another.
+  int64_t expected_version = 0;
+  v1::Rollout rollout;
+  std::vector<v1::Event> events;
+  std::vector<OutboxEntry> outbox;  // ids are ignored
+  // Outbox entries that are done with.
+  std::vector<int64_t> outbox_done;
+  // Compiled plan of one run, where the transition pins it.
+  struct Pin {
+    std::string run;
+    v1::CompiledPlan plan;
+  };
+  std::optional<Pin> pin;
+};
+
+// A rollout and the version that a change of it must name.
+struct VersionedRollout {
+  int64_t version = 0;
+  v1::Rollout rollout;
+};
+
+// A page of a list. Tokens are opaque.
+struct Page {
+  int size = 50;
+  std::string token;
+};
+
+// Durable storage. Not thread-safe: one thread owns it. Every method is one transaction, durable when it
+// returns OK. UNAVAILABLE where the disk is full or the store cannot be reached: nothing has changed then.
+class RolloutStore {
+ public:
+  virtual ~RolloutStore() = default;
+
+  // Stores a plan; the one that is there already where name and digest are the same.
+  virtual absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) = 0;
+  // By resource name, or the newest with that bare plan name. NOT_FOUND.
+  virtual absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) = 0;
+  // Newest first; `next` gets the next page's token or "".
+  virtual absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const Page& page, std::string* next) = 0;
+
+  // Replaces the pipeline.
+  virtual absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) = 0;
+  virtual absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() = 0;
+
+  // Applies a change. ABORTED on a version conflict, ALREADY_EXISTS where a new rollout's name is taken.
+  // Returns the new version.
+  virtual absl::StatusOr<int64_t> Commit(const RolloutChange& change) = 0;
+  virtual absl::StatusOr<VersionedRollout> GetRollout(const std::string& name) = 0;
+  // Newest first.
+  virtual absl::StatusOr<std::vector<VersionedRollout>> ListRollouts(const Page& page, std::string* next) = 0;
+  // Events after `after`, in order, at most `limit`.
+  virtual absl::StatusOr<std::vector<v1::Event>> ListEvents(const std::string& rollout, int64_t after,
+                                                            int limit) = 0;
+  // NOT_FOUND where the run has not been compiled.
+  virtual absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) = 0;
+  // All entries that are not done, in order of their ids.
+  virtual absl::StatusOr<std::vector<OutboxEntry>> PendingOutbox() = 0;
+};
+
+}  // namespace curlew::store
+
+#endif  // CURLEW_CONTROLLER_STORE_ROLLOUT_STORE_H_

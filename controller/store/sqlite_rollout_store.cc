@@ -1,0 +1,309 @@
+#include "controller/store/sqlite_rollout_store.h"
+
+#include <optional>
+#include <utility>
+
+#include "SQLiteCpp/Statement.h"
+#include "SQLiteCpp/Transaction.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "controller/store/change.h"
+#include "controller/store/sqlite_error.h"
+#include "controller/store/sqlite_schema.h"
+
+namespace curlew::store {
+namespace {
+
+using SQLite::Statement;
+using SQLite::Transaction;
+
+void BindBytes(Statement& statement, int index, const std::string& bytes) {
+  statement.bind(index, static_cast<const void*>(bytes.data()), static_cast<int>(bytes.size()));
+}
+
+void BindProto(Statement& statement, int index, const google::protobuf::Message& message) {
+  BindBytes(statement, index, message.SerializeAsString());
+}
+
+std::string Bytes(const SQLite::Column& column) {
+  return std::string(static_cast<const char*>(column.getBlob()), column.getBytes());
+}
+
+template <typename Message>
+absl::StatusOr<Message> ReadProto(const SQLite::Column& column, absl::string_view path) {
+  Message message;
+  if (!message.ParseFromArray(column.getBlob(), column.getBytes())) {
+    return absl::DataLossError(absl::StrCat("store ", path, ": a ", Message::descriptor()->name(),
+                                            " in it cannot be read; restore a copy of the store"));
+  }
+  return message;
+}
+
+// The newest rows of `table` in `range`, each made by `read` from (sequence, value, third). Sets `next`.
+template <typename Row, typename Read>
+absl::StatusOr<std::vector<Row>> ReadPageOf(Statement& select, const PageRange& range, std::string* next,
+                                            Read read) {
+  select.bind(1, range.below);
+  select.bind(2, range.limit + 1);  // one more tells whether there is a next page
+  std::vector<Row> rows;
+  int64_t last = 0;
+  next->clear();
+  while (select.executeStep()) {
+    if (static_cast<int>(rows.size()) == range.limit) {
+      *next = PageToken(last);
+      break;
+    }
+    last = select.getColumn(0).getInt64();
+    ASSIGN_OR_RETURN(Row row, read(select));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+absl::Status Configure(SQLite::Database& database) {
+  const std::string mode = database.execAndGet("PRAGMA journal_mode = WAL").getString();
+  if (mode != "wal") {
+    return absl::FailedPreconditionError(absl::StrCat("store ", database.getFilename(),
+                                                      ": its file system cannot hold a "
+                                                      "write-ahead log (journal mode is ",
+                                                      mode, "); put it on a local disk"));
+  }
+  database.exec("PRAGMA synchronous = FULL");
+  database.exec("PRAGMA foreign_keys = ON");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteRolloutStore>> SqliteRolloutStore::Open(
+    const SqliteStoreOptions& options) {
+  return CatchSqlite(
+      options.path, "cannot be opened", [&]() -> absl::StatusOr<std::unique_ptr<SqliteRolloutStore>> {
+        auto database = std::make_unique<SQLite::Database>(
+            options.path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+            static_cast<int>(absl::ToInt64Milliseconds(options.busy_timeout)));
+        const std::vector<Migration> migrations = ControllerMigrations();
+        // Before anything is written: a file that is not ours stays as it is.
+        RETURN_IF_ERROR(ReadVersion(*database, static_cast<int>(migrations.size())).status());
+        RETURN_IF_ERROR(Configure(*database));
+        RETURN_IF_ERROR(Migrate(*database, migrations));
+        return std::unique_ptr<SqliteRolloutStore>(new SqliteRolloutStore(std::move(database)));
+      });
+}
+
+absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::PutPlan(const v1::StoredPlan& plan) {
+  return CatchSqlite(path(), "cannot store the plan", [&]() -> absl::StatusOr<v1::StoredPlan> {
+    Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+    Statement select(*database_, "SELECT digest, stored FROM plan WHERE name = ?");
+    select.bind(1, plan.name());
+    if (select.executeStep()) {
+      RETURN_IF_ERROR(CheckSamePlan(plan, select.getColumn(0).getString()));
+      return ReadProto<v1::StoredPlan>(select.getColumn(1), path());
+    }
+    Statement insert(*database_, "INSERT INTO plan (name, plan_name, digest, stored) VALUES (?, ?, ?, ?)");
+    insert.bind(1, plan.name());
+    insert.bind(2, plan.plan().name());
+    insert.bind(3, plan.digest());
+    BindProto(insert, 4, plan);
+    insert.exec();
+    transaction.commit();
+    return plan;
+  });
+}
+
+absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::GetPlan(const std::string& name) {
+  return CatchSqlite(path(), "cannot read the plan", [&]() -> absl::StatusOr<v1::StoredPlan> {
+    Statement select(*database_,
+                     IsPlanResource(name)
+                         ? "SELECT stored FROM plan WHERE name = ?"
+                         : "SELECT stored FROM plan WHERE plan_name = ? ORDER BY sequence DESC LIMIT 1");
+    select.bind(1, name);
+    if (!select.executeStep()) return absl::NotFoundError(absl::StrCat("no plan \"", name, "\" is stored"));
+    return ReadProto<v1::StoredPlan>(select.getColumn(0), path());
+  });
+}
+
+absl::StatusOr<std::vector<v1::StoredPlan>> SqliteRolloutStore::ListPlans(const Page& page,
+                                                                          std::string* next) {
+  ASSIGN_OR_RETURN(const PageRange range, ReadPage(page));
+  return CatchSqlite(path(), "cannot list the plans", [&] {
+    Statement select(*database_,
+                     "SELECT sequence, stored FROM plan WHERE sequence < ? ORDER BY sequence DESC LIMIT ?");
+    return ReadPageOf<v1::StoredPlan>(select, range, next, [&](Statement& row) {
+      return ReadProto<v1::StoredPlan>(row.getColumn(1), path());
+    });
+  });
+}
+
+absl::Status SqliteRolloutStore::PutEnvironments(const std::vector<v1::Environment>& environments) {
+  return CatchSqlite(path(), "cannot store the environments", [&]() -> absl::Status {
+    Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+    database_->exec("DELETE FROM environment");
+    Statement insert(*database_, "INSERT INTO environment (position, name, environment) VALUES (?, ?, ?)");
+    for (size_t i = 0; i < environments.size(); ++i) {
+      insert.reset();
+      insert.bind(1, static_cast<int64_t>(i));
+      insert.bind(2, environments[i].name());
+      BindProto(insert, 3, environments[i]);
+      insert.exec();
+    }
+    transaction.commit();
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<v1::Environment>> SqliteRolloutStore::ListEnvironments() {
+  return CatchSqlite(path(), "cannot list the environments",
+                     [&]() -> absl::StatusOr<std::vector<v1::Environment>> {
+                       std::vector<v1::Environment> environments;
+                       Statement select(*database_, "SELECT environment FROM environment ORDER BY position");
+                       while (select.executeStep()) {
+                         ASSIGN_OR_RETURN(v1::Environment environment,
+                                          ReadProto<v1::Environment>(select.getColumn(0), path()));
+                         environments.push_back(std::move(environment));
+                       }
+                       return environments;
+                     });
+}
+
+absl::StatusOr<int64_t> SqliteRolloutStore::Commit(const RolloutChange& change) {
+  const std::string doing = absl::StrCat("cannot store a change of ", change.rollout.name());
+  return CatchSqlite(path(), doing, [&]() -> absl::StatusOr<int64_t> {
+    Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+    std::optional<StoredState> stored;
+    {
+      Statement select(*database_, "SELECT version, last_event FROM rollout WHERE name = ?");
+      select.bind(1, change.rollout.name());
+      if (select.executeStep()) {
+        stored = {.version = select.getColumn(0).getInt64(), .last_event = select.getColumn(1).getInt64()};
+      }
+    }
+    RETURN_IF_ERROR(CheckChange(change, stored));
+    WriteRollout(change);
+    WriteEvents(change);
+    WriteOutbox(change);
+    WritePin(change);
+    transaction.commit();
+    return change.expected_version + 1;
+  });
+}
+
+void SqliteRolloutStore::WriteRollout(const RolloutChange& change) {
+  Statement write(*database_,
+                  change.expected_version == 0
+                      ? "INSERT INTO rollout (version, last_event, rollout, name) VALUES (?, ?, ?, ?)"
+                      : "UPDATE rollout SET version = ?, last_event = ?, rollout = ? WHERE name = ?");
+  write.bind(1, change.expected_version + 1);
+  write.bind(2, change.rollout.last_event());
+  BindProto(write, 3, change.rollout);
+  write.bind(4, change.rollout.name());
+  write.exec();
+}
+
+void SqliteRolloutStore::WriteEvents(const RolloutChange& change) {
+  Statement insert(*database_, "INSERT INTO event (rollout, number, event) VALUES (?, ?, ?)");
+  for (const v1::Event& event : change.events) {
+    insert.reset();
+    insert.bind(1, change.rollout.name());
+    insert.bind(2, event.number());
+    BindProto(insert, 3, event);
+    insert.exec();
+  }
+}
+
+void SqliteRolloutStore::WriteOutbox(const RolloutChange& change) {
+  Statement insert(*database_, "INSERT INTO outbox (rollout, target, kind, payload) VALUES (?, ?, ?, ?)");
+  for (const OutboxEntry& entry : change.outbox) {
+    insert.reset();
+    insert.bind(1, entry.rollout);
+    insert.bind(2, entry.target);
+    insert.bind(3, entry.kind);
+    BindBytes(insert, 4, entry.payload);
+    insert.exec();
+  }
+  Statement done(*database_, "DELETE FROM outbox WHERE id = ?");
+  for (int64_t id : change.outbox_done) {
+    done.reset();
+    done.bind(1, id);
+    done.exec();
+  }
+}
+
+void SqliteRolloutStore::WritePin(const RolloutChange& change) {
+  if (!change.pin.has_value()) return;
+  Statement write(*database_,
+                  "INSERT INTO compiled_plan (run, rollout, compiled_plan) VALUES (?, ?, ?) "
+                  "ON CONFLICT (run) DO UPDATE SET compiled_plan = excluded.compiled_plan");
+  write.bind(1, change.pin->run);
+  write.bind(2, change.rollout.name());
+  BindProto(write, 3, change.pin->plan);
+  write.exec();
+}
+
+absl::StatusOr<VersionedRollout> SqliteRolloutStore::GetRollout(const std::string& name) {
+  return CatchSqlite(path(), "cannot read the rollout", [&]() -> absl::StatusOr<VersionedRollout> {
+    Statement select(*database_, "SELECT version, rollout FROM rollout WHERE name = ?");
+    select.bind(1, name);
+    if (!select.executeStep()) return absl::NotFoundError(absl::StrCat("there is no rollout \"", name, "\""));
+    ASSIGN_OR_RETURN(v1::Rollout rollout, ReadProto<v1::Rollout>(select.getColumn(1), path()));
+    return VersionedRollout{.version = select.getColumn(0).getInt64(), .rollout = std::move(rollout)};
+  });
+}
+
+absl::StatusOr<std::vector<VersionedRollout>> SqliteRolloutStore::ListRollouts(const Page& page,
+                                                                               std::string* next) {
+  ASSIGN_OR_RETURN(const PageRange range, ReadPage(page));
+  return CatchSqlite(path(), "cannot list the rollouts", [&] {
+    Statement select(
+        *database_,
+        "SELECT sequence, rollout, version FROM rollout WHERE sequence < ? ORDER BY sequence DESC LIMIT ?");
+    return ReadPageOf<VersionedRollout>(
+        select, range, next, [&](Statement& row) -> absl::StatusOr<VersionedRollout> {
+          ASSIGN_OR_RETURN(v1::Rollout rollout, ReadProto<v1::Rollout>(row.getColumn(1), path()));
+          return VersionedRollout{.version = row.getColumn(2).getInt64(), .rollout = std::move(rollout)};
+        });
+  });
+}
+
+absl::StatusOr<std::vector<v1::Event>> SqliteRolloutStore::ListEvents(const std::string& rollout,
+                                                                      int64_t after, int limit) {
+  return CatchSqlite(path(), "cannot list the events", [&]() -> absl::StatusOr<std::vector<v1::Event>> {
+    std::vector<v1::Event> events;
+    Statement select(*database_,
+                     "SELECT event FROM event WHERE rollout = ? AND number > ? ORDER BY number LIMIT ?");
+    select.bind(1, rollout);
+    select.bind(2, after);
+    select.bind(3, std::max(0, limit));
+    while (select.executeStep()) {
+      ASSIGN_OR_RETURN(v1::Event event, ReadProto<v1::Event>(select.getColumn(0), path()));
+      events.push_back(std::move(event));
+    }
+    return events;
+  });
+}
+
+absl::StatusOr<v1::CompiledPlan> SqliteRolloutStore::GetCompiledPlan(const std::string& run) {
+  return CatchSqlite(path(), "cannot read the compiled plan", [&]() -> absl::StatusOr<v1::CompiledPlan> {
+    Statement select(*database_, "SELECT compiled_plan FROM compiled_plan WHERE run = ?");
+    select.bind(1, run);
+    if (!select.executeStep()) return absl::NotFoundError(absl::StrCat(run, " has not been compiled"));
+    return ReadProto<v1::CompiledPlan>(select.getColumn(0), path());
+  });
+}
+
+absl::StatusOr<std::vector<OutboxEntry>> SqliteRolloutStore::PendingOutbox() {
+  return CatchSqlite(path(), "cannot read the outbox", [&]() -> absl::StatusOr<std::vector<OutboxEntry>> {
+    std::vector<OutboxEntry> entries;
+    Statement select(*database_, "SELECT id, rollout, target, kind, payload FROM outbox ORDER BY id");
+    while (select.executeStep()) {
+      entries.push_back({.id = select.getColumn(0).getInt64(),
+                         .rollout = select.getColumn(1).getString(),
+                         .target = select.getColumn(2).getString(),
+                         .kind = select.getColumn(3).getString(),
+                         .payload = Bytes(select.getColumn(4))});
+    }
+    return entries;
+  });
+}
+
+}  // namespace curlew::store

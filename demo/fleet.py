@@ -1,0 +1,191 @@
+"""Everything that the demo starts: two databases, a controller, two agents, applications, observers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import observer
+import proof
+from cluster import DATABASE, SUPERUSER, Cluster, free_port
+from curlew import Curlew
+from processes import Process, ProcessError
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parent
+EXAMPLES = REPOSITORY / "examples"
+PLAN = EXAMPLES / "plans" / "rename-contact-phone.yaml"
+ENVIRONMENTS = EXAMPLES / "environments.yaml"
+FOLDER_PREFIX = "curlew-demo-"
+STATE_FILE = "demo.json"
+WORKERS = 4
+READY_SECONDS = 30
+
+
+@dataclass
+class Site:
+    """One environment's database and what runs on it."""
+
+    name: str
+    target: str
+    rows: int
+    cluster: Cluster
+    out: Path
+    processes: dict[str, Process] = field(default_factory=dict)  # Applications and "observer".
+
+    def start_application(self, name: str) -> None:
+        self._start(name, ["app.py", "--application", name, "--conninfo",
+                           self.cluster.conninfo("crm_app", f"crm-{name}"), "--rows", str(self.rows), "--out",
+                           str(self.out), "--workers", str(WORKERS)])
+
+    def drain_application(self, name: str) -> list[proof.WorkerResult]:
+        """Stops an application, which disconnects, and returns what its workers wrote down."""
+        self.processes.pop(name).stop()
+        return proof.load_results(self.out, name)
+
+    def start_observer(self) -> None:
+        self._start("observer", ["observer.py", "--conninfo", self.cluster.conninfo(), "--out",
+                                 str(self.out / "observer.json")])
+
+    def finish_observer(self) -> observer.Observation:
+        self.processes.pop("observer").stop()
+        return observer.load(self.out / "observer.json")
+
+    def _start(self, name: str, command: list[str]) -> None:
+        script, *arguments = command
+        self.processes[name] = Process(f"{name} on {self.name}", [sys.executable, str(HERE / script), *arguments],
+                                       self.out / f"{name}.log")
+
+
+class Fleet:
+    """Owns all processes and folders of one demo. close() ends and removes them, however far it got."""
+
+    def __init__(self, bin_folder: Path, rows_staging: int, rows_production: int):
+        self.root = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/var/tmp"))
+        self.root.chmod(0o711)  # The server's user passes through; names cannot be listed.
+        self.bin = bin_folder
+        self.controller_address = f"127.0.0.1:{free_port()}"
+        self.services: list[Process] = []
+        self.sites: list[Site] = []
+        for name, rows in (("staging", rows_staging), ("production", rows_production)):
+            out = self.root / f"{name}-results"
+            out.mkdir()
+            self.sites.append(Site(name, f"{name}-crm", rows, Cluster(name, self.root), out))
+        self.curlew = Curlew(bin_folder / "curlew", self.controller_address, REPOSITORY)
+
+    def start_databases(self, dirty: bool) -> None:
+        """Makes, starts and fills both clusters, side by side."""
+
+        def fill(site: Site) -> None:
+            site.cluster.create()
+            site.cluster.start()
+            site.cluster.load(site.rows, dirty)
+
+        with ThreadPoolExecutor(len(self.sites)) as pool:
+            filling = [pool.submit(fill, site) for site in self.sites]
+            try:
+                for future in filling:
+                    future.result()
+            except BaseException:
+                for site in self.sites:  # Else the other one would go on loading for nobody.
+                    site.cluster.stop()
+                raise
+
+    def start_control_plane(self, *agent_flags: str) -> None:
+        """Starts controller and agents, tells the pipeline, and waits until both targets are served."""
+        self._service("controller", [str(self.bin / "curlew-controller"), "--listen", self.controller_address,
+                                     "--store", str(self.root / "controller.db")])
+        self._wait_until(self._controller_answers, "the controller does not answer")
+        self.curlew.run("env", "apply", str(ENVIRONMENTS))
+        for site in self.sites:
+            conninfo = site.cluster.conninfo("curlew").replace(" application_name=demo", "")
+            self._service(f"agent-{site.name}", [
+                str(self.bin / "curlew-agent"), "--controller", self.controller_address, "--id",
+                f"agent-{site.name}", "--target", f"{site.target}={conninfo}", *agent_flags])
+        self._wait_until(self._targets_are_served, "the agents do not serve their targets")
+
+    def check(self) -> None:
+        """Raises ProcessError where a process has ended that should run."""
+        for process in self.processes():
+            process.check()
+
+    def processes(self) -> list[Process]:
+        return self.services + [process for site in self.sites for process in site.processes.values()]
+
+    def keep(self, application: str, names: list[str]) -> None:
+        """Leaves everything running, an application on each named site too, and writes commands for looking around,
+        and what stop_kept() needs, into the folder."""
+        for site in self.sites:
+            if site.name in names:
+                site.start_application(application)
+            self._script(f"psql-{site.name}", f"export PGPASSFILE={site.cluster.pgpass(SUPERUSER)}",
+                         f"psql -h 127.0.0.1 -p {site.cluster.port} -U {SUPERUSER} -d {DATABASE}")
+        self._script("curlew", f"export CURLEW_CONTROLLER={self.controller_address}", str(self.bin / "curlew"))
+        state = {"pids": [process.pid for process in self.processes()],
+                 "clusters": [site.name for site in self.sites]}
+        (self.root / STATE_FILE).write_text(json.dumps(state))
+
+    def logs(self) -> str:
+        """The end of what controller and agents wrote."""
+        return "\n".join(f"-- {service.name}:\n{service.last_lines()}" for service in self.services)
+
+    def close(self) -> None:
+        """Ends every process and removes the folder."""
+        for process in reversed(self.processes()):
+            process.kill()
+        for site in self.sites:
+            site.cluster.stop()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _script(self, name: str, setting: str, command: str) -> None:
+        """A short command for a person, in the demo's folder."""
+        path = self.root / name
+        path.write_text(f'#!/bin/sh\n{setting}\nexec {command} "$@"\n')
+        path.chmod(0o755)
+
+    def _service(self, name: str, command: list[str]) -> None:
+        self.services.append(Process(name, command, self.root / f"{name}.log"))
+
+    def _wait_until(self, ready, otherwise: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not ready():
+            for service in self.services:
+                service.check()
+            if time.monotonic() > deadline:
+                raise ProcessError(f"{otherwise} after {READY_SECONDS} s")
+            time.sleep(0.1)
+
+    def _controller_answers(self) -> bool:
+        host, port = self.controller_address.split(":")
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) == 0
+
+    def _targets_are_served(self) -> bool:
+        targets = self.curlew.json("target", "list").get("targets", [])
+        return len(targets) == len(self.sites) and all(target.get("served") for target in targets)
+
+
+def stop_kept(folder: Path) -> None:
+    """Ends what --keep has left running. Raises ValueError where the folder is not one of a demo."""
+    folder = folder.resolve()
+    state_file = folder / STATE_FILE
+    if not folder.name.startswith(FOLDER_PREFIX) or not state_file.is_file():
+        raise ValueError(f"{folder} is not the folder of a demo that was kept")
+    state = json.loads(state_file.read_text())
+    for pid in state["pids"]:
+        command = Path(f"/proc/{pid}/cmdline")
+        # A number may have been given to somebody else meanwhile; our processes name the folder.
+        if command.exists() and str(folder).encode() in command.read_bytes():
+            os.killpg(pid, signal.SIGKILL)
+    for name in state["clusters"]:
+        Cluster(name, folder).stop()
+    shutil.rmtree(folder)

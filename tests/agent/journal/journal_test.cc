@@ -1,0 +1,100 @@
+#include "agent/journal/journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/canonical_json.h"
+#include "tests/agent/executor/executor_test.h"
+
+namespace curlew::agent {
+namespace {
+
+using ::curlew::testing::IsOkAndHolds;
+using ::curlew::testing::StatusIs;
+
+class JournalTest : public ExecutorTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(Prepare("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 1000)"));
+    connection_ = Connect(conninfo_);
+  }
+  absl::Status Fenced(const std::function<absl::Status(FencedTransaction&)>& work) {
+    auto transaction = FencedTransaction::Begin(connection_.get(), tenure_.epoch, {});
+    if (!transaction.ok()) return transaction.status();
+    if (absl::Status status = work(*transaction); !status.ok()) return status;
+    return transaction->Commit();
+  }
+  std::unique_ptr<pg::Connection> connection_;
+};
+
+TEST_F(JournalTest, PinsAPlanForGood) {
+  v1::CompiledPlan plan;
+  plan.set_plan_name("p");
+  plan.add_steps()->set_key("add-1");
+  plan.mutable_steps(0)->set_title("with \"quotes\", \\ and ünïcode");
+  const std::string digest = base::CanonicalDigest(plan);
+  const std::string run = "rollouts/r2/runs/crm";
+  ASSERT_OK(Fenced([&](FencedTransaction& t) { return PinPlan(t, run, plan, digest); }));
+  ASSERT_OK(Fenced([&](FencedTransaction& t) { return PinPlan(t, run, plan, digest); }));
+  EXPECT_THAT(Fenced([&](FencedTransaction& t) { return PinPlan(t, run, v1::CompiledPlan(), "other"); }),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_OK_AND_ASSIGN(const auto pinned, ReadPlan(connection_.get(), run));
+  ASSERT_TRUE(pinned.has_value());
+  EXPECT_EQ(pinned->digest, digest);
+  EXPECT_EQ(pinned->compiled.steps(0).title(), plan.steps(0).title());
+}
+
+TEST_F(JournalTest, NoticesAPlanThatWasChangedByHand) {
+  v1::CompiledPlan plan;
+  plan.set_plan_name("p");
+  const std::string run = "rollouts/r2/runs/crm";
+  ASSERT_OK(Fenced([&](FencedTransaction& t) { return PinPlan(t, run, plan, base::CanonicalDigest(plan)); }));
+  Sql("UPDATE curlew.run SET compiled = '{\"plan_name\":\"q\"}' WHERE plan_name = 'p' RETURNING 1");
+  EXPECT_THAT(ReadPlan(connection_.get(), run).status(), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST_F(JournalTest, KnowsIntentsFromSuccesses) {
+  const StepAttempt attempt{.run = kRun, .step = "s", .attempt = 1, .epoch = 1};
+  bool before = true;
+  const auto intend = [&](FencedTransaction& t) {
+    const auto recorded = RecordIntent(t, attempt);
+    before = *recorded;
+    return recorded.status();
+  };
+  ASSERT_OK(Fenced(intend));
+  EXPECT_FALSE(before);
+  ASSERT_OK(Fenced(intend));
+  EXPECT_TRUE(before);
+  ASSERT_OK_AND_ASSIGN(std::vector<StepRecord> records, ReadSteps(connection_.get(), kRun));
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_FALSE(records[0].succeeded);
+  ASSERT_OK(Fenced([&](FencedTransaction& t) { return RecordSuccess(t, attempt, 7); }));
+  ASSERT_OK_AND_ASSIGN(records, ReadSteps(connection_.get(), kRun));
+  EXPECT_TRUE(records[0].succeeded);
+  EXPECT_EQ(records[0].rows, 7);
+}
+
+TEST_F(JournalTest, ACursorBelongsToOneFileOfItsTable) {
+  const StepAttempt attempt{.run = kRun, .step = "s", .attempt = 1, .epoch = 1};
+  const uint32_t oid = static_cast<uint32_t>(std::stoul(Sql("SELECT 't'::regclass::oid")));
+  ASSERT_OK(Fenced([&](FencedTransaction& t) { return StartCursor(t, attempt, {.oid = oid, .name = "public.t"}); }));
+  ASSERT_OK_AND_ASSIGN(const auto cursors, ReadCursors(connection_.get(), kRun, "s"));
+  ASSERT_EQ(cursors.size(), 1u);
+  EXPECT_EQ(absl::StrCat(cursors[0].blocks), Sql("SELECT pg_relation_size('t') / 8192"));
+  bool same = false;
+  const auto advance = [&](FencedTransaction& t) {
+    const auto advanced = AdvanceCursor(t, attempt, oid, 2, 10);
+    same = *advanced;
+    return advanced.status();
+  };
+  ASSERT_OK(Fenced(advance));
+  EXPECT_TRUE(same);
+  Sql("VACUUM FULL t");
+  ASSERT_OK(Fenced(advance));
+  EXPECT_FALSE(same);
+  ASSERT_OK(Fenced([&](FencedTransaction& t) { return StartCursor(t, attempt, {.oid = oid, .name = "public.t"}); }));
+  EXPECT_EQ(Sql("SELECT next_block || ' ' || rows || ' ' || restarts FROM curlew.backfill"), "0 10 1");
+}
+
+}  // namespace
+}  // namespace curlew::agent

@@ -1,0 +1,94 @@
+#include "agent/session/admission.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace curlew::agent {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Steps a, b and c; b needs no undo; a rollback gate.
+v1::CompiledPlan Plan() {
+  v1::CompiledPlan plan;
+  for (const char* key : {"a", "b", "c"}) {
+    v1::Step& step = *plan.add_steps();
+    step.set_key(key);
+    step.mutable_action()->mutable_analyze();
+    if (step.key() != "b") step.mutable_undo()->mutable_execute_sql();
+  }
+  plan.mutable_rollback_gate()->mutable_action()->mutable_wait();
+  return plan;
+}
+
+v1::Dispatch Do(const std::string& step, v1::Direction direction = v1::DIRECTION_DO) {
+  v1::Dispatch dispatch;
+  dispatch.set_step(step);
+  dispatch.set_direction(direction);
+  return dispatch;
+}
+v1::Dispatch Undo(const std::string& step) { return Do(step, v1::DIRECTION_UNDO); }
+
+StepRecord Done(const std::string& step, int64_t rows = 0) { return {.step = step, .succeeded = true, .rows = rows}; }
+StepRecord Undone(const std::string& step) {
+  return {.step = step, .direction = v1::DIRECTION_UNDO, .succeeded = true};
+}
+StepRecord Intended(const std::string& step) { return {.step = step}; }
+
+std::string RefusalOf(const Admission& admission) {
+  const auto* refusal = std::get_if<Refusal>(&admission);
+  return refusal == nullptr ? "" : refusal->message;
+}
+
+TEST(AdmissionTest, AdmitsTheFirstStepOfAFreshRun) {
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(Plan(), {}, Do("a"))));
+}
+
+TEST(AdmissionTest, RefusesAStepBeforeItsTurn) {
+  EXPECT_THAT(RefusalOf(Judge(Plan(), {Done("a")}, Do("c"))), HasSubstr("step b, which comes before c, is not done"));
+  EXPECT_THAT(RefusalOf(Judge(Plan(), {Done("a"), Intended("b")}, Do("c"))), HasSubstr("step b"));
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(Plan(), {Done("a"), Done("b")}, Do("c"))));
+}
+
+TEST(AdmissionTest, AnIntentIsNoSuccess) {
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(Plan(), {Intended("a")}, Do("a"))));
+}
+
+TEST(AdmissionTest, TellsTheRowsOfAStepThatIsDone) {
+  const Admission admission = Judge(Plan(), {Done("a", 42)}, Do("a"));
+  ASSERT_TRUE(std::holds_alternative<AlreadyDone>(admission));
+  EXPECT_EQ(std::get<AlreadyDone>(admission).rows, 42);
+}
+
+TEST(AdmissionTest, RefusesToUndoBeforeALaterStepIsUndone) {
+  EXPECT_THAT(RefusalOf(Judge(Plan(), {Done("a"), Done("b"), Done("c")}, Undo("a"))), HasSubstr("step c"));
+  EXPECT_TRUE(
+      std::holds_alternative<Admitted>(Judge(Plan(), {Done("a"), Done("b"), Done("c"), Undone("c")}, Undo("a"))));
+}
+
+TEST(AdmissionTest, AStepThatNeedsNoUndoStandsInNobodysWay) {
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(Plan(), {Done("a"), Done("b")}, Undo("a"))));
+}
+
+TEST(AdmissionTest, UndoesAStepThatStoppedHalfWay) {
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(Plan(), {Intended("a")}, Undo("a"))));
+}
+
+TEST(AdmissionTest, DoesNothingMoreOnceTheRunIsBeingUndone) {
+  EXPECT_THAT(RefusalOf(Judge(Plan(), {Done("a"), Undone("c")}, Do("b"))), HasSubstr("has been undone"));
+}
+
+TEST(AdmissionTest, TheGateBeforeARollbackIsLookedAtAnewEachTime) {
+  const Admission admission = Judge(Plan(), {Undone("rollback-gate")}, Undo("rollback-gate"));
+  ASSERT_TRUE(std::holds_alternative<Admitted>(admission));
+  EXPECT_EQ(std::get<Admitted>(admission).step.key(), "rollback-gate");
+  EXPECT_NE(RefusalOf(Judge(Plan(), {}, Do("rollback-gate"))), "");
+}
+
+TEST(AdmissionTest, RefusesWhatThePlanDoesNotHave) {
+  EXPECT_THAT(RefusalOf(Judge(Plan(), {}, Do("x"))), HasSubstr("no step x"));
+  EXPECT_NE(RefusalOf(Judge(Plan(), {}, Do("a", v1::DIRECTION_UNSPECIFIED))), "");
+}
+
+}  // namespace
+}  // namespace curlew::agent

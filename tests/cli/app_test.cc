@@ -1,0 +1,187 @@
+#include "cli/app.h"
+
+#include <sstream>
+
+#include "absl/strings/str_split.h"
+#include "cli/completion.h"
+#include "cli/help.h"
+#include "cli/text.h"
+#include "cli/verb.h"
+#include "common/base/error_detail.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/fake_controller.h"
+#include "tests/cli/messages.h"
+
+namespace curlew::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::vector<const CLI::App*> AllCommands(const CLI::App& app) {
+  std::vector<const CLI::App*> all = {&app};
+  for (const CLI::App* child : app.get_subcommands({})) {
+    for (const CLI::App* below : AllCommands(*child)) all.push_back(below);
+  }
+  return all;
+}
+
+class AppTest : public ::testing::Test {
+ protected:
+  AppTest() : context_(out_, err_) {
+    context_.flags.controller = controller_.address();
+    context_.flags.actor = "ann";
+  }
+
+  ExitCode RunLine(const std::string& line) {
+    out_.str("");
+    err_.str("");
+    return Run(context_, absl::StrSplit(line, ' ', absl::SkipEmpty()));
+  }
+
+  FakeController controller_;
+  std::ostringstream out_, err_;
+  Context context_;
+};
+
+TEST_F(AppTest, EveryVerbHasExamplesThatNameIt) {
+  const auto app = BuildApp(context_);
+  int verbs = 0;
+  for (const CLI::App* command : AllCommands(*app)) {
+    if (!command->get_subcommands({}).empty()) continue;
+    ++verbs;
+    EXPECT_THAT(command->get_footer(), HasSubstr(CommandPath(*command))) << CommandPath(*command);
+    EXPECT_THAT(Help(*command),
+                AllOf(HasSubstr("\nUsage:\n"), HasSubstr("\nExamples:\n  # "), HasSubstr("--help")));
+  }
+  EXPECT_EQ(verbs, 21);
+}
+
+TEST_F(AppTest, ExamplesAreCommandLinesThatAreUnderstood) {
+  const auto tree = BuildApp(context_);
+  for (const CLI::App* command : AllCommands(*tree)) {
+    for (const std::string& example : std::vector<std::string>(absl::StrSplit(command->get_footer(), '\n'))) {
+      if (!absl::StartsWith(example, "curlew ")) continue;
+      // Up to the first character that means something to the shell.
+      std::string line = example.substr(7, example.find_first_of("|>&<") - 7);
+      const auto app = BuildApp(context_);
+      EXPECT_NO_THROW(app->parse(line)) << example;
+    }
+  }
+}
+
+TEST_F(AppTest, HelpFitsAHundredColumns) {
+  const auto app = BuildApp(context_);
+  for (const CLI::App* command : AllCommands(*app)) {
+    const std::string help = Help(*command);
+    const std::string text = help.substr(0, help.find("\nExamples:"));
+    for (const std::string& line : std::vector<std::string>(absl::StrSplit(text, '\n'))) {
+      EXPECT_LE(DisplayWidth(line), 100) << CommandPath(*command) << ": " << line;
+    }
+  }
+}
+
+TEST_F(AppTest, HelpOfTheProgramListsExitStatuses) {
+  EXPECT_EQ(RunLine("--help"), ExitCode::kOk);
+  EXPECT_THAT(out_.str(),
+              AllOf(HasSubstr("Exit status:"), HasSubstr("  7  "), HasSubstr("CURLEW_CONTROLLER")));
+  EXPECT_EQ(RunLine("rollout start --help"), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), StartsWith("Start a rollout of a plan through all environments\n"));
+}
+
+TEST_F(AppTest, WrongCommandLinesSayWhatWouldBeRight) {
+  EXPECT_EQ(RunLine(""), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("\"curlew\" needs a command: plan, rollout, target, env"));
+  EXPECT_EQ(RunLine("rolout list"), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("unknown command \"rolout\" for \"curlew\"; did you mean \"rollout\"?"));
+  EXPECT_EQ(RunLine("plan frobnicate"), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("it has: validate, explain, submit, list, show"));
+  EXPECT_EQ(RunLine("rollout show"), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("ROLLOUT"), HasSubstr("see curlew rollout show --help")));
+  EXPECT_EQ(RunLine("rollout list -o xml"), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("\"xml\" is none of table, json, yaml, name"));
+  EXPECT_EQ(RunLine("rollout list --timeout soon"), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("\"soon\" is no duration above zero"));
+  EXPECT_EQ(RunLine("rollout list --frobnicate"), ExitCode::kUsage);
+  EXPECT_EQ(RunLine("rollout start x --watch --wait"), ExitCode::kUsage);
+  EXPECT_EQ(RunLine("plan explain x.yaml"), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("exactly one of --target, --database and --schema"));
+  EXPECT_EQ(RunLine("plan explain x.yaml --target a --schema b"), ExitCode::kUsage);
+  EXPECT_THAT(out_.str(), IsEmpty());
+}
+
+TEST_F(AppTest, GlobalFlagsStandBeforeOrBehindTheVerb) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>("name: 'rollouts/r1'"));
+  context_.flags.controller = "127.0.0.1:1";
+  EXPECT_EQ(RunLine("--controller " + controller_.address() + " rollout show r1"), ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(RunLine("rollout show r1 --controller " + controller_.address()), ExitCode::kOk) << err_.str();
+}
+
+TEST_F(AppTest, ARolloutMayBeCalledLikeAVerb) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>("name: 'rollouts/list'"));
+  EXPECT_EQ(RunLine("rollout show list"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(controller_.last_request(), "name: \"rollouts/list\"");
+}
+
+TEST_F(AppTest, ListsHaveAllPages) {
+  EXPECT_EQ(RunLine("plan list -o name"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(out_.str(), "p0\np1\np2\n");
+}
+
+TEST_F(AppTest, StartSendsIdDigestAndActor) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>("name: 'rollouts/r1'"));
+  EXPECT_EQ(RunLine("rollout start rename-phone --id r1 --digest abc"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(controller_.last_request(),
+            "plan: \"rename-phone\" rollout_id: \"r1\" actor: \"ann\" digest: \"abc\"");
+  EXPECT_EQ(out_.str(), "rollouts/r1 started\nto follow it: curlew rollout watch r1\n");
+}
+
+TEST_F(AppTest, ApproveSaysWhoAndWhy) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>("name: 'rollouts/r1'"));
+  EXPECT_EQ(RunLine("rollout approve r1 --gate staging/before-drop --reason fine --actor bob"),
+            ExitCode::kOk);
+  EXPECT_EQ(controller_.last_request(),
+            "name: \"rollouts/r1\" gate: \"staging/before-drop\" reason: \"fine\" actor: \"bob\"");
+}
+
+TEST_F(AppTest, ErrorsOfTheControllerKeepTheirHintAndGetTheirExitCode) {
+  controller_.SetAnswer(base::WithDetail(absl::FailedPreconditionError("it waits for no approval"),
+                                         base::kHint, "see curlew rollout show r1"));
+  EXPECT_EQ(RunLine("rollout approve r1"), ExitCode::kPrecondition);
+  EXPECT_EQ(err_.str(), "error: it waits for no approval\n  what to do: see curlew rollout show r1\n");
+  controller_.SetAnswer(absl::NotFoundError("no rollout r1"));
+  EXPECT_EQ(RunLine("rollout show r1"), ExitCode::kNotFound);
+}
+
+TEST_F(AppTest, RollbackCanBeWaitedFor) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>("name: 'rollouts/r1' last_event: 4"));
+  controller_.AddScript({{RolloutMessage(4, "state: ROLLOUT_STATE_ROLLED_BACK")}, absl::OkStatus()});
+  EXPECT_EQ(RunLine("rollout rollback r1 --reason collide --wait"), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(controller_.watched_after(), ::testing::ElementsAre(4));
+}
+
+TEST_F(AppTest, CompletionKnowsEveryCommandFlagAndValue) {
+  const auto app = BuildApp(context_);
+  for (const std::string& script : {BashCompletion(*app), ZshCompletion(*app)}) {
+    for (const CLI::App* command : AllCommands(*app)) {
+      EXPECT_THAT(script, HasSubstr("\"" + CommandPath(*command) + "\")"));
+      for (const CLI::Option* option : command->get_options()) {
+        for (const std::string& name : option->get_lnames()) EXPECT_THAT(script, HasSubstr("--" + name));
+      }
+    }
+    EXPECT_THAT(script, HasSubstr("\"curlew rollout watch --until\") _curlew_words end gate; return ;;"));
+    EXPECT_THAT(script,
+                HasSubstr("\"curlew plan list -o\" | \"curlew plan list --output\") _curlew_words table json "
+                          "yaml name; return ;;"));
+    EXPECT_THAT(script, HasSubstr("_curlew_names rollout"));
+    EXPECT_THAT(script, Not(HasSubstr("\"\")")));
+  }
+}
+
+}  // namespace
+}  // namespace curlew::cli

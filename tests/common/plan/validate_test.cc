@@ -1,0 +1,265 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/error_detail.h"
+#include "common/plan/plan_reader.h"
+#include "curlew/v1/options.pb.h"
+#include "tests/support/status_matchers.h"
+
+namespace curlew::plan {
+namespace {
+
+using ::curlew::testing::StatusIs;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+v1::Plan PlanOf(absl::string_view operations) {
+  v1::Plan plan;
+  EXPECT_OK(ReadYaml(absl::StrCat("name: p\noperations:\n", operations), "p.yaml", &plan));
+  return plan;
+}
+
+absl::Status Check(absl::string_view operations) { return Validate(PlanOf(operations)); }
+
+// Refused because of the field at `path`, with `what` in the message.
+auto RefusedFor(const std::string& path, const std::string& what) {
+  return StatusIs(absl::StatusCode::kInvalidArgument,
+                  AllOf(StartsWith(absl::StrCat(path, ": ")), HasSubstr(what)));
+}
+
+// --- What holds for every operation, from the descriptor. ---
+
+// The smallest operation of each kind that is valid.
+std::string Smallest(const std::string& operation) {
+  static const std::map<std::string, std::string> smallest = {
+      {"add_column", "{table: t, column: c, type: text}"},
+      {"rename_column", "{table: t, from: a, to: b}"},
+      {"set_not_null", "{table: t, column: c}"},
+      {"add_check", "{table: t, name: n, expression: c > 0}"},
+      {"add_unique", "{table: t, name: n, columns: [c]}"},
+      {"create_index", "{table: t, name: n, columns: [c]}"},
+      {"drop_column", "{table: t, column: c}"},
+      {"sql", "{up: SELECT 1, down: SELECT 2}"},
+  };
+  const auto found = smallest.find(operation);
+  return found == smallest.end() ? "" : found->second;
+}
+
+class EveryOperationTest : public ::testing::TestWithParam<const google::protobuf::FieldDescriptor*> {};
+
+TEST_P(EveryOperationTest, IsValidWithItsRequiredFieldsAndNotWithoutOneOfThem) {
+  const std::string name = GetParam()->name();
+  ASSERT_NE(Smallest(name), "") << "a new operation: give its smallest form above";
+  const v1::Plan plan = PlanOf(absl::StrCat("  - ", name, ": ", Smallest(name), "\n"));
+  EXPECT_OK(Validate(plan));
+  const auto* type = GetParam()->message_type();
+  int required = 0;
+  for (int i = 0; i < type->field_count(); ++i) {
+    if (!type->field(i)->options().GetExtension(v1::required)) continue;
+    ++required;
+    v1::Plan without = plan;
+    v1::Operation* operation = without.mutable_operations(0);
+    google::protobuf::Message* message = operation->GetReflection()->MutableMessage(operation, GetParam());
+    message->GetReflection()->ClearField(message, type->field(i));
+    const std::string path = absl::StrCat("operations[0].", name, ".", type->field(i)->name());
+    const absl::Status status = Validate(without);
+    EXPECT_THAT(status,
+                RefusedFor(path, type->field(i)->is_repeated() ? "at least one entry" : "is required"));
+    EXPECT_EQ(base::Detail(status, base::kField), path);
+  }
+  EXPECT_GT(required, 0);
+}
+
+TEST_P(EveryOperationTest, RefusesInEachFieldWhatIsNotOfItsSyntax) {
+  const std::string name = GetParam()->name();
+  const v1::Plan plan = PlanOf(absl::StrCat("  - ", name, ": ", Smallest(name), "\n"));
+  const auto* type = GetParam()->message_type();
+  for (int i = 0; i < type->field_count(); ++i) {
+    const auto* field = type->field(i);
+    if (field->options().GetExtension(v1::syntax) == v1::SYNTAX_UNSPECIFIED) continue;
+    v1::Plan wrong = plan;
+    v1::Operation* operation = wrong.mutable_operations(0);
+    google::protobuf::Message* message = operation->GetReflection()->MutableMessage(operation, GetParam());
+    // 64 bytes are too many for a name, and neither a table, a type, an expression nor a statement.
+    const std::string text = absl::StrCat("(", std::string(62, 'x'), "\"");
+    if (field->is_repeated()) {
+      message->GetReflection()->AddString(message, field, text);
+    } else {
+      message->GetReflection()->SetString(message, field, text);
+    }
+    EXPECT_THAT(Validate(wrong), RefusedFor(absl::StrCat("operations[0].", name, ".", field->name(),
+                                                         !field->is_repeated()        ? ""
+                                                         : field->name() == "columns" ? "[1]"
+                                                                                      : "[0]"),
+                                            ""));
+  }
+}
+
+std::vector<const google::protobuf::FieldDescriptor*> Operations() {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const auto* oneof = v1::Operation::descriptor()->oneof_decl(0);
+  for (int i = 0; i < oneof->field_count(); ++i) fields.push_back(oneof->field(i));
+  return fields;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryOperationTest, ::testing::ValuesIn(Operations()),
+                         [](const auto& info) { return info.param->name(); });
+
+// --- The plan itself. ---
+
+TEST(ValidateTest, APlanNeedsANameOfLowerCaseLettersDigitsAndDashes) {
+  v1::Plan plan = PlanOf("  - set_not_null: {table: t, column: c}\n");
+  for (const char* name : {"Rename", "rename phone", "-p", "p-", "p/q", "p_q"}) {
+    plan.set_name(name);
+    EXPECT_THAT(Validate(plan), RefusedFor("name", name));
+  }
+  plan.set_name(std::string(64, 'a'));
+  EXPECT_THAT(Validate(plan), RefusedFor("name", "1 to 63"));
+  plan.clear_name();
+  EXPECT_THAT(Validate(plan), RefusedFor("name", "is required"));
+  plan.set_name(std::string(63, 'a'));
+  EXPECT_OK(Validate(plan));
+}
+
+TEST(ValidateTest, APlanNeedsAnOperation) {
+  v1::Plan plan;
+  plan.set_name("p");
+  EXPECT_THAT(Validate(plan), RefusedFor("operations", "at least one"));
+}
+
+TEST(ValidateTest, AnEmptyEntryIsAnsweredWithTheOperations) {
+  v1::Plan plan;
+  plan.set_name("p");
+  plan.add_operations();
+  EXPECT_THAT(Validate(plan), RefusedFor("operations[0]", "give one of: add_column, rename_column"));
+}
+
+TEST(ValidateTest, SettingsAreCheckedToo) {
+  v1::Plan plan = PlanOf("  - set_not_null: {table: t, column: c}\n");
+  plan.mutable_settings()->mutable_max_lock_timeout()->set_seconds(11);
+  EXPECT_THAT(Validate(plan), RefusedFor("settings.max_lock_timeout", "11s is out of range"));
+}
+
+TEST(ValidateTest, APhaseThatThisVersionDoesNotKnowIsRefused) {
+  v1::Plan plan = PlanOf("  - sql: {up: SELECT 1, down: SELECT 2}\n");
+  plan.mutable_operations(0)->mutable_sql()->set_phase(static_cast<v1::Phase>(99));
+  EXPECT_THAT(Validate(plan), RefusedFor("operations[0].sql.phase", "99 is unknown"));
+}
+
+TEST(ValidateTest, ATextWithNulIsRefused) {
+  v1::Plan plan = PlanOf("  - add_column: {table: t, column: c, type: text}\n");
+  plan.mutable_operations(0)->mutable_add_column()->set_comment(std::string("a\0b", 3));
+  EXPECT_THAT(Validate(plan), RefusedFor("operations[0].add_column.comment", "NUL"));
+}
+
+TEST(ValidateTest, NamesMayBeOddAsLongAsPostgresTakesThem) {
+  EXPECT_OK(Check(R"(  - rename_column: {table: 'crm."Weird""Name"', from: 'Some Column', to: 'naïve "x"'})"
+                  "\n"));
+}
+
+TEST(ValidateTest, AColumnThatStandsTwiceInAListIsRefused) {
+  EXPECT_THAT(Check("  - add_unique: {table: t, name: n, columns: [a, b, a]}\n"),
+              RefusedFor("operations[0].add_unique.columns[2]", "\"a\" stands there twice"));
+}
+
+// --- Two operations that make the same. ---
+
+TEST(ValidateTest, TwoOperationsCannotMakeTheSameColumn) {
+  EXPECT_THAT(Check("  - add_column: {table: contacts, column: c, type: text}\n"
+                    "  - rename_column: {table: PUBLIC.Contacts, from: a, to: c}\n"),
+              RefusedFor("operations[1].rename_column.to",
+                         "the column c is made by operations[0].add_column.column"));
+  EXPECT_OK(
+      Check("  - add_column: {table: contacts, column: c, type: text}\n"
+            "  - add_column: {table: '\"Contacts\"', column: c, type: text}\n"
+            "  - add_column: {table: crm.contacts, column: c, type: text}\n"
+            "  - add_column: {table: contacts, column: C, type: text}\n"));
+}
+
+TEST(ValidateTest, TwoOperationsCannotMakeTheSameConstraintOfATable) {
+  EXPECT_THAT(Check("  - add_check: {table: t, name: n, expression: a > 0}\n"
+                    "  - add_unique: {table: t, name: n, columns: [a]}\n"),
+              RefusedFor("operations[1].add_unique.name", "the constraint n"));
+  EXPECT_OK(
+      Check("  - add_check: {table: t, name: n, expression: a > 0}\n"
+            "  - add_check: {table: u, name: n, expression: a > 0}\n"));
+}
+
+TEST(ValidateTest, TwoOperationsCannotMakeTheSameIndexOfASchema) {
+  EXPECT_THAT(
+      Check("  - add_unique: {table: t, name: n, columns: [a]}\n"
+            "  - create_index: {table: u, name: n, columns: [a]}\n"),
+      RefusedFor("operations[1].create_index.name", "the index n is made by operations[0].add_unique.name"));
+  EXPECT_OK(
+      Check("  - create_index: {table: a.t, name: n, columns: [a]}\n"
+            "  - create_index: {table: b.t, name: n, columns: [a]}\n"
+            "  - add_check: {table: a.t, name: n, expression: a > 0}\n"));
+}
+
+// --- Rules of single operations. ---
+
+TEST(AddColumnRulesTest, NotNullNeedsAValueForEveryRow) {
+  EXPECT_THAT(Check("  - add_column: {table: t, column: c, type: int, not_null: true}\n"),
+              RefusedFor("operations[0].add_column.not_null", "give `up`"));
+  EXPECT_OK(Check("  - add_column: {table: t, column: c, type: int, not_null: true, default: 0}\n"));
+  EXPECT_OK(Check("  - add_column: {table: t, column: c, type: int, not_null: true, up: a + b}\n"));
+}
+
+TEST(AddColumnRulesTest, ADefaultUsesNoColumns) {
+  EXPECT_THAT(Check("  - add_column: {table: t, column: c, type: text, default: new}\n"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Check("  - add_column: {table: t, column: c, type: text, default: 'fresh'}\n"),
+              RefusedFor("operations[0].add_column.default", "\"'text'\""));
+  EXPECT_OK(Check("  - add_column: {table: t, column: c, type: text, default: \"'fresh'\"}\n"));
+}
+
+TEST(AddColumnRulesTest, UpCannotUseTheColumnItself) {
+  EXPECT_THAT(Check("  - add_column: {table: t, column: c, type: int, up: a + c}\n"),
+              RefusedFor("operations[0].add_column.up", "names c itself"));
+}
+
+TEST(RenameColumnRulesTest, TheNamesMustDiffer) {
+  EXPECT_THAT(Check("  - rename_column: {table: t, from: a, to: a}\n"),
+              RefusedFor("operations[0].rename_column.to", "is the name that the column has"));
+}
+
+TEST(RenameColumnRulesTest, UpUsesTheOldColumnAloneAndDownTheNew) {
+  EXPECT_OK(Check("  - rename_column: {table: t, from: a, to: b, up: a + 1, down: b - 1}\n"));
+  EXPECT_OK(Check("  - rename_column: {table: t, from: a, to: b, up: \"0\"}\n"));
+  EXPECT_THAT(Check("  - rename_column: {table: t, from: a, to: b, up: a + x + y}\n"),
+              RefusedFor("operations[0].rename_column.up", "names the column x, y; it may only use a"));
+  EXPECT_THAT(Check("  - rename_column: {table: t, from: a, to: b, down: a}\n"),
+              RefusedFor("operations[0].rename_column.down", "it may only use b"));
+}
+
+TEST(DropColumnRulesTest, DownCannotUseTheColumnItself) {
+  EXPECT_OK(Check("  - drop_column: {table: t, column: c, down: a + b}\n"));
+  EXPECT_THAT(Check("  - drop_column: {table: t, column: c, down: c}\n"),
+              RefusedFor("operations[0].drop_column.down", "names c itself"));
+}
+
+TEST(SqlRulesTest, IsUndoneByDownOrSaysThatItCannotBe) {
+  EXPECT_THAT(Check("  - sql: {up: SELECT 1}\n"), RefusedFor("operations[0].sql.down", "is required"));
+  EXPECT_OK(Check("  - sql: {up: SELECT 1, irreversible: true, phase: drop}\n"));
+  EXPECT_THAT(Check("  - sql: {up: SELECT 1, down: SELECT 2, irreversible: true, phase: drop}\n"),
+              RefusedFor("operations[0].sql.irreversible", "leave out one"));
+}
+
+TEST(SqlRulesTest, WhatIsIrreversibleRunsInTheLastPhase) {
+  for (const char* phase : {"", ", phase: add", ", phase: constrain"}) {
+    EXPECT_THAT(Check(absl::StrCat("  - sql: {up: SELECT 1, irreversible: true", phase, "}\n")),
+                RefusedFor("operations[0].sql.phase", "write `phase: drop`"));
+  }
+}
+
+TEST(SqlRulesTest, StatementsHaveToBeThere) {
+  EXPECT_THAT(Check("  - sql: {up: ' ; ', down: SELECT 1}\n"),
+              RefusedFor("operations[0].sql.up", "no statement"));
+}
+
+}  // namespace
+}  // namespace curlew::plan

@@ -1,0 +1,308 @@
+// The engine through a real server, with an agent that a test speaks for.
+#include "controller/dispatch/engine.h"
+
+#include <gmock/gmock.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/controller/support/controller_test.h"
+#include "tests/support/status_matchers.h"
+
+namespace curlew::dispatch {
+namespace {
+
+using ::curlew::testing::AddNote;
+using ::curlew::testing::ControllerTest;
+using ::curlew::testing::FakeAgent;
+using ::curlew::testing::IsOk;
+using ::curlew::testing::Items;
+using ::curlew::testing::StatusIs;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+using Kind = v1::ControllerMessage::KindCase;
+
+class EngineTest : public ControllerTest {
+ protected:
+  // A rollout whose first step was dispatched to the agent, who has said nothing yet.
+  v1::Dispatch StartFirstStep(FakeAgent* agent) {
+    const std::string plan = SetUpPlan();
+    EXPECT_THAT(CreateRollout(plan), IsOk());
+    agent->SayHello();
+    EXPECT_EQ(agent->TakeLease(), v1::LEASE_STATE_GRANTED);
+    agent->SayReady("staging-crm");
+    Report(agent);
+    auto dispatch = agent->Take(Kind::kDispatch);
+    EXPECT_THAT(dispatch, IsOk());
+    return dispatch.ok() ? dispatch->dispatch() : v1::Dispatch();
+  }
+
+  void Report(FakeAgent* agent) {
+    const auto question = agent->Take(Kind::kReportSchema);
+    ASSERT_THAT(question, IsOk());
+    v1::AgentMessage report;
+    report.mutable_schema_report()->set_request(question->report_schema().request());
+    *report.mutable_schema_report()->mutable_schema() = Items();
+    agent->Say(report);
+  }
+
+  static constexpr char kName[] = "rollouts/add-note-1";
+};
+
+TEST_F(EngineTest, TakesAPlanThroughThePipeline) {
+  FakeAgent staging(Channel()), production(Channel(), {"agent-b", "instance-1", {"production-crm"}});
+  for (FakeAgent* agent : {&staging, &production}) {
+    agent->Serve(Items());
+    agent->SayHello();
+  }
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  const v1::Rollout at_gate =
+      WaitFor(kName, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  ASSERT_EQ(at_gate.waiting_size(), 1) << at_gate.DebugString();
+  EXPECT_EQ(at_gate.waiting(0).cause(), v1::WAIT_CAUSE_APPROVAL);
+  EXPECT_THAT(production.dispatched(), SizeIs(0)) << "production was touched before the approval";
+  ASSERT_THAT(Approve(kName), IsOk());
+  const v1::Rollout done = WaitForState(kName, v1::ROLLOUT_STATE_SUCCEEDED);
+  EXPECT_EQ(done.state(), v1::ROLLOUT_STATE_SUCCEEDED);
+  EXPECT_EQ(done.runs(0).compiled_digest(), done.runs(1).compiled_digest());
+  EXPECT_EQ(staging.dispatched(), production.dispatched());
+  EXPECT_THAT(staging.dispatched(), Not(SizeIs(0)));
+}
+
+TEST_F(EngineTest, ProductionThatCompilesToOtherStepsStopsTheRollout) {
+  FakeAgent staging(Channel()), production(Channel(), {"agent-b", "instance-1", {"production-crm"}});
+  v1::Schema drifted = Items();
+  drifted.mutable_tables(0)->set_kind(v1::TABLE_KIND_PARTITIONED);
+  drifted.mutable_tables(0)->set_partition_key("RANGE (id)");
+  v1::Column* note = drifted.mutable_tables(0)->add_columns();
+  note->set_name("note");
+  note->set_type("text");
+  staging.Serve(Items());
+  production.Serve(drifted);
+  staging.SayHello();
+  production.SayHello();
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  WaitFor(kName, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  ASSERT_THAT(Approve(kName), IsOk());
+  const v1::Rollout failed = WaitForState(kName, v1::ROLLOUT_STATE_FAILED);
+  EXPECT_EQ(failed.state(), v1::ROLLOUT_STATE_FAILED) << failed.DebugString();
+  EXPECT_THAT(failed.runs(1).error().message(), HasSubstr("note"));
+  EXPECT_THAT(production.dispatched(), SizeIs(0));
+}
+
+TEST_F(EngineTest, TheFirstStepBringsThePlanAlongAndOthersDoNot) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch first = StartFirstStep(&agent);
+  EXPECT_EQ(first.epoch(), 1);
+  EXPECT_EQ(first.run(), "rollouts/add-note-1/runs/staging-crm");
+  EXPECT_GT(first.compiled_plan().steps_size(), 0);
+  EXPECT_EQ(first.compiled_plan().plan_name(), "add-note");
+}
+
+TEST_F(EngineTest, ANackThatNeedsThePlanGetsItWithTheSameAttempt) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch first = StartFirstStep(&agent);
+  v1::AgentMessage nack;
+  nack.mutable_nack()->set_run(first.run());
+  nack.mutable_nack()->set_attempt(first.attempt());
+  nack.mutable_nack()->set_reason(v1::NACK_REASON_NEED_PLAN);
+  agent.Say(nack);
+  const auto again = agent.Take(Kind::kDispatch);
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->dispatch().attempt(), first.attempt());
+  EXPECT_TRUE(again->dispatch().has_compiled_plan());
+}
+
+TEST_F(EngineTest, AResultIsAcknowledgedOnlyOnceItIsStored) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch dispatch = StartFirstStep(&agent);
+  agent.SayAck(dispatch);
+  WaitFor(kName, [](const v1::Rollout& r) {
+    return r.runs(0).steps(0).attempt().state() == v1::ATTEMPT_STATE_RUNNING;
+  });
+  store_.FailWith(absl::UnavailableError("the disk is full"));
+  agent.SayResult(dispatch);
+  // Messages are taken in order: when this is answered, the result was tried at least once.
+  EXPECT_THAT(Approve(kName), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
+  EXPECT_THAT(CreatePlan(AddNote("other")), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
+  const auto unchanged = GetRollout(kName);
+  ASSERT_THAT(unchanged, IsOk());
+  EXPECT_EQ(unchanged->runs(0).steps(0).attempt().state(), v1::ATTEMPT_STATE_RUNNING);
+  EXPECT_FALSE(agent.Has(Kind::kResultAck));
+  store_.FailWith(absl::OkStatus());
+  const auto acknowledged = agent.Take(Kind::kResultAck);
+  ASSERT_THAT(acknowledged, IsOk()) << "the engine tries again by itself";
+  EXPECT_EQ(acknowledged->result_ack().attempt(), dispatch.attempt());
+  EXPECT_EQ(acknowledged->result_ack().run(), dispatch.run());
+}
+
+TEST_F(EngineTest, AResultThatIsSentTwiceIsAcknowledgedTwiceAndCountsOnce) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch dispatch = StartFirstStep(&agent);
+  agent.SayAck(dispatch);
+  agent.SayResult(dispatch);
+  agent.SayResult(dispatch);
+  EXPECT_THAT(agent.Take(Kind::kResultAck), IsOk());
+  EXPECT_THAT(agent.Take(Kind::kResultAck), IsOk());
+}
+
+TEST_F(EngineTest, AResultOfARolloutThatNobodyKnowsIsAcknowledged) {
+  FakeAgent agent(Channel());
+  v1::Dispatch dispatch = StartFirstStep(&agent);
+  dispatch.set_run("rollouts/of-another-store/runs/staging-crm");
+  agent.SayResult(dispatch);
+  EXPECT_THAT(agent.Take(Kind::kResultAck), IsOk());
+}
+
+TEST_F(EngineTest, ACommitWhoseAnswerWasLostIsNeitherDoneTwiceNorForgotten) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch dispatch = StartFirstStep(&agent);
+  agent.SayAck(dispatch);
+  WaitFor(kName, [](const v1::Rollout& r) {
+    return r.runs(0).steps(0).attempt().state() == v1::ATTEMPT_STATE_RUNNING;
+  });
+  store_.LoseAnswersOfCommits(absl::UnavailableError("the disk went away"));
+  const int commits = store_.commits();
+  agent.SayResult(dispatch);
+  EXPECT_THAT(GetTarget("staging-crm"), IsOk());
+  while (store_.commits() == commits) EXPECT_THAT(GetTarget("staging-crm"), IsOk());
+  store_.LoseAnswersOfCommits(absl::OkStatus());
+  EXPECT_THAT(agent.Take(Kind::kResultAck), IsOk());
+  agent.Serve(Items());
+  const v1::Rollout done =
+      WaitFor(kName, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  EXPECT_EQ(done.stages(0).state(), v1::STAGE_STATE_DONE) << done.DebugString();
+  EXPECT_EQ(done.runs(0).steps(0).attempts(), 1);
+}
+
+TEST_F(EngineTest, ANewControllerOnTheSameStoreGoesOn) {
+  {
+    FakeAgent agent(Channel());
+    agent.SayAck(StartFirstStep(&agent));
+    WaitFor(kName, [](const v1::Rollout& r) {
+      return r.runs(0).steps(0).attempt().state() == v1::ATTEMPT_STATE_RUNNING;
+    });
+    Restart();
+  }
+  FakeAgent agent(Channel());
+  agent.Serve(Items(), /*epoch=*/2);
+  agent.SayHello();
+  const v1::Rollout done =
+      WaitFor(kName, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  EXPECT_EQ(done.stages(0).state(), v1::STAGE_STATE_DONE) << done.DebugString();
+  EXPECT_FALSE(agent.Has(Kind::kReportSchema)) << "a pinned run is never compiled again";
+}
+
+TEST_F(EngineTest, AnAttemptThatTheAgentStillHoldsAfterARestartIsNotSentAgain) {
+  FakeAgent before(Channel());
+  const v1::Dispatch dispatch = StartFirstStep(&before);
+  before.SayAck(dispatch);
+  WaitFor(kName, [](const v1::Rollout& r) {
+    return r.runs(0).steps(0).attempt().state() == v1::ATTEMPT_STATE_RUNNING;
+  });
+  Restart();
+  FakeAgent after(Channel());
+  after.SayHello();
+  ASSERT_EQ(after.TakeLease(), v1::LEASE_STATE_GRANTED);
+  v1::HeldAttempt held;
+  held.set_run(dispatch.run());
+  held.set_step(dispatch.step());
+  held.set_attempt(dispatch.attempt());
+  after.SayReady("staging-crm", 1, {held});
+  after.SayResult(dispatch);
+  EXPECT_THAT(after.Take(Kind::kResultAck), IsOk());
+  const auto rollout = GetRollout(kName);
+  ASSERT_THAT(rollout, IsOk());
+  EXPECT_EQ(rollout->runs(0).steps(0).attempt().number(), dispatch.attempt());
+  EXPECT_EQ(rollout->runs(0).steps(0).state(), v1::STEP_STATE_SUCCEEDED);
+}
+
+TEST_F(EngineTest, ARolloutWhoseControllerDiedBeforeItCouldCompileCompilesAfterARestart) {
+  {
+    FakeAgent agent(Channel());
+    ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+    agent.SayHello();
+    agent.SayReady("staging-crm");
+    ASSERT_THAT(agent.Take(Kind::kReportSchema), IsOk());
+    Restart();
+  }
+  FakeAgent agent(Channel());
+  agent.Serve(Items());
+  agent.SayHello();
+  const v1::Rollout done =
+      WaitFor(kName, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  EXPECT_EQ(done.stages(0).state(), v1::STAGE_STATE_DONE) << done.DebugString();
+}
+
+TEST_F(EngineTest, TheOutboxIsEmptyWhenARolloutHasEnded) {
+  FakeAgent agent(Channel(), {"agent-a", "instance-1", {"staging-crm", "production-crm"}});
+  agent.Serve(Items());
+  agent.SayHello();
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  WaitFor(kName, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  ASSERT_THAT(Approve(kName), IsOk());
+  WaitForState(kName, v1::ROLLOUT_STATE_SUCCEEDED);
+  const auto outbox = store_.PendingOutbox();
+  ASSERT_THAT(outbox, IsOk());
+  EXPECT_THAT(*outbox, SizeIs(0));
+}
+
+TEST_F(EngineTest, AnAgentThatIsGoneIsSaidToBeWaitedForAndItsAttemptIsUnknown) {
+  auto agent = std::make_unique<FakeAgent>(Channel());
+  const v1::Dispatch dispatch = StartFirstStep(agent.get());
+  agent->SayAck(dispatch);
+  WaitFor(kName, [](const v1::Rollout& r) {
+    return r.runs(0).steps(0).attempt().state() == v1::ATTEMPT_STATE_RUNNING;
+  });
+  agent->Break();
+  const v1::Rollout lost = WaitFor(kName, [](const v1::Rollout& r) {
+    return r.runs(0).steps(0).attempt().state() == v1::ATTEMPT_STATE_UNKNOWN;
+  });
+  EXPECT_EQ(lost.state(), v1::ROLLOUT_STATE_RUNNING);
+  ASSERT_GT(lost.waiting_size(), 0);
+  EXPECT_EQ(lost.waiting(0).cause(), v1::WAIT_CAUSE_AGENT);
+  FakeAgent successor(Channel(), {"agent-a", "instance-2", {"staging-crm"}});
+  successor.SayHello();
+  ASSERT_EQ(successor.TakeLease(), v1::LEASE_STATE_GRANTED);
+  successor.SayReady("staging-crm", 2);
+  const auto again = successor.Take(Kind::kDispatch);
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->dispatch().step(), dispatch.step());
+  EXPECT_GT(again->dispatch().attempt(), dispatch.attempt());
+  EXPECT_EQ(again->dispatch().epoch(), 2);
+}
+
+TEST_F(EngineTest, APlanThatDoesNotFitTheTargetFailsTheRolloutWithTheReason) {
+  FakeAgent agent(Channel());
+  agent.Serve(v1::Schema());
+  agent.SayHello();
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  const v1::Rollout failed = WaitForState(kName, v1::ROLLOUT_STATE_FAILED);
+  EXPECT_THAT(failed.runs(0).error().message(), HasSubstr("items"));
+  EXPECT_THAT(agent.dispatched(), SizeIs(0));
+}
+
+TEST_F(EngineTest, ARolloutThatAnswersAnEndedOneIsBackWithTheAgentOfToday) {
+  FakeAgent agent(Channel());
+  agent.Serve(Items());
+  agent.SayHello();
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  WaitFor(kName, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  v1::ChangeRolloutRequest request;
+  request.set_name(kName);
+  grpc::ClientContext context;
+  v1::Rollout aborted;
+  ASSERT_TRUE(v1::RolloutService::NewStub(Channel())->AbortRollout(&context, request, &aborted).ok());
+  EXPECT_EQ(aborted.state(), v1::ROLLOUT_STATE_ABORTED);
+  agent.Break();
+  // Another process, another epoch: the rollout was not in memory to hear of it.
+  FakeAgent successor(Channel(), {"agent-a", "instance-2", {"staging-crm"}});
+  successor.Serve(Items(), /*epoch=*/9);
+  successor.SayHello();
+  WaitForTarget("staging-crm", [](const v1::Target& target) { return target.served() && target.epoch() == 9; });
+  ASSERT_THAT(Rollback(kName), IsOk());
+  EXPECT_EQ(WaitForState(kName, v1::ROLLOUT_STATE_ROLLED_BACK).state(), v1::ROLLOUT_STATE_ROLLED_BACK);
+  EXPECT_EQ(successor.Take(Kind::kDispatch)->dispatch().epoch(), 9);
+}
+
+}  // namespace
+}  // namespace curlew::dispatch

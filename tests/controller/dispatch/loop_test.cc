@@ -1,0 +1,82 @@
+#include "controller/dispatch/loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+
+namespace curlew::dispatch {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(LoopTest, RunsTasksInTheOrderInWhichTheyWerePosted) {
+  std::vector<int> ran;
+  Loop loop;
+  for (int i = 0; i < 3; ++i) loop.Post([&ran, i] { ran.push_back(i); });
+  loop.Run([] {});
+  EXPECT_THAT(ran, ElementsAre(0, 1, 2));
+}
+
+TEST(LoopTest, RunsTimersByTheirTimeAndNotBefore) {
+  std::vector<int> ran;
+  absl::Notification done;
+  Loop loop;
+  const absl::Time begin = absl::Now();
+  loop.PostAfter(absl::Milliseconds(60), [&] { done.Notify(); });
+  loop.PostAfter(absl::Milliseconds(30), [&] { ran.push_back(2); });
+  loop.PostAfter(absl::Milliseconds(10), [&] { ran.push_back(1); });
+  loop.PostAfter(-absl::Seconds(1), [&] { ran.push_back(0); });
+  ASSERT_TRUE(done.WaitForNotificationWithTimeout(absl::Seconds(10)));
+  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(55));
+  EXPECT_THAT(ran, ElementsAre(0, 1, 2));
+}
+
+TEST(LoopTest, StopRunsWhatWasPostedAndDropsTimers) {
+  int ran = 0;
+  const auto held = std::make_shared<int>();
+  Loop loop;
+  loop.PostAfter(absl::Hours(1), [&ran, held] { ran += 100; });
+  loop.PostAfter(absl::InfiniteDuration(), [&ran, held] { ran += 100; });
+  for (int i = 0; i < 10; ++i) loop.Post([&] { ++ran; });
+  loop.Stop();
+  EXPECT_EQ(ran, 10);
+  EXPECT_EQ(held.use_count(), 1) << "a dropped timer is destroyed";
+  loop.Stop();
+}
+
+TEST(LoopTest, TakesNothingAfterStop) {
+  Loop loop;
+  loop.Stop();
+  EXPECT_FALSE(loop.Post([] { FAIL(); }));
+  EXPECT_FALSE(loop.Run([] { FAIL(); }));
+  loop.PostAfter(absl::ZeroDuration(), [] { FAIL(); });
+}
+
+TEST(LoopTest, RunOnItsOwnThreadDoesNotWaitForItself) {
+  Loop loop;
+  bool inner = false;
+  loop.Run([&] { loop.Run([&] { inner = true; }); });
+  EXPECT_TRUE(inner);
+}
+
+TEST(LoopTest, ATaskMayPostWhenItIsDestroyed) {
+  struct PostsAtEnd {
+    Loop* loop;
+    absl::Notification* done;
+    ~PostsAtEnd() {
+      loop->Post([done = done] { done->Notify(); });
+    }
+  };
+  absl::Notification done;
+  Loop loop;
+  loop.Post([guard = std::make_unique<PostsAtEnd>(PostsAtEnd{&loop, &done})] {});
+  EXPECT_TRUE(done.WaitForNotificationWithTimeout(absl::Seconds(10)));
+}
+
+}  // namespace
+}  // namespace curlew::dispatch

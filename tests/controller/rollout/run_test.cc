@@ -1,0 +1,121 @@
+#include "controller/rollout/run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/controller/rollout/driver.h"
+
+namespace curlew::rollout {
+namespace {
+
+using testing::Driver;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::RenamePlan;
+
+CompileFailed Failure(const std::string& message, bool retriable) {
+  CompileFailed input{.target = "s", .retriable = retriable};
+  input.error.set_message(message);
+  return input;
+}
+
+TEST(RunTest, TakesItsStepsFromTheCompiledPlan) {
+  Driver driver;
+  driver.Start();
+  driver.Compile("s");
+  const v1::Run& run = driver.run("s");
+  ASSERT_EQ(run.steps_size(), 8);
+  EXPECT_EQ(run.compiled_digest(), "compiled");
+  EXPECT_EQ(run.schema_fingerprint(), "fingerprint");
+  EXPECT_EQ(run.rollback_gate().key(), kRollbackGateKey);
+  EXPECT_TRUE(driver.step("s", "look").preflight());
+  EXPECT_TRUE(driver.step("s", "add").has_undo());
+  EXPECT_TRUE(driver.step("s", "drain").reversible());
+  EXPECT_FALSE(driver.step("s", "drop").reversible());
+  EXPECT_FALSE(run.has_compilation());
+}
+
+TEST(RunTest, IsCompiledOnce) {
+  Driver driver;
+  driver.Start();
+  driver.Compile("s");
+  v1::CompiledPlan other = RenamePlan();
+  other.add_steps()->set_key("more");
+  EXPECT_THAT(driver.Compile("s", other), IsEmpty());
+  EXPECT_EQ(driver.run("s").steps_size(), 8);
+}
+
+TEST(RunTest, IsAskedForAgainWhereTheAgentWasLostMeanwhile) {
+  Driver driver;
+  driver.Start();
+  driver.Apply(AgentLost{"s"});
+  EXPECT_THAT(driver.Apply(AgentReady{.target = "s", .epoch = 2}), ElementsAre("compile s"));
+}
+
+TEST(RunTest, CompilationIsTriedAgainWhereThatIsWorthIt) {
+  MachineOptions options;
+  options.max_errored_attempts = 2;
+  Driver driver(testing::Staging(), options);
+  driver.Start();
+  for (const int pause : {1, 2}) {
+    EXPECT_THAT(driver.Apply(Failure("the agent went away", true)), IsEmpty());
+    EXPECT_EQ(driver.state().waiting(0).cause(), v1::WAIT_CAUSE_BACKOFF);
+    EXPECT_THAT(driver.Apply(Failure("the agent went away", true)), IsEmpty());
+    EXPECT_THAT(driver.Pass(absl::Seconds(pause)), ElementsAre("compile s"));
+  }
+  driver.Apply(Failure("the agent went away", true));
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED);
+  EXPECT_THAT(driver.run("s").error().message(), HasSubstr("in 3 tries"));
+}
+
+TEST(RunTest, APlanThatDoesNotFitFailsAndResumeCompilesAgain) {
+  Driver driver;
+  driver.Start();
+  driver.Apply(Failure("no column phone", false));
+  EXPECT_EQ(driver.run("s").state(), v1::RUN_STATE_FAILED);
+  EXPECT_THAT(driver.state().reason(), HasSubstr("s: no column phone"));
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("compile s"));
+  EXPECT_EQ(driver.run("s").state(), v1::RUN_STATE_COMPILING);
+  EXPECT_THAT(driver.Compile("s"), ElementsAre("do s look #1 +plan"));
+}
+
+TEST(RunTest, StepsThatDifferFromTheFirstEnvironmentsStopTheRolloutWithTheLines) {
+  Driver driver;
+  driver.ToDropGate();
+  driver.Apply(Approved{"", "bob"});
+  driver.Finish("s");
+  driver.Pass(absl::Minutes(10));
+  driver.Apply(Approved{"", "bob"});
+  driver.Compile("q");
+  driver.Apply(Compiled{.target = "p",
+                        .plan = RenamePlan(),
+                        .digest = "other",
+                        .steps_digest = "other",
+                        .differences = {"- add: x", "+ add: y"}});
+  EXPECT_EQ(driver.run("p").state(), v1::RUN_STATE_FAILED);
+  EXPECT_THAT(driver.run("p").error().message(), HasSubstr("- add: x\n+ add: y"));
+  EXPECT_THAT(driver.run("p").error().hint(), HasSubstr("curlew rollout resume r"));
+  EXPECT_EQ(driver.run("p").compiled_digest(), "");
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED);
+  // q's attempt goes on to its end, and nothing follows it.
+  EXPECT_THAT(driver.Succeed("q"), IsEmpty());
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("compile p", "do q add #2"));
+}
+
+TEST(RunTest, AFailureElsewhereIsAddedToTheReason) {
+  Driver driver;
+  driver.ToDropGate();
+  driver.Apply(Approved{"", "bob"});
+  driver.Finish("s");
+  driver.Pass(absl::Minutes(10));
+  driver.Apply(Approved{"", "bob"});
+  driver.Compile("p");
+  driver.Compile("q");
+  driver.End("p", v1::ATTEMPT_STATE_FAILED, "disk full");
+  driver.End("q", v1::ATTEMPT_STATE_FAILED, "no right");
+  EXPECT_THAT(driver.state().reason(), HasSubstr("p: look: disk full; q: look: no right; `resume`"));
+}
+
+}  // namespace
+}  // namespace curlew::rollout

@@ -1,0 +1,365 @@
+// Whole rollouts in a world of bad luck, from seeds: agents fail, crash, are cut off, answer twice, late and
+// out of order; operators pause, resume, abort, roll back and approve when they please. After every event all
+// invariants must hold; when the world has calmed down every rollout must come to its end, and the databases
+// must be what it says they are.
+//
+// CURLEW_SIMULATION_SEEDS says how many seeds, CURLEW_SIMULATION_SEED which single one.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/hash.h"
+#include "common/base/proto_time.h"
+#include "controller/rollout/machine.h"
+#include "tests/controller/rollout/driver.h"
+#include "tests/controller/rollout/fake_agent.h"
+
+namespace curlew::rollout::testing {
+namespace {
+
+v1::CompiledPlan RandomPlan(Random& random) {
+  v1::CompiledPlan plan;
+  for (int phase = v1::PHASE_ADD; phase <= v1::PHASE_DROP; ++phase) {
+    const int steps = random.Below(3);
+    for (int i = 0; i < steps; ++i) {
+      v1::Step& step = *plan.add_steps();
+      step.set_key(absl::StrCat(phase, "-", i));
+      step.set_phase(static_cast<v1::Phase>(phase));
+      step.set_preflight(phase == v1::PHASE_ADD && i == 0 && random.Percent(70));
+      if (step.preflight() || random.Percent(30)) {
+        step.mutable_action()->mutable_verify();
+        continue;
+      }
+      step.mutable_action()->mutable_execute_sql();
+      // Before DROP a step without an undo leaves nothing behind.
+      if (random.Percent(phase == v1::PHASE_DROP ? 30 : 80)) step.mutable_undo()->mutable_execute_sql();
+    }
+  }
+  if (random.Percent(60)) plan.mutable_rollback_gate()->mutable_action()->mutable_wait();
+  return plan;
+}
+
+std::vector<v1::Environment> RandomPipeline(Random& random) {
+  std::vector<v1::Environment> environments(1 + random.Below(3));
+  for (size_t e = 0; e < environments.size(); ++e) {
+    environments[e].set_name(absl::StrCat("environments/e", e));
+    const int targets = 1 + random.Below(3);
+    for (int t = 0; t < targets; ++t) environments[e].add_targets(absl::StrCat("t", e, "-", t));
+    environments[e].mutable_before()->set_approvals(random.Below(2));
+    environments[e].mutable_before_drop()->set_approvals(random.Below(3));
+    *environments[e].mutable_soak() = base::ToProto(absl::Seconds(random.Below(60)));
+  }
+  return environments;
+}
+
+// One rollout and its world.
+class World {
+ public:
+  explicit World(uint64_t seed)
+      : random_(seed), plan_(RandomPlan(random_)), wants_rollback_(random_.Percent(40)) {
+    options_.max_errored_attempts = 1 + random_.Below(4);
+    state_ = NewRollout("rollouts/r", "plans/p", "digest", "alice", RandomPipeline(random_), now_);
+    Feed(Started{"alice"});
+    const v1::Rollout started = state_;
+    for (const v1::Run& run : started.runs()) {
+      links_[run.target()].agent = std::make_unique<FakeAgent>(run.target(), plan_, random_);
+    }
+  }
+
+  // Returns what was wrong; empty where nothing was.
+  std::vector<std::string> Run() {
+    for (int i = 0; i < 1000 && wrong_.empty() && !IsOver(); ++i) Chaos();
+    for (int i = 0; i < 5000 && wrong_.empty() && !IsOver(); ++i) Calm();
+    if (!IsOver()) wrong_.push_back("it never ends: " + state_.ShortDebugString());
+    // What is still under way must do no harm.
+    while (!mail_.empty() && wrong_.empty()) Deliver();
+    JudgeDatabases();
+    for (const auto& [target, link] : links_) {
+      wrong_.insert(wrong_.end(), link.agent->complaints().begin(), link.agent->complaints().end());
+    }
+    return wrong_;
+  }
+
+  v1::RolloutState end() const { return state_.state(); }
+  std::string transcript() const { return base::Sha256Hex(transcript_); }
+  int inputs() const { return inputs_; }
+
+ private:
+  // The way between the controller and an agent.
+  struct Link {
+    std::unique_ptr<FakeAgent> agent;
+    bool connected = false;
+    int session = 0;
+  };
+  // Under way: a command to an agent or what an agent says.
+  struct Letter {
+    std::string target;
+    int session = 0;
+    std::variant<Command, Input> content;
+  };
+
+  void Chaos() {
+    Link& link = AnyLink();
+    const int dice = random_.Below(100);
+    if (dice < 50) {
+      Deliver();
+    } else if (dice < 70) {
+      Post(link, link.agent->Work(8));
+    } else if (dice < 76) {
+      Pass(absl::Milliseconds(random_.Below(5000)));
+    } else if (dice < 80) {
+      Lose(link);
+    } else if (dice < 84) {
+      link.agent->Restart();
+      // The loss of the one before is not always noticed.
+      if (random_.Percent(50)) Lose(link);
+      Connect(link);
+    } else if (dice < 90) {
+      if (!link.connected) Connect(link);
+    } else if (dice < 91) {
+      Connect(link);
+    } else if (dice < 96) {
+      Feed(Approved{"", random_.Percent(50) ? "bob" : "carol"});
+    } else {
+      AskSomething();
+    }
+  }
+
+  // Nothing goes wrong any more, and the operator wants to come to an end.
+  void Calm() {
+    for (auto& [target, link] : links_) {
+      if (!link.connected) Connect(link);
+    }
+    if (!mail_.empty()) return Deliver();
+    for (auto& [target, link] : links_) Post(link, link.agent->Work(0));
+    if (!mail_.empty()) return;
+    switch (state_.state()) {
+      case v1::ROLLOUT_STATE_ABORTED:
+        Feed(RollbackAsked{"bob"});
+        nothing_to_undo_ = state_.state() == v1::ROLLOUT_STATE_ABORTED;
+        return;
+      case v1::ROLLOUT_STATE_PAUSED:
+      case v1::ROLLOUT_STATE_FAILED:
+        if (wants_rollback_ || state_.has_rollback_time()) {
+          Feed(RollbackAsked{"bob"});
+          if (state_.state() == v1::ROLLOUT_STATE_ROLLING_BACK) return;
+        }
+        return Feed(ResumeAsked{"bob"});
+      default:
+        Feed(Approved{"", "bob"});
+        Feed(Approved{"", "carol"});
+        Pass(wake_ == absl::InfiniteFuture() ? absl::Seconds(1) : wake_ - now_);
+    }
+  }
+
+  void AskSomething() {
+    // Some operators are hasty.
+    if (wants_rollback_ && random_.Percent(4)) return Feed(RollbackAsked{"bob"});
+    if (wants_rollback_ && random_.Percent(2)) return Feed(AbortAsked{"bob"});
+    if (state_.has_rollback_time() && !Ended(state_)) return Feed(RollbackAsked{"bob"});
+    if (random_.Percent(20)) return Feed(PauseAsked{"bob"});
+    Feed(ResumeAsked{"bob"});
+  }
+
+  bool IsOver() const {
+    if (state_.state() != v1::ROLLOUT_STATE_ABORTED) return Ended(state_);
+    return nothing_to_undo_;
+  }
+
+  Link& AnyLink() {
+    return std::next(links_.begin(), random_.Below(static_cast<int>(links_.size())))->second;
+  }
+
+  const std::string& TargetOf(const Link& link) const {
+    return std::find_if(links_.begin(), links_.end(), [&](const auto& e) { return &e.second == &link; })
+        ->first;
+  }
+
+  void Connect(Link& link) {
+    if (link.agent->epoch() == 0) link.agent->Restart();
+    link.connected = true;
+    ++link.session;
+    const AgentReady ready{
+        .target = TargetOf(link), .epoch = link.agent->epoch(), .held = link.agent->Held()};
+    Feed(ready);
+    Post(link, link.agent->Unacknowledged());
+  }
+
+  void Lose(Link& link) {
+    link.connected = false;
+    Feed(AgentLost{TargetOf(link)});
+  }
+
+  void Post(Link& link, const std::vector<Input>& inputs) {
+    if (!link.connected) return;
+    for (const Input& input : inputs) mail_.push_back({TargetOf(link), link.session, input});
+  }
+
+  // Delivers a letter, any of them; sometimes it arrives again later.
+  void Deliver() {
+    if (mail_.empty()) return;
+    const int i = random_.Below(static_cast<int>(mail_.size()));
+    const Letter letter = mail_[i];
+    if (!random_.Percent(10)) mail_.erase(mail_.begin() + i);
+    Link& link = links_[letter.target];
+    // A letter of a session that has ended may be lost, or late.
+    if (letter.session != link.session && random_.Percent(50)) return;
+    if (const auto* input = std::get_if<Input>(&letter.content)) {
+      Feed(*input);
+      if (const auto* ended = std::get_if<AttemptEnded>(input)) link.agent->Acknowledge(ended->attempt);
+      return;
+    }
+    if (!link.connected) return;
+    const auto& command = std::get<Command>(letter.content);
+    if (const auto* dispatch = std::get_if<DispatchAttempt>(&command)) {
+      Post(link, link.agent->OnDispatch(*dispatch));
+    } else if (const auto* cancel = std::get_if<CancelAttempt>(&command)) {
+      link.agent->OnCancel(cancel->attempt);
+    } else {
+      Post(link, {CompileAnswer(letter.target)});
+    }
+  }
+
+  Input CompileAnswer(const std::string& target) {
+    CompileFailed failed{.target = target, .retriable = random_.Percent(70)};
+    failed.error.set_message("bad luck");
+    if (random_.Percent(10)) return failed;
+    Compiled compiled{.target = target, .plan = plan_, .digest = "compiled", .steps_digest = "steps"};
+    if (random_.Percent(5)) compiled.differences = {"another step"};
+    return compiled;
+  }
+
+  void Pass(absl::Duration duration) {
+    now_ += duration;
+    Feed(Ticked{});
+  }
+
+  void Feed(const Input& input) {
+    if (!wrong_.empty()) return;
+    ++inputs_;
+    const absl::StatusOr<Transition> next = Advance(state_, input, now_, options_);
+    const absl::StatusOr<Transition> same = Advance(state_, input, now_, options_);
+    if (!next.ok()) {
+      const bool is_operators =
+          input.index() >= Input(Approved{}).index() && !std::holds_alternative<Ticked>(input);
+      if (!is_operators || next.status().code() != absl::StatusCode::kFailedPrecondition) {
+        wrong_.push_back(next.status().ToString());
+      }
+      return;
+    }
+    for (const std::string& violation : Violations(state_, *next, now_)) wrong_.push_back(violation);
+    if (Letters(*next) != Letters(*same)) wrong_.push_back("it is not deterministic");
+    JudgeRepetition(input, *next);
+    state_ = next->state;
+    wake_ = next->wake;
+    transcript_ = base::Sha256Hex(transcript_ + Letters(*next));
+    for (const Command& command : next->commands) {
+      const std::string target = std::visit([](const auto& c) { return c.target; }, command);
+      mail_.push_back({target, links_[target].session, command});
+    }
+  }
+
+  static std::string Letters(const Transition& transition) {
+    std::string letters = transition.state.SerializeAsString();
+    for (const v1::Event& event : transition.events) letters += event.SerializeAsString();
+    for (const Command& command : transition.commands) letters += Describe(command);
+    return letters;
+  }
+
+  // What agents say may be said again at once: nothing follows from that.
+  void JudgeRepetition(const Input& input, const Transition& next) {
+    if (!std::holds_alternative<AttemptEnded>(input) && !std::holds_alternative<AttemptAcked>(input) &&
+        !std::holds_alternative<Compiled>(input) && !std::holds_alternative<CompileFailed>(input) &&
+        !std::holds_alternative<AgentLost>(input) && !std::holds_alternative<Ticked>(input)) {
+      return;
+    }
+    const absl::StatusOr<Transition> again = Advance(next.state, input, now_, options_);
+    if (!again.ok() || !again->commands.empty() ||
+        again->state.SerializeAsString() != next.state.SerializeAsString()) {
+      wrong_.push_back("something follows from a repetition");
+    }
+  }
+
+  void JudgeDatabases() {
+    for (const v1::Run& run : state_.runs()) {
+      const FakeAgent& agent = *links_[run.target()].agent;
+      if (run.state() == v1::RUN_STATE_SUCCEEDED && !agent.IsDone()) {
+        wrong_.push_back(run.target() + " SUCCEEDED but is not done");
+      }
+      if (run.state() == v1::RUN_STATE_ROLLED_BACK && !agent.IsClean()) {
+        wrong_.push_back(run.target() + " ROLLED_BACK but is not clean");
+      }
+      const bool left = run.state() != v1::RUN_STATE_SUCCEEDED && run.state() != v1::RUN_STATE_ROLLED_BACK;
+      if (state_.state() == v1::ROLLOUT_STATE_ROLLED_BACK && left &&
+          !absl::StrContains(state_.reason(), run.target())) {
+        wrong_.push_back(run.target() + " was left without a word");
+      }
+    }
+  }
+
+  Random random_;
+  const v1::CompiledPlan plan_;
+  const bool wants_rollback_;
+  MachineOptions options_;
+  absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
+  absl::Time wake_ = absl::InfiniteFuture();
+  v1::Rollout state_;
+  std::map<std::string, Link> links_;
+  std::vector<Letter> mail_;
+  bool nothing_to_undo_ = false;  // by a rollout that was ABORTED
+  std::vector<std::string> wrong_;
+  std::string transcript_;
+  int inputs_ = 0;
+};
+
+int FromEnvironment(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
+  int value = otherwise;
+  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
+}
+
+TEST(SimulationTest, EveryInvariantHoldsAndEveryRolloutEnds) {
+  const int only = FromEnvironment("CURLEW_SIMULATION_SEED", -1);
+  const int first = std::max(only, 0);
+  const int last = only >= 0 ? only + 1 : FromEnvironment("CURLEW_SIMULATION_SEEDS", 500);
+  std::map<std::string, int> ends;
+  int inputs = 0;
+  for (int seed = first; seed < last; ++seed) {
+    World world(seed);
+    const std::vector<std::string> wrong = world.Run();
+    ASSERT_TRUE(wrong.empty()) << absl::StrJoin(wrong, "\n")
+                               << "\nTo see it again: CURLEW_SIMULATION_SEED=" << seed;
+    ++ends[v1::RolloutState_Name(world.end())];
+    inputs += world.inputs();
+  }
+  std::string summary = absl::StrCat(last - first, " seeds, ", inputs, " inputs, 0 violations");
+  for (const auto& [end, count] : ends) absl::StrAppend(&summary, ", ", end, " ", count);
+  std::cout << summary << "\n";
+  if (only < 0 && last >= 100) {
+    EXPECT_GT(ends["ROLLOUT_STATE_SUCCEEDED"], last / 20);
+    EXPECT_GT(ends["ROLLOUT_STATE_ROLLED_BACK"], last / 20);
+  }
+}
+
+TEST(SimulationTest, ASeedAlwaysTellsTheSameStory) {
+  for (int seed = 0; seed < 20; ++seed) {
+    World first(seed);
+    World second(seed);
+    first.Run();
+    second.Run();
+    EXPECT_EQ(first.transcript(), second.transcript()) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace curlew::rollout::testing

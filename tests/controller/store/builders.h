@@ -1,0 +1,52 @@
+// Values that the tests of the stores put into them.
+#ifndef CURLEW_TESTS_CONTROLLER_STORE_BUILDERS_H_
+#define CURLEW_TESTS_CONTROLLER_STORE_BUILDERS_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "controller/store/rollout_store.h"
+
+namespace curlew::store {
+
+// Compares protos by their bytes, which is enough for messages without maps.
+template <typename A, typename B>
+bool SameProto(const A& a, const B& b) {
+  return a.SerializeAsString() == b.SerializeAsString();
+}
+
+inline v1::StoredPlan MakePlan(const std::string& plan_name, const std::string& digest) {
+  v1::StoredPlan plan;
+  plan.set_name(absl::StrCat("plans/", plan_name, "-", digest));
+  plan.set_digest(digest);
+  plan.mutable_plan()->set_name(plan_name);
+  plan.set_creator("ada");
+  return plan;
+}
+
+// A change from `version`, which holds `events` more events than the `last_event` before it.
+inline RolloutChange MakeChange(const std::string& name, int64_t version, int64_t last_event, int events) {
+  RolloutChange change;
+  change.expected_version = version;
+  change.rollout.set_name(name);
+  change.rollout.set_reason(absl::StrCat("change of version ", version));
+  for (int i = 1; i <= events; ++i) {
+    v1::Event event;
+    event.set_number(last_event + i);
+    event.set_message(absl::StrCat("event ", last_event + i));
+    change.events.push_back(event);
+  }
+  change.rollout.set_last_event(last_event + events);
+  return change;
+}
+
+inline OutboxEntry MakeEntry(const std::string& rollout, const std::string& target, const std::string& kind,
+                             std::string payload) {
+  return {.rollout = rollout, .target = target, .kind = kind, .payload = std::move(payload)};
+}
+
+}  // namespace curlew::store
+
+#endif  // CURLEW_TESTS_CONTROLLER_STORE_BUILDERS_H_

@@ -1,0 +1,107 @@
+#include "controller/store/sqlite_schema.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "SQLiteCpp/Statement.h"
+#include "tests/support/status_matchers.h"
+
+namespace curlew::store {
+namespace {
+
+using ::curlew::testing::IsOkAndHolds;
+using ::curlew::testing::StatusIs;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class SqliteSchemaTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> Objects() {
+    std::vector<std::string> names;
+    SQLite::Statement select(database_,
+                             "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name");
+    while (select.executeStep()) names.push_back(select.getColumn(0).getString());
+    return names;
+  }
+
+  SQLite::Database database_{":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+};
+
+TEST_F(SqliteSchemaTest, MigrationsAreNumberedFromOneAndComplete) {
+  const std::vector<Migration> migrations = ControllerMigrations();
+  ASSERT_FALSE(migrations.empty());
+  for (size_t i = 0; i < migrations.size(); ++i) {
+    EXPECT_EQ(migrations[i].version, static_cast<int>(i) + 1);
+    EXPECT_EQ(std::stoi(migrations[i].name.substr(0, 4)), migrations[i].version);
+    EXPECT_FALSE(migrations[i].up.empty()) << migrations[i].name;
+    EXPECT_FALSE(migrations[i].down.empty()) << migrations[i].name;
+    EXPECT_FALSE(migrations[i].verify.empty()) << migrations[i].name;
+  }
+}
+
+TEST_F(SqliteSchemaTest, EachMigrationIsVerifiedAndUndoneByItsOwnFiles) {
+  for (const Migration& migration : ControllerMigrations()) {
+    const std::vector<std::string> before = Objects();
+    EXPECT_EQ(database_.execAndGet(std::string(migration.verify)).getInt(), 0) << migration.name;
+    database_.exec(std::string(migration.up));
+    EXPECT_EQ(database_.execAndGet(std::string(migration.verify)).getInt(), 1) << migration.name;
+    const std::vector<std::string> after = Objects();
+    database_.exec(std::string(migration.down));
+    EXPECT_EQ(Objects(), before) << migration.name;
+    database_.exec(std::string(migration.up));
+    EXPECT_EQ(Objects(), after) << migration.name;
+  }
+}
+
+TEST_F(SqliteSchemaTest, MigratesAnEmptyDatabaseAndLeavesANewOneAlone) {
+  const std::vector<Migration> migrations = ControllerMigrations();
+  const int newest = migrations.back().version;
+  EXPECT_THAT(ReadVersion(database_, newest), IsOkAndHolds(0));
+  ASSERT_OK(Migrate(database_, migrations));
+  EXPECT_THAT(ReadVersion(database_, newest), IsOkAndHolds(newest));
+  const int changes = database_.getTotalChanges();
+  ASSERT_OK(Migrate(database_, migrations));
+  EXPECT_EQ(database_.getTotalChanges(), changes);
+}
+
+TEST_F(SqliteSchemaTest, GoesOnFromTheVersionThatIsThere) {
+  std::vector<Migration> migrations = ControllerMigrations();
+  ASSERT_OK(Migrate(database_, migrations));
+  Migration next{.version = static_cast<int>(migrations.size()) + 1,
+                 .name = "9999_next",
+                 .up = "CREATE TABLE next (x INTEGER)",
+                 .down = "DROP TABLE next",
+                 .verify = "SELECT count(*) = 1 FROM sqlite_schema WHERE name = 'next'"};
+  migrations.push_back(next);
+  ASSERT_OK(Migrate(database_, migrations));
+  EXPECT_TRUE(database_.tableExists("next"));
+  EXPECT_THAT(ReadVersion(database_, next.version), IsOkAndHolds(next.version));
+}
+
+TEST_F(SqliteSchemaTest, AMigrationThatIsNotInForceIsTakenBack) {
+  const std::vector<Migration> migrations = {{.version = 1,
+                                              .name = "0001_bad",
+                                              .up = "CREATE TABLE bad (x INTEGER)",
+                                              .down = "",
+                                              .verify = "SELECT 0"}};
+  EXPECT_THAT(Migrate(database_, migrations), StatusIs(absl::StatusCode::kInternal, HasSubstr("0001_bad")));
+  EXPECT_THAT(Objects(), IsEmpty());
+}
+
+TEST_F(SqliteSchemaTest, RefusesASchemaThatIsNewerThanItself) {
+  const std::vector<Migration> migrations = ControllerMigrations();
+  ASSERT_OK(Migrate(database_, migrations));
+  database_.exec("INSERT INTO schema_version VALUES (77, '0077_future', 'then')");
+  EXPECT_THAT(Migrate(database_, migrations),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("newer Curlew (schema version 77")));
+}
+
+TEST_F(SqliteSchemaTest, RefusesADatabaseOfSomethingElse) {
+  database_.exec("CREATE TABLE photos (x INTEGER)");
+  EXPECT_THAT(Migrate(database_, ControllerMigrations()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("something else")));
+  EXPECT_FALSE(database_.tableExists("rollout"));
+}
+
+}  // namespace
+}  // namespace curlew::store

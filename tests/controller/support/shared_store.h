@@ -1,0 +1,92 @@
+// A store that tests and the engine's thread can both touch.
+#ifndef CURLEW_TESTS_CONTROLLER_SUPPORT_SHARED_STORE_H_
+#define CURLEW_TESTS_CONTROLLER_SUPPORT_SHARED_STORE_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "tests/support/fake_rollout_store.h"
+
+namespace curlew::testing {
+
+// A FakeRolloutStore behind a lock. Thread-safe.
+class SharedStore : public store::RolloutStore {
+ public:
+  // See FakeRolloutStore.
+  void FailWith(absl::Status failure) {
+    absl::MutexLock lock(&mutex_);
+    store_.FailWith(std::move(failure));
+  }
+  // Commits are stored from now on, but reported as failed, as after a power cut in the middle of one.
+  void LoseAnswersOfCommits(absl::Status failure) {
+    absl::MutexLock lock(&mutex_);
+    lost_answer_ = std::move(failure);
+  }
+  // How many commits were stored.
+  int commits() {
+    absl::MutexLock lock(&mutex_);
+    return commits_;
+  }
+
+  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.PutPlan(plan);
+  }
+  absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.GetPlan(name);
+  }
+  absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.ListPlans(page, next);
+  }
+  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.PutEnvironments(environments);
+  }
+  absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() override {
+    absl::MutexLock lock(&mutex_);
+    return store_.ListEnvironments();
+  }
+  absl::StatusOr<int64_t> Commit(const store::RolloutChange& change) override {
+    absl::MutexLock lock(&mutex_);
+    auto version = store_.Commit(change);
+    if (version.ok()) ++commits_;
+    if (version.ok() && !lost_answer_.ok()) return lost_answer_;
+    return version;
+  }
+  absl::StatusOr<store::VersionedRollout> GetRollout(const std::string& name) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.GetRollout(name);
+  }
+  absl::StatusOr<std::vector<store::VersionedRollout>> ListRollouts(const store::Page& page,
+                                                                    std::string* next) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.ListRollouts(page, next);
+  }
+  absl::StatusOr<std::vector<v1::Event>> ListEvents(const std::string& rollout, int64_t after,
+                                                    int limit) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.ListEvents(rollout, after, limit);
+  }
+  absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.GetCompiledPlan(run);
+  }
+  absl::StatusOr<std::vector<store::OutboxEntry>> PendingOutbox() override {
+    absl::MutexLock lock(&mutex_);
+    return store_.PendingOutbox();
+  }
+
+ private:
+  absl::Mutex mutex_;
+  FakeRolloutStore store_ ABSL_GUARDED_BY(mutex_);
+  absl::Status lost_answer_ ABSL_GUARDED_BY(mutex_);
+  int commits_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace curlew::testing
+
+#endif  // CURLEW_TESTS_CONTROLLER_SUPPORT_SHARED_STORE_H_

@@ -1,0 +1,158 @@
+#!/usr/bin/python3
+"""Rules of the house that no compiler checks. Run by ./dev check; prints each breach and exits 1."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# What each folder may include, besides itself, `proto` and the system's headers. Arrows point one way.
+COMMON_PURE = {
+    "common/base": set(),
+    "common/sql": {"common/base"},
+    "common/schema": {"common/base", "common/sql"},
+    "common/plan": {"common/base", "common/sql", "common/schema"},
+    "common/operations": {"common/base", "common/sql", "common/schema", "common/plan"},
+    "common/compiler": {"common/base", "common/sql", "common/schema", "common/plan", "common/operations"},
+}
+ARROWS = {
+    **COMMON_PURE,
+    "common/pg": {"common/base", "common/sql", "common/schema"},
+    "common/rpc": {"common/base"},
+    "migrations": set(),
+    "controller/rollout": {"common/base"},
+    "controller/store": {"common/base", "migrations"},
+    "controller/dispatch": {"common/base", "common/compiler", "common/plan", "controller/rollout", "controller/store"},
+    "controller/session": {"common/base", "common/rpc", "controller/dispatch"},
+    "controller/service": {"common/base", "common/rpc", "common/compiler", "common/plan", "controller/dispatch",
+                           "controller/rollout", "controller/store"},
+    "controller": {"common", "controller"},
+    "agent/journal": {"common/base", "common/pg", "common/sql", "migrations"},
+    "agent/guard": {"common/base", "common/pg", "common/sql"},
+    "agent/executor": {"common/base", "common/pg", "common/sql", "agent/journal", "agent/guard"},
+    "agent/session": {"common/base", "common/pg", "common/rpc", "common/sql", "agent/journal", "agent/executor",
+                      "agent/guard"},
+    "agent": {"common/base", "common/pg", "common/rpc", "common/sql", "agent"},
+    "cli": {"common"},
+}
+# Headers of libraries that only one folder may see.
+FENCED = {"pqxx/": {"common/pg"}, "SQLiteCpp/": {"controller/store", "tests"}, "pg_query": {"common/sql", "common/operations"},
+          "grpcpp/": {"common/rpc", "controller", "agent/session", "agent", "cli", "tests"},
+          "spdlog/": {"common/base", "common/rpc", "controller", "agent", "cli", "tests"}}
+# controller/rollout is pure: none of these.
+PURE = {"controller/rollout": ("grpcpp/", "spdlog/", "pqxx/", "SQLiteCpp/", "<thread>", "<mutex>", "absl/synchronization",
+                               "absl/time/clock.h")}
+for folder in COMMON_PURE:
+    PURE[folder] = ("grpcpp/", "spdlog/", "pqxx/", "SQLiteCpp/", "<thread>", "absl/time/clock.h")
+PURE["common/base"] = ("grpcpp/", "pqxx/", "SQLiteCpp/")
+
+problems: list[str] = []
+
+
+def files(*patterns: str) -> list[str]:
+    """Files of the project, tracked or new, that match."""
+    out = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns], cwd=ROOT,
+                         capture_output=True, text=True, check=True)
+    return [f for f in out.stdout.splitlines() if (ROOT / f).exists()]
+
+
+def folder_of(path: str) -> str:
+    """The folder of the arrows' table that a file belongs to."""
+    parts = path.split("/")
+    for length in (2, 1):
+        name = "/".join(parts[:length])
+        if len(parts) > length and name in ARROWS:
+            return name
+    return parts[0]
+
+
+def allowed(folder: str, included: str) -> bool:
+    """Whether `folder` may include a header of folder `included`."""
+    if folder == included:
+        return True
+    return any(included == a or included.startswith(a + "/") for a in ARROWS.get(folder, set()))
+
+
+def check_arrows() -> None:
+    """Includes go along the arrows only."""
+    for path in files("*.cc", "*.h"):
+        folder = folder_of(path)
+        for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
+            match = re.match(r'\s*#\s*include\s+[<"]([^>"]+)[>"]', line)
+            if not match:
+                continue
+            header = match.group(1)
+            for fence, inside in FENCED.items():
+                if header.startswith(fence) and not any(path.startswith(f + "/") for f in inside):
+                    problems.append(f"{path}:{number}: {header} belongs to {', '.join(sorted(inside))} alone")
+            for fence in PURE.get(folder, ()):
+                if header.startswith(fence.strip("<>")) and (not fence.startswith("<") or "<" in line):
+                    problems.append(f"{path}:{number}: {folder} is pure and may not include {header}")
+            if folder == "tests" or not (ROOT / header).exists():
+                continue
+            included = folder_of(header)
+            if not allowed(folder, included):
+                problems.append(f"{path}:{number}: against the arrows: {folder} may not include {header}")
+
+
+def check_protos() -> None:
+    """Every message, field, enum value, service and method has a comment; names are in the usual case."""
+    for path in files("proto/**/*.proto"):
+        lines = (ROOT / path).read_text().splitlines()
+        for number, line in enumerate(lines, 1):
+            text = line.strip()
+            declares = re.match(r"(message|enum|service|rpc|oneof)\s+(\w+)", text)
+            field = re.match(r"(?:repeated\s+|optional\s+)?(?:map<[^>]+>|[\w.]+)\s+(\w+)\s*=\s*\d+", text)
+            value = re.match(r"([A-Z][A-Z0-9_]*)\s*=\s*\d+", text)
+            if not (declares or field or value) or text.startswith(("syntax", "package", "import", "option ")):
+                continue
+            if number < 2 or not lines[number - 2].strip().startswith("//"):
+                problems.append(f"{path}:{number}: no comment above: {text}")
+            if field and not declares and not value and not re.fullmatch(r"[a-z][a-z0-9_]*", field.group(1)):
+                problems.append(f"{path}:{number}: field names are lower_snake_case: {field.group(1)}")
+
+
+def check_headers() -> None:
+    """Include guards name the path."""
+    for path in files("*.h"):
+        guard = "CURLEW_" + re.sub(r"[^A-Z0-9]", "_", path.upper()) + "_"
+        text = (ROOT / path).read_text()
+        if f"#ifndef {guard}\n#define {guard}\n" not in text:
+            problems.append(f"{path}:1: the include guard is not {guard}")
+
+
+def check_tests_built() -> None:
+    """Every *_test.cc is named in a curlew_test()."""
+    named = set()
+    for path in files("tests/**/CMakeLists.txt", "tests/CMakeLists.txt"):
+        base = pathlib.PurePosixPath(path).parent
+        for name in re.findall(r"curlew_test\(\s*([\w/]+_test\.cc)", (ROOT / path).read_text()):
+            named.add(str(base / name))
+    for path in files("tests/**/*_test.cc"):
+        if path not in named:
+            problems.append(f"{path}:1: not built: no curlew_test() names it")
+
+
+def check_links() -> None:
+    """Relative links of the documents lead somewhere."""
+    for path in files("*.md"):
+        for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
+            for link in re.findall(r"\]\(([^)#\s]+)", line):
+                if "://" not in link and not ((ROOT / path).parent / link).exists():
+                    problems.append(f"{path}:{number}: dead link: {link}")
+
+
+def main() -> int:
+    """Runs all checks."""
+    for check in (check_arrows, check_protos, check_headers, check_tests_built, check_links):
+        check()
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
