@@ -45,7 +45,8 @@ std::string UnknownCommand(const CLI::App& group, const std::string& word) {
 // What is wrong with a command line, in our words where CLI11's are too bare.
 std::string UsageMessage(const CLI::App& chosen, const CLI::ParseError& error) {
   if (!chosen.get_subcommands({}).empty()) {
-    for (const std::string& word : chosen.remaining()) {
+    // What a group does not know falls through to the root.
+    for (const std::string& word : Root(chosen).remaining(true)) {
       if (word[0] != '-') return UnknownCommand(chosen, word);
     }
     std::vector<std::string> names;

@@ -73,17 +73,18 @@ std::string ValueCompleter(const std::string& type) {
   return type.empty() ? "" : absl::StrCat("_curlew_words ", absl::StrReplaceAll(type, {{"|", " "}}));
 }
 
-// The line editor's knowledge of the tree: which words lead to which command, and what may follow.
+// Cases of "command so far, next word": which words lead to which command.
 std::string WalkCases(const CLI::App& root) {
   std::string cases;
   for (const CLI::App* app : AllApps(root)) {
     for (const CLI::App* child : app->get_subcommands({})) {
-      absl::StrAppend(&cases, "      \"", CommandPath(*child), "\") path=\"", CommandPath(*child), "\" ;;\n");
+      absl::StrAppend(&cases, "      \"", CommandPath(*child), "\") cmd=\"", CommandPath(*child), "\" ;;\n");
     }
   }
   return cases;
 }
 
+// Cases of "command, word before": what may follow an option.
 std::string ValueCases(const CLI::App& root) {
   std::string cases;
   for (const CLI::App* app : AllApps(root)) {
@@ -125,6 +126,7 @@ std::string WordList(const std::vector<Word>& words, Shell shell) {
   });
 }
 
+// Cases of the command: its flags, and its commands or argument.
 std::string CommandCases(const CLI::App& root, Shell shell) {
   const char* describe = shell == Shell::kBash ? "_curlew_words " : "_curlew_described ";
   std::string cases;
@@ -139,6 +141,7 @@ std::string CommandCases(const CLI::App& root, Shell shell) {
   return cases;
 }
 
+// clang-format off
 constexpr char kBashHead[] = R"sh(# bash completion for curlew; load it with: source <(curlew completion bash)
 _curlew_words() { COMPREPLY+=($(compgen -W "$*" -- "$cur")); }
 _curlew_files() {
@@ -148,21 +151,22 @@ _curlew_files() {
 }
 _curlew_names() {
   _curlew_words "$(curlew "$1" list -o name --timeout 2s ${controller:+--controller "$controller"} 2>/dev/null)"
-}  // namespace
+}
 _curlew() {
-  local cur = ${COMP_WORDS[COMP_CWORD]} prev = ${COMP_WORDS[COMP_CWORD - 1]} path = curlew controller =
-      i COMPREPLY = ()
-#bash makes "=" a word of its own.
-          if [[$cur == "="]];
-  then cur = elif [[$prev == "="]];
-  then prev = ${COMP_WORDS[COMP_CWORD - 2]} fi for ((i = 1; i < COMP_CWORD; i++));
-  do
-    case ${COMP_WORDS[i]} in
-      --controller)
-        controller=${COMP_WORDS[i+1]}
-        [[ $controller == "=" ]] && controller=${COMP_WORDS[i+2]} ;;
-    esac
-    case "$path ${COMP_WORDS[i]}" in
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd=curlew controller= i
+  COMPREPLY=()
+  # bash makes "=" a word of its own.
+  if [[ $cur == "=" ]]; then
+    cur=
+  elif [[ $prev == "=" ]]; then
+    prev=${COMP_WORDS[COMP_CWORD-2]}
+  fi
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    if [[ ${COMP_WORDS[i]} == --controller ]]; then
+      controller=${COMP_WORDS[i+1]}
+      [[ $controller == "=" ]] && controller=${COMP_WORDS[i+2]}
+    fi
+    case "$cmd ${COMP_WORDS[i]}" in
 )sh";
 
 constexpr char kZshHead[] = R"sh(#compdef curlew
@@ -176,32 +180,28 @@ _curlew_described() {
 _curlew_files() { _files }
 _curlew_names() {
   local -a names
-  names=(${(f)"$(curlew "$1" list -o name --timeout 2s ${controller:
-      +--controller
-} $controller 2>/dev/null)"})
+  names=(${(f)"$(curlew "$1" list -o name --timeout 2s ${controller:+--controller} $controller 2>/dev/null)"})
   compadd -- $names
-}  // namespace curlew::cli
+}
 _curlew() {
-  local cur = ${words[CURRENT]} prev = ${words[CURRENT - 1]} path_ = curlew controller =
-      i if [[$cur == -- *= *]];
-  then prev = ${cur % %= * } compset - P '*=' cur = fi for ((i = 2; i < CURRENT; i++));
-  do
+  local cur=${words[CURRENT]} prev=${words[CURRENT-1]} cmd=curlew controller= i
+  if [[ $cur == --*=* ]]; then
+    prev=${cur%%=*}
+    compset -P '*='
+    cur=
+  fi
+  for ((i = 2; i < CURRENT; i++)); do
     case ${words[i]} in
       --controller) controller=${words[i+1]} ;;
       --controller=*) controller=${words[i]#*=} ;;
     esac
-    case "$path_ ${words[i]}" in
+    case "$cmd ${words[i]}" in
 )sh";
+// clang-format on
 
 std::string Body(const CLI::App& root, Shell shell) {
-  std::string body =
-      absl::StrCat(WalkCases(root), "    esac\n  done\n  case \"$path $prev\" in\n", ValueCases(root),
-                   "  esac\n  case \"$path\" in\n", CommandCases(root, shell), "  esac\n}\n");
-  // In zsh, $path is the search path of commands.
-  if (shell == Shell::kZsh)
-    body =
-        absl::StrReplaceAll(body, {{"$path ", "$path_ "}, {"$path\"", "$path_\""}, {") path=", ") path_="}});
-  return body;
+  return absl::StrCat(WalkCases(root), "    esac\n  done\n  case \"$cmd $prev\" in\n", ValueCases(root),
+                      "  esac\n  case \"$cmd\" in\n", CommandCases(root, shell), "  esac\n}\n");
 }
 
 }  // namespace

@@ -13,8 +13,9 @@
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/units.h"
+#include "cli/watch_frame.h"
+#include "cli/watch_lines.h"
 #include "cli/watch_stream.h"
-#include "cli/watch_view.h"
 #include "common/base/error_detail.h"
 #include "common/base/proto_time.h"
 
@@ -55,7 +56,7 @@ class Printer {
     if (print_ == WatchOptions::Print::kJson) {
       context_.out << ToJson(message, JsonForm::kOneLine) << std::endl;
     } else if (print_ == WatchOptions::Print::kProgress && on_screen()) {
-      if (message.has_event()) above_ += EventLine(message.event(), TargetColumn(state), View());
+      if (message.has_event()) above_ += EventLine(message.event(), TargetWidth(state.rollout()), View());
     } else if (print_ == WatchOptions::Print::kProgress) {
       context_.out << plain_.OnMessage(message, state, View()) << std::flush;
     }
@@ -112,12 +113,6 @@ class Printer {
 
   ViewOptions View() const {
     return {context_.terminal.style, context_.zone, absl::Now(), on_screen() ? context_.width() - 1 : 0};
-  }
-
-  static int TargetColumn(const WatchState& state) {
-    size_t width = 1;
-    for (const v1::Run& run : state.rollout().runs()) width = std::max(width, run.target().size());
-    return static_cast<int>(width);
   }
 
   void Draw(const WatchState& state, absl::Time now) {

@@ -319,7 +319,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, required=True, help="contacts that were loaded")
     parser.add_argument("--out", required=True, help="folder of the results")
     parser.add_argument("--workers", type=int, default=4, help="processes, at most 4 (default %(default)s)")
-    parser.add_argument("--rate", type=float, default=40, help="pieces of work a second and worker")
+    parser.add_argument("--rate", type=float, default=30, help="pieces of work a second and worker")
     options = parser.parse_args()
     stop = multiprocessing.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted; cleaning up.", file=sys.stderr)
         return 130
-    except (ClusterError, CurlewError, ProcessError, ScenarioFailed, psycopg2.Error) as error:
+    except (ClusterError, CurlewError, ProcessError, ScenarioFailed, psycopg2.Error, OSError) as error:
         print(f"\nThe demo failed: {error}\n{fleet.logs()}", file=sys.stderr)
         if options.keep:
             fleet.keep("", [])

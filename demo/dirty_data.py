@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import phones
 import proof
 from curlew import Rollout
 from fleet import WORKERS, Fleet
@@ -15,6 +16,7 @@ from screen import Screen
 NULLS = {17, 42, 77}
 COLLISIONS = ({23, 63}, {45, 85})
 
+MENDING_SLOT = 15  # Of numbers that no application draws from.
 WATCH_SECONDS = 120.0
 
 
@@ -28,7 +30,7 @@ class DirtyData(Scenario):
     def __init__(self, fleet: Fleet, screen: Screen):
         super().__init__(fleet, screen)
         self._dumps: dict[str, str] = {}
-        self._failed = Rollout({})
+        self._failures: list[Rollout] = []
         self._rolled_back = Rollout({})
 
     def begin_staging(self) -> None:
@@ -36,9 +38,11 @@ class DirtyData(Scenario):
 
     def migrate(self) -> None:
         self.screen.section("Staging: preflight finds what would fail later")
-        self._failed = self.watch(lambda seen: seen.state == "FAILED", WATCH_SECONDS)
-        if self._failed.state != "FAILED":
-            raise self.failed(self._failed, "failed at preflight")
+        self._failures.append(self._watch_it_fail())
+        self.screen.section("Somebody mends the contacts without a number, and resumes: others collide")
+        self._mend()
+        self.command("rollout", "resume", self.rollout, "--reason", "every contact has a number now")
+        self._failures.append(self._watch_it_fail())
         self.screen.section("Rollback")
         self.command("rollout", "rollback", self.rollout, "--reason", "the data have to be mended first")
         self._rolled_back = self.watch(lambda seen: seen.state == "ROLLED_BACK", WATCH_SECONDS)
@@ -64,16 +68,32 @@ class DirtyData(Scenario):
     def keep(self) -> None:
         self.fleet.keep("old-kept", ["staging", "production"])
 
+    def _watch_it_fail(self) -> Rollout:
+        seen = self.watch(lambda seen: seen.state == "FAILED", WATCH_SECONDS)
+        if seen.state != "FAILED":
+            raise self.failed(seen, "failed at preflight")
+        return seen
+
+    def _mend(self) -> None:
+        numbers = ", ".join(f"({row}, '{phones.digits(MENDING_SLOT, row)}')" for row in sorted(NULLS))
+        statement = f"UPDATE contacts SET phone = n.phone FROM (VALUES {numbers}) AS n (id, phone) " \
+                    "WHERE contacts.id = n.id"
+        self.screen.verbatim(f"crm=> {statement};")
+        self.sites[0].cluster.psql(statement)
+
     def _stopped(self) -> Verdict:
         """In staging, before anything of the plan was done there, and with production not begun."""
-        staging, production = (self._failed.run(site.target) for site in self.sites)
-        failed = [step["title"] for step in staging.get("steps", []) if step.get("state") == "STEP_STATE_FAILED"]
-        begun = production.get("state") != "RUN_STATE_PENDING"
-        return Verdict("stopped in staging", f"at: {'; '.join(failed) or 'no step'}; production "
-                       f"{'was begun' if begun else 'was not begun'}", bool(failed) and not begun)
+        staging, production = self.sites
+        failed = [step["key"] for seen in self._failures for step in seen.run(staging.target).get("steps", [])
+                  if step.get("state") == "STEP_STATE_FAILED"]
+        begun = any(seen.run(production.target).get("state") != "RUN_STATE_PENDING" for seen in self._failures)
+        before_any_change = bool(failed) and all(key.startswith("preflight") for key in failed)
+        return Verdict("stopped in staging", f"at {' and '.join(failed) or 'no step'}; production "
+                       f"{'was begun' if begun else 'not begun'}", before_any_change and not begun)
 
     def _named(self) -> Verdict:
-        named = {int(row) for row in re.findall(r"\(id\)=\((\d+)\)", self._failed.describe_failure())}
+        named = {int(row) for seen in self._failures
+                 for row in re.findall(r"\(id\)=\((\d+)\)", seen.describe_failure())}
         missing = NULLS - named
         right = not missing and all(pair & named for pair in COLLISIONS)
         return Verdict("rows that are to blame", f"contacts {', '.join(str(row) for row in sorted(named)) or 'none'}",

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ PLAN = EXAMPLES / "plans" / "rename-contact-phone.yaml"
 ENVIRONMENTS = EXAMPLES / "environments.yaml"
 FOLDER_PREFIX = "curlew-demo-"
 STATE_FILE = "demo.json"
+PYTHON = "/usr/bin/python3"  # Debian's: another one on the path may lack psycopg2.
 WORKERS = 4
 READY_SECONDS = 30
 
@@ -62,7 +62,7 @@ class Site:
 
     def _start(self, name: str, command: list[str]) -> None:
         script, *arguments = command
-        self.processes[name] = Process(f"{name} on {self.name}", [sys.executable, str(HERE / script), *arguments],
+        self.processes[name] = Process(f"{name} on {self.name}", [PYTHON, str(HERE / script), *arguments],
                                        self.out / f"{name}.log")
 
 

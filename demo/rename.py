@@ -120,8 +120,8 @@ class Rename(Scenario):
             + proof.twins_agree(conninfo, passage.old, "phone_number", phones.normalise)
         return [
             proof.judge_errors(f"{name}: old application", passage.old, WORKERS),
-            proof.judge_rows(f"{name}: phone = phone_number, before DROP", proof.columns_agree(conninfo)),
-            proof.judge_rows(f"{name}: what it wrote, before DROP", twins),
+            proof.judge_rows(f"{name}: phone = phone_number before DROP", proof.columns_agree(conninfo)),
+            proof.judge_rows(f"{name}: what it wrote before DROP", twins),
         ]
 
     def _verdicts(self, passage: Passage) -> list[Verdict]:
@@ -131,8 +131,8 @@ class Rename(Scenario):
         return [
             *passage.before_drop,
             proof.judge_errors(f"{name}: new application", passage.new, WORKERS),
-            proof.judge_rows(f"{name}: form of phone_number, after DROP", proof.numbers_are_normalised(conninfo)),
-            proof.judge_rows(f"{name}: what both wrote, after DROP", twins),
+            proof.judge_rows(f"{name}: form of phone_number after DROP", proof.numbers_are_normalised(conninfo)),
+            proof.judge_rows(f"{name}: what both wrote after DROP", twins),
             proof.judge_left_over(f"{name}: left of the old shape", proof.left_over(conninfo)),
         ]
 

@@ -80,6 +80,7 @@ class Scenario:
         begin = time.time()
         time.sleep(BASELINE_SECONDS)
         self.baseline = (begin, time.time())
+        self.fleet.check()
         self.screen.say(f"{BASELINE_SECONDS:.0f} s without a migration are the baseline of its latencies.")
 
     def submit_and_start(self) -> None:

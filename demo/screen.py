@@ -45,7 +45,7 @@ class Screen:
 
     def verdict(self, holds: bool, what: str, measured: str) -> None:
         """One line of a proof: whether it held, what was looked at, what was found."""
-        start = f"   {'ok    ' if holds else 'FAILED'}  {what:<46}  "
+        start = f"   {'ok    ' if holds else 'FAILED'}  {what:<44}  "
         print(textwrap.fill(measured, WIDTH, initial_indent=start, subsequent_indent=" " * len(start)), flush=True)
 
     def bold(self, text: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,6 +21,7 @@ import psycopg2
 import phones
 import proof
 from cluster import Cluster
+from fleet import PYTHON
 from observer import Observation, Observer, Wait, culprit
 
 HERE = Path(__file__).parent
@@ -83,7 +83,7 @@ class Database(unittest.TestCase):
         self.cluster.psql(script)
 
     def start_application(self, name: str) -> subprocess.Popen:
-        app = subprocess.Popen([sys.executable, str(HERE / "app.py"), "--application", name, "--conninfo",
+        app = subprocess.Popen([PYTHON, str(HERE / "app.py"), "--application", name, "--conninfo",
                                 self.cluster.conninfo("crm_app", f"crm-{name}"), "--rows", str(ROWS), "--out",
                                 str(self.out), "--workers", str(WORKERS), "--rate", "200"])
         self.addCleanup(app.kill)

@@ -22,12 +22,14 @@ struct Use {
   std::string column;
 };
 
-// The last statement of each session of others, as far as this role may see it.
+// The last statement of each session of others. A role without pg_monitor sees that there is one, and whose,
+// but neither its kind nor its name nor its statement.
 constexpr char kSessions[] = R"sql(
-SELECT pid, application_name, COALESCE(usename, ''), query, query = '<insufficient privilege>'
+SELECT pid, COALESCE(application_name, ''), COALESCE(usename, ''), query, backend_type IS NULL
 FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-  AND application_name <> $1 AND NOT starts_with(application_name, $1 || ' ')
+WHERE datname = current_database() AND usesysid IS NOT NULL AND pid <> pg_backend_pid()
+  AND COALESCE(backend_type, 'client backend') = 'client backend'
+  AND COALESCE(application_name, '') <> $1 AND NOT starts_with(COALESCE(application_name, ''), $1 || ' ')
 ORDER BY application_name, pid
 )sql";
 

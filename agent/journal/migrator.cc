@@ -63,8 +63,12 @@ absl::Status Apply(pg::Connection* connection, int version, const Migration& mig
 int JournalVersion() { return Migrations().rbegin()->first; }
 
 absl::StatusOr<int> ReadJournalVersion(pg::Connection* connection) {
+  // By a query, not by to_regclass: within a transaction the session's cache may still hold that there is
+  // none.
   ASSIGN_OR_RETURN(const pg::Result exists,
-                   connection->Execute("SELECT to_regclass('curlew.migration') IS NOT NULL"));
+                   connection->Execute("SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n"
+                                       " ON n.oid = c.relnamespace WHERE n.nspname = 'curlew'"
+                                       " AND c.relname = 'migration')"));
   if (!exists.Bool(0, 0)) return 0;
   ASSIGN_OR_RETURN(const pg::Result version,
                    connection->Execute("SELECT COALESCE(max(version), 0) FROM curlew.migration"));

@@ -28,6 +28,7 @@ using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 
 absl::Status CheckSyntax(v1::Syntax syntax, const std::string& text, const std::string& path) {
+  if (syntax == v1::SYNTAX_UNSPECIFIED) return absl::OkStatus();
   const auto located = [&](const absl::Status& status) {
     return status.ok() ? status : FieldError(path, status.message());
   };

@@ -32,15 +32,27 @@ absl::Status SyntaxError(absl::string_view text, const PgQueryError& error) {
   return absl::InvalidArgumentError(absl::StrCat(error.message, where, " of: ", text.substr(0, 200)));
 }
 
+// The parser walks its trees on the stack: on one of 2 MB it overflows at some 8,000 levels of two tokens.
+constexpr size_t kMostTokens = 8000;
+
 absl::Status CheckText(absl::string_view text) {
   if (text.find('\0') != absl::string_view::npos) return absl::InvalidArgumentError("SQL with a NUL byte");
   return absl::OkStatus();
+}
+
+absl::Status CheckDepth(absl::string_view text) {
+  if (text.size() <= kMostTokens) return absl::OkStatus();
+  auto tokens = Scan(text);
+  if (!tokens.ok() || tokens->size() <= kMostTokens) return tokens.status();
+  return absl::InvalidArgumentError(absl::StrCat("SQL of ", tokens->size(), " words and signs; at most ", kMostTokens,
+                                                 " are read at once, split it up"));
 }
 
 }  // namespace
 
 absl::StatusOr<pg_query::ParseResult> Parse(absl::string_view text) {
   if (absl::Status s = CheckText(text); !s.ok()) return s;
+  if (absl::Status s = CheckDepth(text); !s.ok()) return s;
   PgQueryProtobufParseResult raw = pg_query_parse_protobuf(std::string(text).c_str());
   absl::StatusOr<pg_query::ParseResult> result;
   if (raw.error != nullptr) {

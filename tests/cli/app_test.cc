@@ -40,7 +40,7 @@ class AppTest : public ::testing::Test {
   ExitCode RunLine(const std::string& line) {
     out_.str("");
     err_.str("");
-    return Run(context_, absl::StrSplit(line, ' ', absl::SkipEmpty()));
+    return cli::Run(context_, std::vector<std::string>(absl::StrSplit(line, ' ', absl::SkipEmpty())));
   }
 
   FakeController controller_;

@@ -94,7 +94,8 @@ TEST(ExplainViewTest, LinesFitAHundredColumns) {
     lock.set_table("public.another_table_with_quite_a_long_name_that_a_person_chose");
     lock.set_mode("ShareUpdateExclusiveLock");
   }
-  compiled.mutable_compiled_plan()->add_warnings(std::string(60, 'w') + " " + std::string(60, 'w'));
+  compiled.mutable_compiled_plan()->add_warnings(
+      absl::StrCat(std::string(60, 'w'), " ", std::string(60, 'w')));
   for (const std::string& line :
        std::vector<std::string>(absl::StrSplit(RenderExplain(compiled, "x", {}), '\n'))) {
     EXPECT_LE(DisplayWidth(line), 100) << line;

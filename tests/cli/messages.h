@@ -10,6 +10,39 @@
 
 namespace curlew::cli {
 
+// A rollout with one run that works on its backfill, and one that has not begun; a text form.
+inline constexpr char kTwoRuns[] = R"pb(
+  state: ROLLOUT_STATE_RUNNING
+  create_time { seconds: 1000000000 }
+  runs {
+    target: "staging-crm"
+    environment: "environments/staging"
+    state: RUN_STATE_RUNNING
+    last_attempt: 5
+    steps { key: "add-1" phase: PHASE_ADD state: STEP_STATE_SUCCEEDED }
+    steps {
+      key: "backfill-1"
+      phase: PHASE_BACKFILL
+      state: STEP_STATE_ACTIVE
+      attempt { number: 5 direction: DIRECTION_DO }
+    }
+    steps { key: "drop-1" phase: PHASE_DROP state: STEP_STATE_PENDING }
+  }
+  runs { target: "production-crm" environment: "environments/production" state: RUN_STATE_PENDING })pb";
+
+// Progress of that backfill.
+inline constexpr char kHalfWay[] = R"pb(
+  target: "staging-crm"
+  step: "backfill-1"
+  attempt: 5
+  phase: PHASE_BACKFILL
+  rows_done: 42000
+  rows_total: 100000
+  fraction: 0.42
+  rows_per_second: 21000
+  eta { seconds: 3 }
+  throttle: 0.1)pb";
+
 // A message from its text form.
 template <typename Message>
 Message Parse(const std::string& text) {

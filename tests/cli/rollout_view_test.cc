@@ -15,31 +15,66 @@ using ::testing::Not;
 const ViewOptions kView = {{}, absl::UTCTimeZone(), absl::FromUnixSeconds(1'000'000'180), 0};
 
 v1::Rollout AtTheGate() {
-  return Parse<v1::Rollout>(R"(
-    name: "rollouts/release-42" plan: "plans/rename-0123456789ab" plan_digest: "0123" creator: "ann"
-    state: ROLLOUT_STATE_RUNNING create_time { seconds: 1000000000 }
+  return Parse<v1::Rollout>(R"pb(
+    name: "rollouts/release-42"
+    plan: "plans/rename-0123456789ab"
+    plan_digest: "0123"
+    creator: "ann"
+    state: ROLLOUT_STATE_RUNNING
+    create_time { seconds: 1000000000 }
     stages {
-      environment: "environments/staging" state: STAGE_STATE_AT_DROP_GATE
+      environment: "environments/staging"
+      state: STAGE_STATE_AT_DROP_GATE
       before { id: "staging/before" }
-      before_drop { id: "staging/before-drop" required_approvals: 2 reached_time { seconds: 1000000100 }
-                    approvals { actor: "bob" reason: "fine" time { seconds: 1000000120 } } }
+      before_drop {
+        id: "staging/before-drop"
+        required_approvals: 2
+        reached_time { seconds: 1000000100 }
+        approvals {
+          actor: "bob"
+          reason: "fine"
+          time { seconds: 1000000120 }
+        }
+      }
       soak { seconds: 30 }
     }
     stages {
-      environment: "environments/production" state: STAGE_STATE_PENDING
+      environment: "environments/production"
+      state: STAGE_STATE_PENDING
       before { id: "production/before" required_approvals: 1 }
       before_drop { id: "production/before-drop" }
     }
-    waiting { cause: WAIT_CAUSE_APPROVAL message: "1 more approval" gate: "staging/before-drop"
-              since { seconds: 1000000100 } }
+    waiting {
+      cause: WAIT_CAUSE_APPROVAL
+      message: "1 more approval"
+      gate: "staging/before-drop"
+      since { seconds: 1000000100 }
+    }
     runs {
-      target: "staging-crm" environment: "environments/staging" state: RUN_STATE_READY_TO_DROP
-      steps { key: "add-1" phase: PHASE_ADD title: "Add a column" state: STEP_STATE_SUCCEEDED attempts: 1
-              start_time { seconds: 1000000001 } end_time { seconds: 1000000002 } }
-      steps { key: "backfill-1" phase: PHASE_BACKFILL title: "Fill" state: STEP_STATE_ACTIVE attempts: 2 rows: 12345
-              attempt { state: ATTEMPT_STATE_UNKNOWN } start_time { seconds: 1000000060 } }
+      target: "staging-crm"
+      environment: "environments/staging"
+      state: RUN_STATE_READY_TO_DROP
+      steps {
+        key: "add-1"
+        phase: PHASE_ADD
+        title: "Add a column"
+        state: STEP_STATE_SUCCEEDED
+        attempts: 1
+        start_time { seconds: 1000000001 }
+        end_time { seconds: 1000000002 }
+      }
+      steps {
+        key: "backfill-1"
+        phase: PHASE_BACKFILL
+        title: "Fill"
+        state: STEP_STATE_ACTIVE
+        attempts: 2
+        rows: 12345
+        attempt { state: ATTEMPT_STATE_UNKNOWN }
+        start_time { seconds: 1000000060 }
+      }
       steps { key: "drop-1" phase: PHASE_DROP title: "Drop" state: STEP_STATE_PENDING }
-    })");
+    })pb");
 }
 
 TEST(RolloutViewTest, ShowsTheCommandThatOpensAGate) {
@@ -57,7 +92,8 @@ TEST(RolloutViewTest, ShowsStagesAndGates) {
   const std::string text = RenderRollout(AtTheGate(), kView);
   EXPECT_THAT(
       text,
-      HasSubstr("  staging      AT_DROP_GATE  open                         closed, 1 of 2 approvals  30s\n"));
+      HasSubstr(
+          "  staging      AT_DROP_GATE  open                           closed, 1 of 2 approvals  30s\n"));
   EXPECT_THAT(text, HasSubstr("  production   PENDING       not reached, 0 of 1 approvals  open"));
 }
 
@@ -72,11 +108,13 @@ TEST(RolloutViewTest, ShowsStepsWithTriesTimeAndRows) {
 
 TEST(RolloutViewTest, ShowsErrorsWithRowKeysAndHint) {
   v1::Rollout rollout = AtTheGate();
-  *rollout.mutable_runs(0)->mutable_error() = Parse<v1::StepError>(
-      R"(message: "numbers collide" sqlstate: "23505" hint: "correct them" row_keys: "contacts (id)=(42)") ");
-      EXPECT_THAT(RenderRollout(rollout, kView), HasSubstr("  error: numbers collide (SQLSTATE 23505)\n"
-                                                           "    row: contacts (id)=(42)\n"
-                                                           "    what to do: correct them\n"));
+  *rollout.mutable_runs(0)->mutable_error() = Parse<v1::StepError>(R"pb(message: "numbers collide"
+                                                                        sqlstate: "23505"
+                                                                        hint: "correct them"
+                                                                        row_keys: "contacts (id)=(42)")pb");
+  EXPECT_THAT(RenderRollout(rollout, kView), HasSubstr("  error: numbers collide (SQLSTATE 23505)\n"
+                                                       "    row: contacts (id)=(42)\n"
+                                                       "    what to do: correct them\n"));
 }
 
 TEST(RolloutViewTest, ListsWhatARolloutWaitsFor) {

@@ -81,8 +81,9 @@ TEST_F(WatchTest, GoesOnAfterALostConnectionWithoutSkippingOrRepeating) {
 }
 
 TEST_F(WatchTest, StopsAtAGateWhereAskedTo) {
-  const auto at_gate = RolloutMessage(1, R"(state: ROLLOUT_STATE_RUNNING
-      waiting { cause: WAIT_CAUSE_APPROVAL gate: "staging/before-drop" })");
+  const auto at_gate =
+      RolloutMessage(1, R"pb(state: ROLLOUT_STATE_RUNNING
+                             waiting { cause: WAIT_CAUSE_APPROVAL gate: "staging/before-drop" })pb");
   controller_.AddScript({{at_gate, EventMessage(1)}, absl::OkStatus()});
   options_.goal = WatchGoal::kGate;
   EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kOk));
@@ -90,12 +91,17 @@ TEST_F(WatchTest, StopsAtAGateWhereAskedTo) {
 }
 
 TEST_F(WatchTest, AFailureIsExplainedOnTheErrorStream) {
-  controller_.AddScript({{RolloutMessage(0, R"(state: ROLLOUT_STATE_FAILED reason: "staging-crm failed"
-      runs { target: "staging-crm" error { message: "numbers collide" row_keys: "contacts (id)=(42)" } })")},
-                         absl::OkStatus()});
-EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kRolloutFailed));
-EXPECT_THAT(err_.str(), HasSubstr("contacts (id)=(42)"));
-EXPECT_THAT(err_.str(), HasSubstr("curlew rollout resume r1"));
+  controller_.AddScript(
+      {{RolloutMessage(0, R"pb(state: ROLLOUT_STATE_FAILED
+                               reason: "staging-crm failed"
+                               runs {
+                                 target: "staging-crm"
+                                 error { message: "numbers collide" row_keys: "contacts (id)=(42)" }
+                               })pb")},
+       absl::OkStatus()});
+  EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kRolloutFailed));
+  EXPECT_THAT(err_.str(), HasSubstr("contacts (id)=(42)"));
+  EXPECT_THAT(err_.str(), HasSubstr("curlew rollout resume r1"));
 }
 
 TEST_F(WatchTest, ARollbackThatWasAskedForIsASuccess) {

@@ -1,7 +1,8 @@
+#include "agent/executor/ddl.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/executor/ddl.h"
 #include "tests/agent/executor/executor_test.h"
 
 namespace curlew::agent {
@@ -39,7 +40,8 @@ TEST_F(DdlTest, CommitsNothingWhereOneStatementFails) {
 
 TEST_F(DdlTest, AcceptsHostileNames) {
   Lock("public.\"Weird\"\"Name\"", "AccessExclusiveLock");
-  const Outcome outcome = Run("add-1", Statements({"ALTER TABLE public.\"Weird\"\"Name\" ADD COLUMN \"; DROP\" int"}));
+  const Outcome outcome =
+      Run("add-1", Statements({"ALTER TABLE public.\"Weird\"\"Name\" ADD COLUMN \"; DROP\" int"}));
   EXPECT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
 }
 
@@ -48,10 +50,11 @@ TEST_F(DdlTest, NamesTheTransactionThatHoldsItsLockAndGoesOnOnceItEnds) {
   HeldTransaction application(conninfo_, "crm-web", "SELECT count(*) FROM contacts");
   Outcome outcome;
   std::thread attempt([&] { outcome = Run("add-1", add_column_); });
-  EXPECT_TRUE(progress_.AwaitWaiting(absl::StrCat("public.contacts is held by pid ", application.pid(),
-                                                  " (application \"crm-web\"")));
+  EXPECT_TRUE(progress_.AwaitWaiting(
+      absl::StrCat("public.contacts is held by pid ", application.pid(), " (application \"crm-web\"")));
   // It waits without queueing: the application's other sessions are not held up.
-  const auto neighbour = *pg::Connection::Connect({.conninfo = conninfo_, .statement_timeout = absl::Seconds(5)});
+  const auto neighbour =
+      *pg::Connection::Connect({.conninfo = conninfo_, .statement_timeout = absl::Seconds(5)});
   EXPECT_OK(neighbour->Execute("SELECT count(*) FROM contacts").status());
   application.Commit();
   attempt.join();
@@ -129,14 +132,16 @@ TEST_F(DdlTest, GetsPastAnAutovacuumWithinItsShortTimeOuts) {
   // Slow enough to be met: an autovacuum that sleeps at every page.
   Sql("ALTER SYSTEM SET autovacuum_naptime = '1s'");
   Sql("SELECT pg_reload_conf()");
-  Sql("CREATE TABLE big (id int, filler text) WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1,"
+  Sql("CREATE TABLE big (id int, filler text) WITH (autovacuum_vacuum_cost_delay = 100, "
+      "autovacuum_vacuum_cost_limit = 1,"
       " autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0)");
   Sql("INSERT INTO big SELECT g, repeat('x', 500) FROM generate_series(1, 20000) g");
   Sql("DELETE FROM big WHERE id % 2 = 0");
   const std::string running =
       "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.relation = 'big'::regclass"
       " AND a.backend_type = 'autovacuum worker'";
-  for (int i = 0; i < 1200 && Sql(running) == "0"; ++i) EXPECT_OK(CancelToken().Pause(absl::Milliseconds(50)));
+  for (int i = 0; i < 1200 && Sql(running) == "0"; ++i)
+    EXPECT_OK(CancelToken().Pause(absl::Milliseconds(50)));
   ASSERT_NE(Sql(running), "0") << "no autovacuum came";
   Lock("public.big", "AccessExclusiveLock");
   const Outcome outcome = Run("add-1", Statements({"ALTER TABLE public.big ADD COLUMN a int"}));
@@ -166,7 +171,8 @@ class InstallTriggerTest : public DdlTest {
     v1::InstallTrigger& install = *action.mutable_install_trigger();
     install.set_table("public.contacts");
     install.set_function("curlew.f");
-    install.add_statements("CREATE FUNCTION curlew.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");
+    install.add_statements(
+        "CREATE FUNCTION curlew.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");
     install.add_statements(create);
     install.add_triggers("t Rigger");
     return action;
@@ -174,8 +180,9 @@ class InstallTriggerTest : public DdlTest {
 };
 
 TEST_F(InstallTriggerTest, InstallsFunctionAndTrigger) {
-  const Outcome outcome = Run("dual-1", Trigger("CREATE TRIGGER \"t Rigger\" BEFORE INSERT ON public.contacts FOR EACH ROW"
-                                                " EXECUTE FUNCTION curlew.f()"));
+  const Outcome outcome =
+      Run("dual-1", Trigger("CREATE TRIGGER \"t Rigger\" BEFORE INSERT ON public.contacts FOR EACH ROW"
+                            " EXECUTE FUNCTION curlew.f()"));
   EXPECT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
 }
 

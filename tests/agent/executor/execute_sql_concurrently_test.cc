@@ -19,7 +19,8 @@ class ConcurrentlyTest : public ExecutorTest {
   static v1::Action Create(const std::string& kind = "INDEX") {
     v1::Action action;
     v1::ExecuteSqlConcurrently& sql = *action.mutable_execute_sql_concurrently();
-    sql.set_statement(absl::StrCat("CREATE ", kind, " CONCURRENTLY \"Phone Index\" ON public.contacts (phone)"));
+    sql.set_statement(
+        absl::StrCat("CREATE ", kind, " CONCURRENTLY \"Phone Index\" ON public.contacts (phone)"));
     sql.set_index("public.\"Phone Index\"");
     sql.set_table("public.contacts");
     sql.set_creates(true);
@@ -34,8 +35,9 @@ class ConcurrentlyTest : public ExecutorTest {
   }
   // "t", "f", or "" where there is no such index.
   std::string Valid() {
-    return Sql("SELECT COALESCE(bool_and(indisvalid)::text, '') FROM pg_index JOIN pg_class ON oid = indexrelid"
-               " WHERE relname = 'Phone Index'");
+    return Sql(
+        "SELECT COALESCE(bool_and(indisvalid)::text, '') FROM pg_index JOIN pg_class ON oid = indexrelid"
+        " WHERE relname = 'Phone Index'");
   }
   // An index as a build that was interrupted leaves it: invalid, with an intent in the journal.
   void LeaveInvalid(const std::string& step) {

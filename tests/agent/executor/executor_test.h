@@ -8,17 +8,18 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/executor/executors.h"
 #include "agent/executor/outcome.h"
 #include "agent/executor/step_runner.h"
+#include "agent/guard/periodic.h"
 #include "agent/journal/names.h"
 #include "agent/journal/takeover.h"
 #include "common/base/fault_point.h"
@@ -62,7 +63,7 @@ inline constexpr char kTarget[] = "crm";
 class ExecutorTest : public ::curlew::testing::PgTest {
  protected:
   // A database with a journal at epoch 1, and a run in it.
-  void Prepare(std::string_view setup_sql) {
+  void Prepare(absl::string_view setup_sql) {
     conninfo_ = NewDatabase(setup_sql);
     ASSERT_NO_FATAL_FAILURE(Take(conninfo_));
   }
@@ -97,7 +98,11 @@ class ExecutorTest : public ::curlew::testing::PgTest {
 
   RunContext Context(const std::string& step, v1::Direction direction = v1::DIRECTION_DO) {
     return {.target = kTarget,
-            .attempt = {.run = kRun, .step = step, .direction = direction, .attempt = ++attempts_, .epoch = tenure_.epoch},
+            .attempt = {.run = kRun,
+                        .step = step,
+                        .direction = direction,
+                        .attempt = ++attempts_,
+                        .epoch = tenure_.epoch},
             .settings = settings_,
             .locks = locks_,
             .row_keys = row_keys_,
@@ -110,7 +115,7 @@ class ExecutorTest : public ::curlew::testing::PgTest {
 
   Outcome Run(const std::string& step, const v1::Action& action) { return RunStep(Context(step), action); }
 
-  std::string Sql(std::string_view sql) { return Query(conninfo_, sql); }
+  std::string Sql(absl::string_view sql) { return Query(conninfo_, sql); }
 
   // "intent", "succeeded", or "" where the journal knows nothing.
   std::string Journaled(const std::string& step, const std::string& direction = "do") {

@@ -19,14 +19,16 @@ struct Probe {
   absl::Status operator()(TidNumber from, TidNumber to) {
     ++calls;
     const auto it = bad.lower_bound(from);
-    return it != bad.end() && *it < to ? absl::InvalidArgumentError(absl::StrCat("bad ", *it)) : absl::OkStatus();
+    return it != bad.end() && *it < to ? absl::InvalidArgumentError(absl::StrCat("bad ", *it))
+                                       : absl::OkStatus();
   }
 };
 
 TEST(RowFinderTest, FindsTheFirstBadRowByHalving) {
   Probe probe{.bad = {FirstTid(777) + 13, FirstTid(9000) + 1}};
   absl::Status failure;
-  ASSERT_OK_AND_ASSIGN(const auto found, FindFailingTid(FirstTid(0), FirstTid(10000), std::ref(probe), &failure));
+  ASSERT_OK_AND_ASSIGN(const auto found,
+                       FindFailingTid(FirstTid(0), FirstTid(10000), std::ref(probe), &failure));
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(TidText(*found), "(777,13)");
   EXPECT_LT(probe.calls, 70);
@@ -36,7 +38,8 @@ TEST(RowFinderTest, FindsTheFirstBadRowByHalving) {
 TEST(RowFinderTest, FindsTheOnlyRowOfARange) {
   Probe probe{.bad = {FirstTid(0)}};
   absl::Status failure;
-  ASSERT_OK_AND_ASSIGN(const auto found, FindFailingTid(FirstTid(0), FirstTid(0) + 1, std::ref(probe), &failure));
+  ASSERT_OK_AND_ASSIGN(const auto found,
+                       FindFailingTid(FirstTid(0), FirstTid(0) + 1, std::ref(probe), &failure));
   EXPECT_EQ(found, std::optional<TidNumber>(0));
 }
 
@@ -61,7 +64,8 @@ TEST(RowFinderTest, FindsNothingWhereTheRowIsMendedMeanwhile) {
 TEST(RowFinderTest, PassesOnWhatIsNotTheRowsFault) {
   absl::Status failure;
   const auto probe = [](TidNumber, TidNumber) { return absl::UnavailableError("the connection broke"); };
-  EXPECT_THAT(FindFailingTid(0, FirstTid(8), probe, &failure).status(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(FindFailingTid(0, FirstTid(8), probe, &failure).status(),
+              StatusIs(absl::StatusCode::kUnavailable));
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ class CancelTokenTest : public ::curlew::testing::PgTest {};
 TEST_F(CancelTokenTest, EndsAPauseAtOnce) {
   CancelToken token;
   std::thread canceller([&] { token.Cancel("an operator paused it"); });
-  EXPECT_THAT(token.Pause(absl::Minutes(5)), StatusIs(absl::StatusCode::kCancelled, "stopped: an operator paused it"));
+  EXPECT_THAT(token.Pause(absl::Minutes(5)),
+              StatusIs(absl::StatusCode::kCancelled, "stopped: an operator paused it"));
   canceller.join();
 }
 

@@ -26,7 +26,9 @@ TEST(LockModesTest, ValidationWaitsForAVacuumButNotForWriters) {
   EXPECT_THAT(ConflictingModes("ShareUpdateExclusiveLock"), Not(Contains("RowExclusiveLock")));
 }
 
-TEST(LockModesTest, AnUnknownModeIsTakenForTheStrongest) { EXPECT_THAT(ConflictingModes("NewLock"), SizeIs(8)); }
+TEST(LockModesTest, AnUnknownModeIsTakenForTheStrongest) {
+  EXPECT_THAT(ConflictingModes("NewLock"), SizeIs(8));
+}
 
 TEST(LockModesTest, ConflictsAreMutual) {
   const std::vector<std::string> modes = ConflictingModes("AccessExclusiveLock");

@@ -77,7 +77,8 @@ TEST_F(JournalTest, KnowsIntentsFromSuccesses) {
 TEST_F(JournalTest, ACursorBelongsToOneFileOfItsTable) {
   const StepAttempt attempt{.run = kRun, .step = "s", .attempt = 1, .epoch = 1};
   const uint32_t oid = static_cast<uint32_t>(std::stoul(Sql("SELECT 't'::regclass::oid")));
-  ASSERT_OK(Fenced([&](FencedTransaction& t) { return StartCursor(t, attempt, {.oid = oid, .name = "public.t"}); }));
+  ASSERT_OK(Fenced(
+      [&](FencedTransaction& t) { return StartCursor(t, attempt, {.oid = oid, .name = "public.t"}); }));
   ASSERT_OK_AND_ASSIGN(const auto cursors, ReadCursors(connection_.get(), kRun, "s"));
   ASSERT_EQ(cursors.size(), 1u);
   EXPECT_EQ(absl::StrCat(cursors[0].blocks), Sql("SELECT pg_relation_size('t') / 8192"));
@@ -92,7 +93,8 @@ TEST_F(JournalTest, ACursorBelongsToOneFileOfItsTable) {
   Sql("VACUUM FULL t");
   ASSERT_OK(Fenced(advance));
   EXPECT_FALSE(same);
-  ASSERT_OK(Fenced([&](FencedTransaction& t) { return StartCursor(t, attempt, {.oid = oid, .name = "public.t"}); }));
+  ASSERT_OK(Fenced(
+      [&](FencedTransaction& t) { return StartCursor(t, attempt, {.oid = oid, .name = "public.t"}); }));
   EXPECT_EQ(Sql("SELECT next_block || ' ' || rows || ' ' || restarts FROM curlew.backfill"), "0 10 1");
 }
 

@@ -20,7 +20,8 @@ using ::testing::HasSubstr;
 class TakeoverTest : public ::curlew::testing::PgTest {
  protected:
   TakeoverOptions Options(const std::string& instance) {
-    return {.connect = {.conninfo = conninfo_}, .target = "crm", .agent_id = "agent", .instance_id = instance};
+    return {
+        .connect = {.conninfo = conninfo_}, .target = "crm", .agent_id = "agent", .instance_id = instance};
   }
   std::unique_ptr<pg::Connection> ConnectAs(const std::string& name) {
     return *pg::Connection::Connect({.conninfo = conninfo_, .application_name = name});
@@ -112,8 +113,8 @@ TEST_F(TakeoverTest, WorksForARoleThatOwnsItsTablesAndIsNoSuperuser) {
   TakeoverOptions options = Options("one");
   options.connect.conninfo = AsUser(conninfo_, role);
   ASSERT_OK(TakeOver(options, cancel_).status());
-  const auto predecessor =
-      *pg::Connection::Connect({.conninfo = options.connect.conninfo, .application_name = TargetApplicationName("crm")});
+  const auto predecessor = *pg::Connection::Connect(
+      {.conninfo = options.connect.conninfo, .application_name = TargetApplicationName("crm")});
   options.instance_id = "two";
   ASSERT_OK_AND_ASSIGN(const Tenure tenure, TakeOver(options, cancel_));
   EXPECT_EQ(tenure.epoch, 2);

@@ -29,7 +29,9 @@ v1::Dispatch Do(const std::string& step, v1::Direction direction = v1::DIRECTION
 }
 v1::Dispatch Undo(const std::string& step) { return Do(step, v1::DIRECTION_UNDO); }
 
-StepRecord Done(const std::string& step, int64_t rows = 0) { return {.step = step, .succeeded = true, .rows = rows}; }
+StepRecord Done(const std::string& step, int64_t rows = 0) {
+  return {.step = step, .succeeded = true, .rows = rows};
+}
 StepRecord Undone(const std::string& step) {
   return {.step = step, .direction = v1::DIRECTION_UNDO, .succeeded = true};
 }
@@ -45,7 +47,8 @@ TEST(AdmissionTest, AdmitsTheFirstStepOfAFreshRun) {
 }
 
 TEST(AdmissionTest, RefusesAStepBeforeItsTurn) {
-  EXPECT_THAT(RefusalOf(Judge(Plan(), {Done("a")}, Do("c"))), HasSubstr("step b, which comes before c, is not done"));
+  EXPECT_THAT(RefusalOf(Judge(Plan(), {Done("a")}, Do("c"))),
+              HasSubstr("step b, which comes before c, is not done"));
   EXPECT_THAT(RefusalOf(Judge(Plan(), {Done("a"), Intended("b")}, Do("c"))), HasSubstr("step b"));
   EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(Plan(), {Done("a"), Done("b")}, Do("c"))));
 }
@@ -62,8 +65,8 @@ TEST(AdmissionTest, TellsTheRowsOfAStepThatIsDone) {
 
 TEST(AdmissionTest, RefusesToUndoBeforeALaterStepIsUndone) {
   EXPECT_THAT(RefusalOf(Judge(Plan(), {Done("a"), Done("b"), Done("c")}, Undo("a"))), HasSubstr("step c"));
-  EXPECT_TRUE(
-      std::holds_alternative<Admitted>(Judge(Plan(), {Done("a"), Done("b"), Done("c"), Undone("c")}, Undo("a"))));
+  EXPECT_TRUE(std::holds_alternative<Admitted>(
+      Judge(Plan(), {Done("a"), Done("b"), Done("c"), Undone("c")}, Undo("a"))));
 }
 
 TEST(AdmissionTest, AStepThatNeedsNoUndoStandsInNobodysWay) {

@@ -12,6 +12,7 @@ using ::testing::StrEq;
 struct Case {
   const char* sqlstate;
   absl::StatusCode code;
+  friend void PrintTo(const Case& c, std::ostream* out) { *out << c.sqlstate; }
 };
 
 class ErrorCodeTest : public ::testing::TestWithParam<Case> {};

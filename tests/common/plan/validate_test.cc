@@ -166,6 +166,19 @@ TEST(ValidateTest, AColumnThatStandsTwiceInAListIsRefused) {
               RefusedFor("operations[0].add_unique.columns[2]", "\"a\" stands there twice"));
 }
 
+TEST(ValidateTest, SqlThatWouldExhaustTheParserIsRefused) {
+  v1::Plan plan = PlanOf(
+      "  - add_column: {table: t, column: c, type: text, up: a}\n"
+      "  - sql: {up: SELECT 1, down: SELECT 1}\n");
+  std::string deep = "a";
+  for (int i = 0; i < 200'000; ++i) deep += "+1";
+  plan.mutable_operations(0)->mutable_add_column()->set_up(deep);
+  EXPECT_THAT(Validate(plan), RefusedFor("operations[0].add_column.up", "at most 8000"));
+  plan.mutable_operations(0)->mutable_add_column()->set_up("a");
+  plan.mutable_operations(1)->mutable_sql()->set_up("SELECT " + deep);
+  EXPECT_THAT(Validate(plan), RefusedFor("operations[1].sql.up", "at most 8000"));
+}
+
 // --- Two operations that make the same. ---
 
 TEST(ValidateTest, TwoOperationsCannotMakeTheSameColumn) {

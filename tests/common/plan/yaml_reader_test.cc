@@ -250,6 +250,12 @@ TEST(ReadYamlTest, RefusesASecondDocument) {
   EXPECT_THAT(Fail("name: p\n---\n"), RefusedAt("2:1", "a second document"));
 }
 
+// yaml-cpp would find empty documents there for ever.
+TEST(ReadYamlTest, RefusesACommaOutsideOfALine) {
+  EXPECT_THAT(Fail(",\nname: p\n"), RefusedAt("1:1", "a second document begins here"));
+  EXPECT_THAT(Fail("- a\n,\n"), RefusedAt("2:1", "a second document begins here"));
+}
+
 TEST(ReadYamlTest, RefusesAFileWithoutContent) {
   for (const char* text : {"", "\n", "# nothing\n", "---\n", "~\n"}) {
     EXPECT_THAT(Fail(text), RefusedAt("1:1", "the file is empty")) << text;

@@ -42,8 +42,8 @@ TEST(ErrorTest, EveryCodeKeepsItsNumber) {
 }
 
 TEST(ErrorTest, AFieldIsABadRequestForClientsThatKnowOnlyTheStandardTypes) {
-  const auto rich = RichStatus(
-      ToGrpc(base::WithDetail(absl::InvalidArgumentError("no such type"), base::kField, "operations[1].add_column")));
+  const auto rich = RichStatus(ToGrpc(base::WithDetail(absl::InvalidArgumentError("no such type"),
+                                                       base::kField, "operations[1].add_column")));
   ASSERT_EQ(rich.details_size(), 2);
   google::rpc::BadRequest bad_request;
   ASSERT_TRUE(rich.details(1).UnpackTo(&bad_request));
@@ -52,7 +52,8 @@ TEST(ErrorTest, AFieldIsABadRequestForClientsThatKnowOnlyTheStandardTypes) {
 }
 
 TEST(ErrorTest, AFailedPreconditionNamesItsSubject) {
-  absl::Status status = base::WithDetail(absl::FailedPreconditionError("busy"), base::kReason, "ROLLOUT_ACTIVE");
+  absl::Status status =
+      base::WithDetail(absl::FailedPreconditionError("busy"), base::kReason, "ROLLOUT_ACTIVE");
   const auto rich = RichStatus(ToGrpc(base::WithDetail(status, base::kTarget, "crm")));
   google::rpc::ErrorInfo info;
   ASSERT_TRUE(rich.details(0).UnpackTo(&info));

@@ -123,7 +123,8 @@ TEST_F(EngineTest, AResultIsAcknowledgedOnlyOnceItIsStored) {
   agent.SayResult(dispatch);
   // Messages are taken in order: when this is answered, the result was tried at least once.
   EXPECT_THAT(Approve(kName), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
-  EXPECT_THAT(CreatePlan(AddNote("other")), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
+  EXPECT_THAT(CreatePlan(AddNote("other")),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
   const auto unchanged = GetRollout(kName);
   ASSERT_THAT(unchanged, IsOk());
   EXPECT_EQ(unchanged->runs(0).steps(0).attempt().state(), v1::ATTEMPT_STATE_RUNNING);
@@ -298,7 +299,8 @@ TEST_F(EngineTest, ARolloutThatAnswersAnEndedOneIsBackWithTheAgentOfToday) {
   FakeAgent successor(Channel(), {"agent-a", "instance-2", {"staging-crm"}});
   successor.Serve(Items(), /*epoch=*/9);
   successor.SayHello();
-  WaitForTarget("staging-crm", [](const v1::Target& target) { return target.served() && target.epoch() == 9; });
+  WaitForTarget("staging-crm",
+                [](const v1::Target& target) { return target.served() && target.epoch() == 9; });
   ASSERT_THAT(Rollback(kName), IsOk());
   EXPECT_EQ(WaitForState(kName, v1::ROLLOUT_STATE_ROLLED_BACK).state(), v1::ROLLOUT_STATE_ROLLED_BACK);
   EXPECT_EQ(successor.Take(Kind::kDispatch)->dispatch().epoch(), 9);

@@ -22,14 +22,15 @@ std::string Format(LogFormat format, const std::string& payload) {
 }
 
 TEST(LogTest, TextHasTimeLevelMessageAndFields) {
-  const std::string line =
-      Format(LogFormat::kText, WithFields("failed: a\nb", {{"target", "crm"}, {"step", ""}, {"attempt", "3"}}));
+  const std::string line = Format(
+      LogFormat::kText, WithFields("failed: a\nb", {{"target", "crm"}, {"step", ""}, {"attempt", "3"}}));
   EXPECT_THAT(line, EndsWith("warning failed: a | b target=crm attempt=3\n"));
   EXPECT_THAT(line, MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z .*\n"));
 }
 
 TEST(LogTest, JsonIsOneObjectWhateverTheMessageHolds) {
-  const std::string line = Format(LogFormat::kJson, WithFields("say \"x\"\\\n\t\x01 é", {{"target", "a\"b"}}));
+  const std::string line =
+      Format(LogFormat::kJson, WithFields("say \"x\"\\\n\t\x01 é", {{"target", "a\"b"}}));
   google::protobuf::Struct parsed;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(line, &parsed).ok()) << line;
   EXPECT_EQ(parsed.fields().at("message").string_value(), "say \"x\"\\\n\t\x01 é");

@@ -65,16 +65,11 @@ TEST(LoopTest, RunOnItsOwnThreadDoesNotWaitForItself) {
 }
 
 TEST(LoopTest, ATaskMayPostWhenItIsDestroyed) {
-  struct PostsAtEnd {
-    Loop* loop;
-    absl::Notification* done;
-    ~PostsAtEnd() {
-      loop->Post([done = done] { done->Notify(); });
-    }
-  };
   absl::Notification done;
   Loop loop;
-  loop.Post([guard = std::make_unique<PostsAtEnd>(PostsAtEnd{&loop, &done})] {});
+  const auto post = [&](int*) { loop.Post([&] { done.Notify(); }); };
+  static int something;
+  loop.Post([guard = std::unique_ptr<int, decltype(post)>(&something, post)] {});
   EXPECT_TRUE(done.WaitForNotificationWithTimeout(absl::Seconds(10)));
 }
 

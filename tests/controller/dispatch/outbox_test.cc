@@ -56,8 +56,8 @@ TEST(OutboxTest, ADispatchComesBackAsItWas) {
 TEST(OutboxTest, CompilesAndCancelsComeBackAsTheyWere) {
   const auto compile = DecodeCommand(EncodeCommand(kRollout, rollout::CompileRun{"crm"}));
   EXPECT_EQ(std::get<rollout::CompileRun>(*compile).target, "crm");
-  const auto cancel = DecodeCommand(
-      EncodeCommand(kRollout, rollout::CancelAttempt{.target = "crm", .run = "r", .attempt = 2, .reason = "paused"}));
+  const auto cancel = DecodeCommand(EncodeCommand(
+      kRollout, rollout::CancelAttempt{.target = "crm", .run = "r", .attempt = 2, .reason = "paused"}));
   EXPECT_EQ(std::get<rollout::CancelAttempt>(*cancel).attempt, 2);
   EXPECT_EQ(std::get<rollout::CancelAttempt>(*cancel).reason, "paused");
 }
@@ -79,8 +79,7 @@ TEST(OutboxTest, ADispatchIsWantedUntilItsAttemptIsTakenUp) {
 
 TEST(OutboxTest, ACancelIsWantedWhileItsAttemptMayBeRunning) {
   const rollout::CancelAttempt cancel{.target = "crm", .run = "", .attempt = 3, .reason = ""};
-  for (const auto state :
-       {v1::ATTEMPT_STATE_LEASED, v1::ATTEMPT_STATE_RUNNING, v1::ATTEMPT_STATE_UNKNOWN}) {
+  for (const auto state : {v1::ATTEMPT_STATE_LEASED, v1::ATTEMPT_STATE_RUNNING, v1::ATTEMPT_STATE_UNKNOWN}) {
     EXPECT_TRUE(Wanted(cancel, WithAttempt(3, state))) << state;
   }
   EXPECT_FALSE(Wanted(cancel, WithAttempt(3, v1::ATTEMPT_STATE_CANCELLED)));

@@ -163,12 +163,19 @@ class World {
   }
 
   void AskSomething() {
-    // Some operators are hasty.
+    // Some operators are hasty, and most of all when it is almost too late.
+    if (wants_rollback_ && IsDropping() && random_.Percent(15)) return Feed(RollbackAsked{"bob"});
     if (wants_rollback_ && random_.Percent(4)) return Feed(RollbackAsked{"bob"});
     if (wants_rollback_ && random_.Percent(2)) return Feed(AbortAsked{"bob"});
     if (state_.has_rollback_time() && !Ended(state_)) return Feed(RollbackAsked{"bob"});
     if (random_.Percent(20)) return Feed(PauseAsked{"bob"});
     Feed(ResumeAsked{"bob"});
+  }
+
+  bool IsDropping() const {
+    return std::any_of(state_.stages().begin(), state_.stages().end(), [](const v1::EnvironmentStage& stage) {
+      return stage.state() == v1::STAGE_STATE_DROPPING;
+    });
   }
 
   bool IsOver() const {

@@ -24,8 +24,8 @@ using ::testing::UnorderedElementsAre;
 std::vector<std::string> Told(const LeaseChanges& changes) {
   std::vector<std::string> told;
   for (const auto& notice : changes.notices) {
-    told.push_back(absl::StrCat(notice.session, " ", notice.target, " ",
-                                v1::LeaseState_Name(notice.state).substr(12)));
+    told.push_back(
+        absl::StrCat(notice.session, " ", notice.target, " ", v1::LeaseState_Name(notice.state).substr(12)));
   }
   return told;
 }
@@ -34,7 +34,8 @@ std::vector<std::string> Told(const LeaseChanges& changes) {
 std::vector<std::string> Moves(const LeaseChanges& changes) {
   std::vector<std::string> moves;
   for (const auto& move : changes.moves) {
-    moves.push_back(absl::StrCat(move.target, " ", move.from, ">", move.to, move.same_process ? " same" : ""));
+    moves.push_back(
+        absl::StrCat(move.target, " ", move.from, ">", move.to, move.same_process ? " same" : ""));
   }
   return moves;
 }

@@ -60,7 +60,9 @@ TEST_F(SessionManagerTest, AStreamThatNeverSaysHelloIsEnded) {
 
 TEST_F(SessionManagerTest, AHelloThatLacksSomethingIsRefusedWithWhatItLacks) {
   const std::vector<std::pair<AgentIdentity, const char*>> cases = {
-      {{"", "i", {"staging-crm"}}, "agent_id"}, {{"a", "", {"staging-crm"}}, "instance_id"}, {{"a", "i", {}}, "targets"}};
+      {{"", "i", {"staging-crm"}}, "agent_id"},
+      {{"a", "", {"staging-crm"}}, "instance_id"},
+      {{"a", "i", {}}, "targets"}};
   for (const auto& [identity, missing] : cases) {
     FakeAgent agent(Channel(), identity);
     agent.SayHello();

@@ -12,7 +12,9 @@ namespace {
 
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 
-void SetDeadline(grpc::ClientContext* context) { context->set_deadline(absl::ToChronoTime(absl::Now() + kTimeout)); }
+void SetDeadline(grpc::ClientContext* context) {
+  context->set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
+}
 
 template <typename Stub, typename Method, typename Request, typename Response>
 absl::StatusOr<Response> Call(Stub* stub, Method method, const Request& request, Response response) {
@@ -111,12 +113,13 @@ absl::StatusOr<v1::Rollout> ControllerTest::GetRollout(const std::string& name) 
 absl::StatusOr<v1::Target> ControllerTest::GetTarget(const std::string& name) {
   v1::GetTargetRequest request;
   request.set_name(name);
-  return Call(v1::TargetService::NewStub(Channel()).get(), &v1::TargetService::Stub::GetTarget, request, v1::Target());
+  return Call(v1::TargetService::NewStub(Channel()).get(), &v1::TargetService::Stub::GetTarget, request,
+              v1::Target());
 }
 
 absl::Status ControllerTest::ApplyEnvironments(const v1::ApplyEnvironmentsRequest& request) {
-  return Call(v1::EnvironmentService::NewStub(Channel()).get(), &v1::EnvironmentService::Stub::ApplyEnvironments,
-              request, v1::ListEnvironmentsResponse())
+  return Call(v1::EnvironmentService::NewStub(Channel()).get(),
+              &v1::EnvironmentService::Stub::ApplyEnvironments, request, v1::ListEnvironmentsResponse())
       .status();
 }
 
@@ -125,8 +128,8 @@ absl::Status ControllerTest::Approve(const std::string& rollout, const std::stri
   request.set_name(rollout);
   request.set_gate(gate);
   request.set_actor("bob");
-  return Call(v1::RolloutService::NewStub(Channel()).get(), &v1::RolloutService::Stub::ApproveRollout, request,
-              v1::Rollout())
+  return Call(v1::RolloutService::NewStub(Channel()).get(), &v1::RolloutService::Stub::ApproveRollout,
+              request, v1::Rollout())
       .status();
 }
 
@@ -134,8 +137,8 @@ absl::Status ControllerTest::Rollback(const std::string& rollout) {
   v1::ChangeRolloutRequest request;
   request.set_name(rollout);
   request.set_actor("bob");
-  return Call(v1::RolloutService::NewStub(Channel()).get(), &v1::RolloutService::Stub::RollbackRollout, request,
-              v1::Rollout())
+  return Call(v1::RolloutService::NewStub(Channel()).get(), &v1::RolloutService::Stub::RollbackRollout,
+              request, v1::Rollout())
       .status();
 }
 

@@ -1,7 +1,6 @@
-// A watched rollout as text: plain lines, or a live region of a terminal. Pure: messages and times in, text
-// out.
-#ifndef CURLEW_CLI_WATCH_VIEW_H_
-#define CURLEW_CLI_WATCH_VIEW_H_
+// A watched rollout as plain lines. Pure: messages and times in, text out.
+#ifndef CURLEW_CLI_WATCH_LINES_H_
+#define CURLEW_CLI_WATCH_LINES_H_
 
 #include <map>
 #include <set>
@@ -17,11 +16,23 @@ namespace curlew::cli {
 // Progress of one target is printed at most so often in plain lines.
 inline constexpr absl::Duration kPlainProgressInterval = absl::Seconds(2);
 
-// One line about an event: time, target, phase, message, actor. `target_width` aligns the lines.
+// Columns that the targets of a rollout take, to align lines.
+int TargetWidth(const v1::Rollout& rollout);
+
+// One line about an event: time, target, phase, message, actor.
 std::string EventLine(const v1::Event& event, int target_width, const ViewOptions& options);
 
 // One line about progress.
 std::string ProgressLine(const v1::Progress& progress, int target_width, const ViewOptions& options);
+
+// What progress says beside a bar: rows per second, time left, throttle; where there are none of these, its
+// message.
+std::vector<std::string> ProgressFacts(const v1::Progress& progress);
+
+// The word of a phase; "-" for none.
+std::string PhaseText(v1::Phase phase);
+// Columns of the widest phase.
+inline constexpr int kPhaseWidth = 10;
 
 // Makes plain lines: each event once, progress of a target every kPlainProgressInterval at most, and what is
 // waited for when that changes. Not thread-safe.
@@ -45,21 +56,6 @@ class PlainWatch {
   std::set<std::string> waits_;
 };
 
-// The live region: a line about the rollout, one for each target with a bar, then what the rollout waits for.
-// No line is wider than options.width; at most `height` lines (working targets go first where there are
-// more).
-std::vector<std::string> WatchFrame(const WatchState& state, int height, const ViewOptions& options);
-
-// Redraws a region at the end of a terminal. Not thread-safe.
-class LiveRegion {
- public:
-  // The bytes that replace the region by `above` (whole lines that then scroll away) and the new lines.
-  std::string Redraw(const std::string& above, const std::vector<std::string>& lines);
-
- private:
-  int height_ = 0;
-};
-
 }  // namespace curlew::cli
 
-#endif  // CURLEW_CLI_WATCH_VIEW_H_
+#endif  // CURLEW_CLI_WATCH_LINES_H_

@@ -1,0 +1,136 @@
+#include "cli/watch_lines.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/names.h"
+#include "cli/units.h"
+#include "common/base/proto_time.h"
+
+namespace curlew::cli {
+namespace {
+
+using base::FromProto;
+
+Tone EventTone(v1::EventType type) {
+  switch (type) {
+    case v1::EVENT_TYPE_STEP_FAILED:
+    case v1::EVENT_TYPE_AGENT_LOST:
+      return Tone::kBad;
+    case v1::EVENT_TYPE_STEP_SUCCEEDED:
+    case v1::EVENT_TYPE_GATE_OPENED:
+      return Tone::kGood;
+    case v1::EVENT_TYPE_GATE_REACHED:
+      return Tone::kBusy;
+    default:
+      return Tone::kPlain;
+  }
+}
+
+bool SaysNothing(const v1::Progress& progress) {
+  return progress.fraction() <= 0 && progress.rows_done() == 0 && !progress.has_waiting() &&
+         progress.message().empty();
+}
+
+std::string WaitKey(const v1::Waiting& waiting) {
+  return absl::StrCat(waiting.cause(), "|", waiting.target(), "|", waiting.gate());
+}
+
+// The columns that every line begins with.
+std::string LineHead(absl::Time time, const std::string& target, int target_width, v1::Phase phase,
+                     const ViewOptions& options) {
+  return absl::StrCat(Paint(FormatClock(time, options.zone), Tone::kFaint, options.style), "  ",
+                      PadRight(target.empty() ? "-" : Printable(target), target_width), "  ",
+                      PadRight(PhaseText(phase), kPhaseWidth), "  ");
+}
+
+}  // namespace
+
+int TargetWidth(const v1::Rollout& rollout) {
+  int width = 1;
+  for (const v1::Run& run : rollout.runs()) width = std::max(width, DisplayWidth(Printable(run.target())));
+  return width;
+}
+
+std::string PhaseText(v1::Phase phase) { return phase == v1::PHASE_UNSPECIFIED ? "-" : Word(phase); }
+
+std::vector<std::string> ProgressFacts(const v1::Progress& progress) {
+  std::vector<std::string> facts;
+  if (progress.rows_per_second() > 0) facts.push_back(FormatRate(progress.rows_per_second()));
+  if (progress.has_eta()) facts.push_back(absl::StrCat("ETA ", WholeDuration(FromProto(progress.eta()))));
+  if (progress.throttle() >= 0.005) {
+    facts.push_back(absl::StrCat("throttled ", FormatPercent(progress.throttle())));
+  }
+  if (facts.empty() && !progress.message().empty()) facts.push_back(Printable(progress.message()));
+  return facts;
+}
+
+std::string EventLine(const v1::Event& event, int target_width, const ViewOptions& options) {
+  std::string text = Printable(event.message());
+  if (!event.actor().empty()) absl::StrAppend(&text, " (by ", Printable(event.actor()), ")");
+  return absl::StrCat(LineHead(FromProto(event.time()), event.target(), target_width, event.phase(), options),
+                      Paint(text, EventTone(event.type()), options.style), "\n");
+}
+
+std::string ProgressLine(const v1::Progress& progress, int target_width, const ViewOptions& options) {
+  std::vector<std::string> facts;
+  if (progress.fraction() > 0 || progress.rows_done() > 0)
+    facts.push_back(FormatPercent(progress.fraction()));
+  if (progress.rows_done() > 0) {
+    std::string rows = FormatCount(progress.rows_done());
+    if (progress.rows_total() > 0) absl::StrAppend(&rows, " of about ", FormatCount(progress.rows_total()));
+    facts.push_back(absl::StrCat(rows, " rows"));
+  }
+  for (std::string& fact : ProgressFacts(progress)) facts.push_back(std::move(fact));
+  if (progress.has_waiting()) {
+    facts.push_back(absl::StrCat("waits for ", WaitingText(progress.waiting(), options.now)));
+  }
+  return absl::StrCat(LineHead(options.now, progress.target(), target_width, progress.phase(), options),
+                      Printable(progress.step()), ": ", absl::StrJoin(facts, ", "), "\n");
+}
+
+std::string PlainWatch::OnMessage(const v1::WatchRolloutResponse& message, const WatchState& state,
+                                  const ViewOptions& options) {
+  std::string out;
+  if (message.has_event()) out = EventLine(message.event(), TargetWidth(state.rollout()), options);
+  if (message.has_progress()) printed_[message.progress().target()].newer = !SaysNothing(message.progress());
+  return absl::StrCat(out, OnTick(state, options));
+}
+
+std::string PlainWatch::OnTick(const WatchState& state, const ViewOptions& options) {
+  std::string out = NewWaits(state, options);
+  for (auto& [target, printed] : printed_) {
+    if (!printed.newer || options.now - printed.at < kPlainProgressInterval) continue;
+    printed.newer = false;
+    const auto it = state.progress().find(target);
+    if (it == state.progress().end()) continue;
+    printed.at = options.now;
+    absl::StrAppend(&out, ProgressLine(it->second, TargetWidth(state.rollout()), options));
+  }
+  return out;
+}
+
+std::string PlainWatch::NewWaits(const WatchState& state, const ViewOptions& options) {
+  // While old events are still coming, waits of the present would stand before them.
+  if (!state.caught_up()) return "";
+  std::string out;
+  std::set<std::string> waits;
+  for (const v1::Waiting& waiting : state.rollout().waiting()) {
+    const std::string key = WaitKey(waiting);
+    waits.insert(key);
+    if (waits_.count(key) > 0) continue;
+    const std::string text = absl::StrCat("waits for ", WaitingText(waiting, options.now));
+    absl::StrAppend(
+        &out,
+        LineHead(options.now, waiting.target(), TargetWidth(state.rollout()), v1::PHASE_UNSPECIFIED, options),
+        Paint(text, Tone::kBusy, options.style), "\n");
+    if (waiting.cause() == v1::WAIT_CAUSE_APPROVAL) {
+      absl::StrAppend(&out, "          to open it: ", ApproveCommand(state.rollout(), waiting.gate()), "\n");
+    }
+  }
+  waits_ = std::move(waits);
+  return out;
+}
+
+}  // namespace curlew::cli

@@ -1,0 +1,133 @@
+#include "cli/watch_frame.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/messages.h"
+
+namespace curlew::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::ResultOf;
+using ::testing::SizeIs;
+
+const absl::Time kStart = absl::FromUnixSeconds(1'000'000'000);
+
+ViewOptions View(absl::Time now, int width = 0) { return {{}, absl::UTCTimeZone(), now, width}; }
+
+class WatchFrameTest : public ::testing::Test {
+ protected:
+  std::string Frame(int width, int height = 24) {
+    return absl::StrJoin(WatchFrame(state_, height, View(kStart + absl::Seconds(65), width)), "\n");
+  }
+
+  WatchState state_{0};
+};
+
+TEST_F(WatchFrameTest, HasALineForEachTargetWithPhaseStepBarAndRates) {
+  state_.Apply(RolloutMessage(0, kTwoRuns));
+  state_.Apply(ProgressMessage(kHalfWay));
+  EXPECT_EQ(
+      Frame(150),
+      "r1  RUNNING  1m05s\n"
+      "staging     staging-crm     BACKFILL    2/3 backfill-1  [###########.................]  42%  21,000 "
+      "rows/s  ETA 3s  throttled 10%\n"
+      "production  production-crm  -           PENDING         [............................]   0%");
+}
+
+TEST_F(WatchFrameTest, NoLineIsWiderThanTheScreen) {
+  state_.Apply(
+      RolloutMessage(0, absl::StrCat(kTwoRuns, " ", R"pb(waiting {
+                                                           cause: WAIT_CAUSE_APPROVAL
+                                                           gate: "production/before-drop"
+                                                           message: "one approval of somebody who may give it"
+                                                         })pb")));
+  state_.Apply(ProgressMessage(
+      absl::StrCat(kHalfWay, " ", R"pb(waiting {
+                                         cause: WAIT_CAUSE_LOCK
+                                         message: "held by pid 4242 (an application), idle in transaction"
+                                       })pb")));
+  for (int width : {20, 40, 60, 80, 100, 250}) {
+    const std::vector<std::string> lines = WatchFrame(state_, 24, View(kStart, width));
+    EXPECT_THAT(lines, Each(ResultOf([](const std::string& line) { return DisplayWidth(line); },
+                                     ::testing::Le(width))))
+        << width;
+  }
+}
+
+TEST_F(WatchFrameTest, SaysBelowATargetWhatItWaitsFor) {
+  state_.Apply(RolloutMessage(0, kTwoRuns));
+  state_.Apply(ProgressMessage(R"pb(
+    target: "staging-crm"
+    step: "backfill-1"
+    attempt: 5
+    waiting { cause: WAIT_CAUSE_LOCK message: "held by pid 4242 (psql, app)" })pb"));
+  EXPECT_THAT(Frame(80), HasSubstr("  0%\n    waits for lock: held by pid 4242 (psql, app)\n"));
+}
+
+TEST_F(WatchFrameTest, LeavesOutTheEnvironmentWhereRoomIsScarce) {
+  state_.Apply(RolloutMessage(0, kTwoRuns));
+  state_.Apply(ProgressMessage(kHalfWay));
+  EXPECT_THAT(Frame(80), AllOf(HasSubstr("\nstaging-crm     BACKFILL"), HasSubstr("  42%  21,000 rows/s")));
+}
+
+TEST_F(WatchFrameTest, TheCommandThatOpensAGateStandsThereWhole) {
+  state_.Apply(
+      RolloutMessage(0, R"pb(waiting { cause: WAIT_CAUSE_APPROVAL gate: "production/before-drop" })pb"));
+  EXPECT_THAT(Frame(60),
+              HasSubstr("  to open it: curlew rollout approve r1 --gate\n  production/before-drop"));
+  EXPECT_THAT(Frame(120), HasSubstr("  to open it: curlew rollout approve r1 --gate production/before-drop"));
+}
+
+TEST_F(WatchFrameTest, ShowsWorkingTargetsFirstWhereThereIsNoRoomForAll) {
+  std::string rollout = "state: ROLLOUT_STATE_RUNNING";
+  for (int i = 0; i < 50; ++i) {
+    absl::StrAppend(&rollout, " runs { target: 't", i, "' state: RUN_STATE_RUNNING steps { key: 's' state: ",
+                    i == 49 ? "STEP_STATE_ACTIVE" : "STEP_STATE_PENDING", " } }");
+  }
+  state_.Apply(RolloutMessage(0, rollout));
+  EXPECT_THAT(WatchFrame(state_, 10, View(kStart, 100)), SizeIs(10));
+  EXPECT_THAT(Frame(100, 10),
+              AllOf(HasSubstr("t49 "), HasSubstr("and 42 targets more: curlew rollout show r1")));
+}
+
+TEST_F(WatchFrameTest, ShowsUndoAndFailure) {
+  state_.Apply(RolloutMessage(0, R"pb(
+    state: ROLLOUT_STATE_ROLLING_BACK
+    runs {
+      target: "a"
+      state: RUN_STATE_ROLLING_BACK
+      steps {
+        key: "add-1"
+        phase: PHASE_ADD
+        state: STEP_STATE_ACTIVE
+        attempt { direction: DIRECTION_UNDO }
+      }
+    }
+    runs {
+      target: "b"
+      state: RUN_STATE_FAILED
+      steps { key: "add-1" phase: PHASE_ADD state: STEP_STATE_FAILED }
+    })pb"));
+  EXPECT_THAT(Frame(100), AllOf(HasSubstr("1/1 undo add-1"), HasSubstr("FAILED")));
+}
+
+TEST_F(WatchFrameTest, IsEmptyUntilTheRolloutIsKnown) {
+  EXPECT_THAT(WatchFrame(state_, 24, View(kStart, 80)), IsEmpty());
+}
+
+TEST(LiveRegionTest, ReplacesWhatItDrewBefore) {
+  LiveRegion region;
+  EXPECT_EQ(region.Redraw("", {"a", "b"}), "\r\033[Ja\nb\n");
+  EXPECT_EQ(region.Redraw("event\n", {"c"}), "\033[2A\r\033[Jevent\nc\n");
+  EXPECT_EQ(region.Redraw("", {}), "\033[1A\r\033[J");
+}
+
+}  // namespace
+}  // namespace curlew::cli

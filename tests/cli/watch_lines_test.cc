@@ -1,0 +1,104 @@
+#include "cli/watch_lines.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/messages.h"
+
+namespace curlew::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+const absl::Time kStart = absl::FromUnixSeconds(1'000'000'000);
+
+ViewOptions View(absl::Time now, int width = 0) { return {{}, absl::UTCTimeZone(), now, width}; }
+
+// Feeds messages to a state and a plain view, all at one time.
+class PlainWatchTest : public ::testing::Test {
+ protected:
+  std::string Feed(const v1::WatchRolloutResponse& message, absl::Time now) {
+    state_.Apply(message);
+    return plain_.OnMessage(message, state_, View(now));
+  }
+  std::string Tick(absl::Time now) { return plain_.OnTick(state_, View(now)); }
+
+  WatchState state_{0};
+  PlainWatch plain_;
+};
+
+TEST_F(PlainWatchTest, PrintsEachEventInALineOfItsOwn) {
+  EXPECT_THAT(Feed(RolloutMessage(2, kTwoRuns), kStart), IsEmpty());
+  EXPECT_EQ(
+      Feed(EventMessage(1, "time { seconds: 1000000001 } message: 'rollout created' actor: 'ann'"), kStart),
+      "01:46:41  -               -           rollout created (by ann)\n");
+  EXPECT_EQ(Feed(EventMessage(2,
+                              "time { seconds: 1000000002 } target: 'staging-crm' phase: PHASE_ADD message: "
+                              "'add-1 began'"),
+                 kStart),
+            "01:46:42  staging-crm     ADD         add-1 began\n");
+}
+
+TEST_F(PlainWatchTest, PrintsProgressEveryTwoSecondsAtMost) {
+  Feed(RolloutMessage(0, kTwoRuns), kStart);
+  EXPECT_EQ(
+      Feed(ProgressMessage(kHalfWay), kStart),
+      "01:46:40  staging-crm     BACKFILL    backfill-1: 42%, 42,000 of about 100,000 rows, 21,000 rows/s, "
+      "ETA 3s, throttled 10%\n");
+  EXPECT_THAT(Feed(ProgressMessage(kHalfWay), kStart + absl::Seconds(1)), IsEmpty());
+  EXPECT_THAT(Tick(kStart + absl::Milliseconds(1999)), IsEmpty());
+  EXPECT_THAT(Tick(kStart + absl::Seconds(2)),
+              HasSubstr("01:46:42  staging-crm     BACKFILL    backfill-1: 42%"));
+  EXPECT_THAT(Tick(kStart + absl::Seconds(9)), IsEmpty()) << "nothing new has come";
+}
+
+TEST_F(PlainWatchTest, LeavesOutProgressThatSaysNothingOrIsOver) {
+  Feed(RolloutMessage(0, kTwoRuns), kStart);
+  EXPECT_THAT(Feed(ProgressMessage("target: 'staging-crm' step: 'backfill-1' attempt: 5"), kStart),
+              IsEmpty());
+  Feed(ProgressMessage(kHalfWay), kStart);
+  Feed(ProgressMessage(kHalfWay), kStart);
+  EXPECT_EQ(Feed(EventMessage(1, "type: EVENT_TYPE_STEP_SUCCEEDED target: 'staging-crm'"), kStart),
+            "00:00:00  staging-crm     -           event 1\n");
+  EXPECT_THAT(Tick(kStart + absl::Seconds(5)), IsEmpty());
+}
+
+TEST_F(PlainWatchTest, SaysWhomAStepWaitsFor) {
+  Feed(RolloutMessage(0, kTwoRuns), kStart);
+  EXPECT_THAT(Feed(ProgressMessage(
+                       R"pb(target: "staging-crm"
+                            step: "add-1"
+                            attempt: 5
+                            phase: PHASE_ADD
+                            waiting { cause: WAIT_CAUSE_LOCK message: "held by pid 123 (psql, app)" })pb"),
+                   kStart),
+              HasSubstr("add-1: waits for lock: held by pid 123 (psql, app)\n"));
+}
+
+TEST_F(PlainWatchTest, SaysOnceWhatTheRolloutWaitsForAndHowToOpenIt) {
+  const std::string waiting =
+      R"pb(state: ROLLOUT_STATE_RUNNING
+           waiting { cause: WAIT_CAUSE_APPROVAL message: "1 approval" gate: "staging/before-drop" })pb";
+  EXPECT_EQ(Feed(RolloutMessage(0, waiting), kStart),
+            "01:46:40  -  -           waits for approval: 1 approval\n"
+            "          to open it: curlew rollout approve r1 --gate staging/before-drop\n");
+  EXPECT_THAT(Feed(RolloutMessage(0, waiting), kStart + absl::Minutes(1)), IsEmpty());
+  EXPECT_THAT(Feed(RolloutMessage(0, "state: ROLLOUT_STATE_RUNNING"), kStart), IsEmpty());
+  EXPECT_THAT(Feed(RolloutMessage(0, waiting), kStart), HasSubstr("waits for approval")) << "it waits again";
+}
+
+TEST_F(PlainWatchTest, WaitsStandAfterTheEventsThatLedToThem) {
+  EXPECT_THAT(Feed(RolloutMessage(1, "waiting { cause: WAIT_CAUSE_SOAK }"), kStart), IsEmpty());
+  EXPECT_THAT(Feed(EventMessage(1), kStart), HasSubstr("event 1\n01:46:40  -  -           waits for soak\n"));
+}
+
+TEST_F(PlainWatchTest, ForeignTextCannotSteerTheTerminal) {
+  Feed(RolloutMessage(1, kTwoRuns), kStart);
+  EXPECT_THAT(Feed(EventMessage(1, R"pb(message: "\033[2J\nx")pb"), kStart),
+              AllOf(Not(HasSubstr("\033")), HasSubstr("?[2J x\n")));
+}
+
+}  // namespace
+}  // namespace curlew::cli

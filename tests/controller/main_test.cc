@@ -1,0 +1,79 @@
+// The binary itself.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/process.h"
+#include "tests/support/status_matchers.h"
+
+namespace curlew {
+namespace {
+
+using ::curlew::testing::IsOk;
+using ::curlew::testing::IsOkAndHolds;
+using ::curlew::testing::Process;
+using ::testing::HasSubstr;
+
+class MainTest : public ::testing::Test {
+ protected:
+  MainTest() { std::filesystem::create_directory(folder_); }
+  ~MainTest() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<Process> Start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), CURLEW_CONTROLLER);
+    auto process = Process::Start({.argv = std::move(arguments)});
+    EXPECT_THAT(process, IsOk());
+    return process.ok() ? *std::move(process) : nullptr;
+  }
+
+  const std::string folder_ = absl::StrCat(::testing::TempDir(), "/curlew-main-test-", getpid());
+};
+
+TEST_F(MainTest, ServesAndEndsCleanlyOnSigterm) {
+  auto controller =
+      Start({"--listen", "127.0.0.1:0", "--store", folder_ + "/store.db", "--log-format", "json"});
+  ASSERT_THAT(controller->WaitForOutput("\"message\":\"listening\",\"address\":\"127.0.0.1:[0-9]+\"",
+                                        absl::Seconds(20)),
+              IsOk());
+  controller->Kill(SIGTERM);
+  EXPECT_THAT(controller->Wait(absl::Seconds(20)), IsOkAndHolds(0)) << controller->output();
+  auto again = Start({"--listen", "127.0.0.1:0", "--store", folder_ + "/store.db"});
+  ASSERT_THAT(again->WaitForOutput("listening", absl::Seconds(20)), IsOk());
+  again->Kill(SIGINT);
+  EXPECT_THAT(again->Wait(absl::Seconds(20)), IsOkAndHolds(0));
+}
+
+TEST_F(MainTest, RefusesAnAddressThatOthersReachAndSaysWhy) {
+  auto controller = Start({"--listen", "0.0.0.0:7441", "--store", folder_ + "/store.db"});
+  EXPECT_THAT(controller->Wait(absl::Seconds(20)), IsOkAndHolds(1));
+  EXPECT_THAT(controller->output(), HasSubstr("plain text"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/store.db"));
+}
+
+TEST_F(MainTest, RefusesTimesThatMakeNoSense) {
+  auto controller = Start({"--lease-time", "soon"});
+  EXPECT_THAT(controller->Wait(absl::Seconds(20)), IsOkAndHolds(2));
+  EXPECT_THAT(controller->output(), HasSubstr("--lease-time: \"soon\" is no duration"));
+  auto too_short = Start({"--lease-time", "1s", "--heartbeat-interval", "900ms"});
+  EXPECT_THAT(too_short->Wait(absl::Seconds(20)), IsOkAndHolds(2));
+}
+
+TEST_F(MainTest, SaysWhichStoreCannotBeOpened) {
+  auto controller = Start({"--listen", "127.0.0.1:0", "--store", folder_ + "/nosuch/store.db"});
+  EXPECT_THAT(controller->Wait(absl::Seconds(20)), IsOkAndHolds(1));
+  EXPECT_THAT(controller->output(), HasSubstr("nosuch/store.db"));
+}
+
+TEST_F(MainTest, ShowsItsVersionAndHelpWithExamples) {
+  EXPECT_THAT(Process::Run({.argv = {CURLEW_CONTROLLER, "--version"}}),
+              IsOkAndHolds(HasSubstr("curlew-controller ")));
+  EXPECT_THAT(Process::Run({.argv = {CURLEW_CONTROLLER, "--help"}}), IsOkAndHolds(HasSubstr("Examples:")));
+}
+
+}  // namespace
+}  // namespace curlew

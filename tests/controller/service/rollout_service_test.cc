@@ -1,0 +1,246 @@
+#include "controller/service/rollout_service.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/base/error_detail.h"
+#include "common/rpc/error.h"
+#include "tests/controller/support/controller_test.h"
+#include "tests/support/status_matchers.h"
+
+namespace curlew::service {
+namespace {
+
+using ::curlew::testing::AddNote;
+using ::curlew::testing::ControllerTest;
+using ::curlew::testing::FakeAgent;
+using ::curlew::testing::IsOk;
+using ::curlew::testing::Items;
+using ::curlew::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class RolloutServiceTest : public ControllerTest {
+ protected:
+  using Method = grpc::Status (v1::RolloutService::Stub::*)(grpc::ClientContext*,
+                                                            const v1::ChangeRolloutRequest&, v1::Rollout*);
+  absl::StatusOr<v1::Rollout> Change(Method method, const std::string& name, const std::string& etag = "") {
+    v1::ChangeRolloutRequest request;
+    request.set_name(name);
+    request.set_actor("carol");
+    request.set_reason("lunch");
+    request.set_etag(etag);
+    grpc::ClientContext context;
+    v1::Rollout response;
+    const auto stub = v1::RolloutService::NewStub(Channel());
+    const grpc::Status status = (stub.get()->*method)(&context, request, &response);
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response;
+  }
+
+  absl::StatusOr<v1::ListRolloutsResponse> List(int size, const std::string& token) {
+    v1::ListRolloutsRequest request;
+    request.set_page_size(size);
+    request.set_page_token(token);
+    grpc::ClientContext context;
+    v1::ListRolloutsResponse response;
+    const grpc::Status status =
+        v1::RolloutService::NewStub(Channel())->ListRollouts(&context, request, &response);
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response;
+  }
+
+  static constexpr Method kPause = &v1::RolloutService::Stub::PauseRollout;
+  static constexpr Method kResume = &v1::RolloutService::Stub::ResumeRollout;
+  static constexpr Method kAbort = &v1::RolloutService::Stub::AbortRollout;
+};
+
+TEST_F(RolloutServiceTest, CountsIdsUpFromThePlansName) {
+  const std::string plan = SetUpPlan();
+  for (const char* expected : {"rollouts/add-note-1", "rollouts/add-note-2", "rollouts/add-note-3"}) {
+    const auto rollout = CreateRollout(plan);
+    ASSERT_THAT(rollout, IsOk());
+    EXPECT_EQ(rollout->name(), expected);
+    EXPECT_EQ(rollout->creator(), "alice");
+    EXPECT_EQ(rollout->state(), v1::ROLLOUT_STATE_RUNNING);
+    ASSERT_THAT(Change(kAbort, expected), IsOk());
+  }
+  Restart();
+  EXPECT_EQ(CreateRollout("add-note")->name(), "rollouts/add-note-4");
+}
+
+TEST_F(RolloutServiceTest, TheSameIdWithTheSamePlanIsTheSameRollout) {
+  const std::string plan = SetUpPlan();
+  ASSERT_THAT(CreateRollout(plan, "mine"), IsOk());
+  const auto again = CreateRollout(plan, "mine");
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->name(), "rollouts/mine");
+  ASSERT_THAT(CreatePlan(AddNote("other")), IsOk());
+  EXPECT_THAT(CreateRollout("other", "mine"),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("rollouts/mine")));
+  EXPECT_THAT(CreateRollout(plan, "Not/Right"), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(RolloutServiceTest, ARolloutWithoutEnvironmentsSaysHowToMakeThem) {
+  ASSERT_THAT(CreatePlan(AddNote()), IsOk());
+  EXPECT_THAT(CreateRollout("add-note"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("curlew env apply -f")));
+}
+
+TEST_F(RolloutServiceTest, ASecondRolloutOnATargetIsRefusedByTheNameOfTheFirst) {
+  const std::string plan = SetUpPlan();
+  ASSERT_THAT(CreateRollout(plan), IsOk());
+  ASSERT_THAT(CreatePlan(AddNote("other")), IsOk());
+  const auto refused = CreateRollout("other");
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("rollouts/add-note-1")));
+  EXPECT_EQ(base::Detail(refused.status(), base::kReason), "ROLLOUT_ACTIVE");
+  EXPECT_EQ(base::Detail(refused.status(), base::kTarget), "staging-crm");
+  EXPECT_EQ(GetTarget("staging-crm")->rollout(), "rollouts/add-note-1");
+  EXPECT_THAT(ApplyEnvironments(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("add-note-1")));
+}
+
+TEST_F(RolloutServiceTest, AnUnknownPlanIsNotFound) {
+  EXPECT_THAT(CreateRollout("nosuch"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("nosuch")));
+  EXPECT_THAT(CreateRollout(""), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(RolloutServiceTest, AFullDiskStartsNothing) {
+  const std::string plan = SetUpPlan();
+  store_.FailWith(absl::UnavailableError("the disk is full"));
+  EXPECT_THAT(CreateRollout(plan), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
+  store_.FailWith(absl::OkStatus());
+  EXPECT_EQ(List(0, "")->rollouts_size(), 0);
+  EXPECT_THAT(CreateRollout(plan), IsOk());
+}
+
+TEST_F(RolloutServiceTest, ARolloutWhoseCreationWasStoredButReportedAsFailedIsTakenUp) {
+  const std::string plan = SetUpPlan();
+  store_.LoseAnswersOfCommits(absl::UnavailableError("the disk went away"));
+  EXPECT_THAT(CreateRollout(plan, "mine"), StatusIs(absl::StatusCode::kUnavailable));
+  store_.LoseAnswersOfCommits(absl::OkStatus());
+  EXPECT_THAT(CreateRollout(plan, "mine"), IsOk());
+  FakeAgent agent(Channel());
+  agent.Serve(Items());
+  agent.SayHello();
+  const v1::Rollout done = WaitFor(
+      "rollouts/mine", [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  EXPECT_EQ(done.stages(0).state(), v1::STAGE_STATE_DONE) << done.DebugString();
+}
+
+TEST_F(RolloutServiceTest, ChangesSayWhoAndWhyAndWhatIsWrong) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  const auto paused = Change(kPause, "add-note-1");
+  ASSERT_THAT(paused, IsOk());
+  EXPECT_EQ(paused->state(), v1::ROLLOUT_STATE_PAUSED);
+  EXPECT_THAT(paused->reason(), HasSubstr("carol"));
+  EXPECT_THAT(paused->reason(), HasSubstr("lunch"));
+  EXPECT_THAT(Change(kPause, "add-note-1"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Change(kResume, "nosuch"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("nosuch")));
+  EXPECT_THAT(Change(kResume, ""), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Change(kResume, "rollouts/add-note-1"), IsOk());
+}
+
+TEST_F(RolloutServiceTest, AnEtagOfThePastIsAborted) {
+  const auto created = CreateRollout(SetUpPlan());
+  ASSERT_THAT(created, IsOk());
+  ASSERT_FALSE(created->etag().empty());
+  const auto paused = Change(kPause, "add-note-1", created->etag());
+  ASSERT_THAT(paused, IsOk());
+  EXPECT_NE(paused->etag(), created->etag());
+  const auto refused = Change(kResume, "add-note-1", created->etag());
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAborted, HasSubstr(paused->etag())));
+  EXPECT_EQ(base::Detail(refused.status(), base::kReason), "ETAG_MISMATCH");
+  EXPECT_EQ(GetRollout("add-note-1")->state(), v1::ROLLOUT_STATE_PAUSED);
+}
+
+TEST_F(RolloutServiceTest, AnAbortedRolloutIsNotRolledBackWhileAnotherIsOnItsTarget) {
+  const std::string plan = SetUpPlan();
+  FakeAgent agent(Channel());
+  agent.Serve(Items());
+  agent.SayHello();
+  ASSERT_THAT(CreateRollout(plan), IsOk());
+  WaitFor("rollouts/add-note-1",
+          [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  ASSERT_THAT(Change(kAbort, "add-note-1"), IsOk());
+  ASSERT_THAT(CreateRollout(plan), IsOk());
+  EXPECT_THAT(Rollback("add-note-1"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("rollouts/add-note-2")));
+  EXPECT_EQ(GetRollout("add-note-1")->state(), v1::ROLLOUT_STATE_ABORTED);
+}
+
+TEST_F(RolloutServiceTest, AnApprovalNeedsAnActorAndAClosedGate) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  EXPECT_THAT(Approve("add-note-1", "nosuch/before"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("nosuch")));
+  v1::ApproveRolloutRequest request;
+  request.set_name("add-note-1");
+  grpc::ClientContext context;
+  v1::Rollout response;
+  const absl::Status status =
+      rpc::FromGrpc(v1::RolloutService::NewStub(Channel())->ApproveRollout(&context, request, &response));
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("actor")));
+}
+
+TEST_F(RolloutServiceTest, ListsInPagesWithoutSteps) {
+  const std::string plan = SetUpPlan();
+  FakeAgent agent(Channel());
+  agent.Serve(Items());
+  agent.SayHello();
+  for (const char* id : {"one", "two", "three"}) {
+    ASSERT_THAT(CreateRollout(plan, id), IsOk());
+    WaitFor(id, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+    ASSERT_THAT(Change(kAbort, id), IsOk());
+  }
+  std::vector<std::string> names;
+  std::string token;
+  do {
+    const auto page = List(2, token);
+    ASSERT_THAT(page, IsOk());
+    for (const v1::Rollout& rollout : page->rollouts()) {
+      names.push_back(rollout.name());
+      EXPECT_EQ(rollout.runs(0).steps_size(), 0);
+    }
+    token = page->next_page_token();
+  } while (!token.empty());
+  EXPECT_THAT(names, ElementsAre("rollouts/three", "rollouts/two", "rollouts/one"));
+  EXPECT_THAT(List(-3, ""), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(RolloutServiceTest, WhatAnAgentWaitsForIsShownUntilItsAttemptEnds) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  FakeAgent agent(Channel());
+  agent.SayHello();
+  agent.SayReady("staging-crm");
+  const auto question = agent.Take(v1::ControllerMessage::kReportSchema);
+  ASSERT_THAT(question, IsOk());
+  v1::AgentMessage report;
+  report.mutable_schema_report()->set_request(question->report_schema().request());
+  *report.mutable_schema_report()->mutable_schema() = Items();
+  agent.Say(report);
+  const auto dispatch = agent.Take(v1::ControllerMessage::kDispatch);
+  ASSERT_THAT(dispatch, IsOk());
+  agent.SayAck(dispatch->dispatch());
+  v1::AgentMessage progress;
+  progress.mutable_progress()->set_target("staging-crm");
+  progress.mutable_progress()->set_step(dispatch->dispatch().step());
+  progress.mutable_progress()->set_attempt(dispatch->dispatch().attempt());
+  progress.mutable_progress()->mutable_waiting()->set_cause(v1::WAIT_CAUSE_LOCK);
+  progress.mutable_progress()->mutable_waiting()->set_message("held by pid 42");
+  agent.Say(progress);
+  const auto waits_for_lock = [&] {
+    const auto rollout = GetRollout("add-note-1");
+    EXPECT_THAT(rollout, IsOk());
+    return std::any_of(rollout->waiting().begin(), rollout->waiting().end(),
+                       [](const v1::Waiting& waiting) { return waiting.cause() == v1::WAIT_CAUSE_LOCK; });
+  };
+  while (!waits_for_lock()) continue;
+  agent.SayReady("staging-crm", 5);  // another epoch, and nothing held
+  WaitForTarget("staging-crm", [](const v1::Target& target) { return target.epoch() == 5; });
+  EXPECT_FALSE(waits_for_lock()) << "the agent does not hold the attempt any more";
+}
+
+}  // namespace
+}  // namespace curlew::service

@@ -1,0 +1,142 @@
+#include "controller/service/server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/rpc/error.h"
+#include "tests/controller/support/controller_test.h"
+#include "tests/support/status_matchers.h"
+
+namespace curlew::service {
+namespace {
+
+using ::curlew::testing::ControllerTest;
+using ::curlew::testing::FakeAgent;
+using ::curlew::testing::IsOk;
+using ::curlew::testing::StatusIs;
+using ::testing::HasSubstr;
+
+class ServerTest : public ControllerTest {};
+
+TEST_F(ServerTest, RefusesAnAddressThatOthersReach) {
+  ServerOptions options;
+  options.listen = "0.0.0.0:0";
+  EXPECT_THAT(Server::Start(&store_, &clock_, options),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("0.0.0.0:0")));
+}
+
+TEST_F(ServerTest, SaysWhenThePortIsTaken) {
+  ServerOptions options;
+  options.listen = absl::StrCat("127.0.0.1:", server_->port());
+  testing::SharedStore other;
+  EXPECT_THAT(Server::Start(&other, &clock_, options),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("another process")));
+}
+
+TEST_F(ServerTest, DoesNotStartOnAStoreThatCannotBeRead) {
+  testing::SharedStore broken;
+  broken.FailWith(absl::UnavailableError("the disk is gone"));
+  EXPECT_THAT(Server::Start(&broken, &clock_, options_),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("the disk is gone")));
+}
+
+TEST_F(ServerTest, HealthAndReflectionAnswer) {
+  // The health service's messages are one string field and one enum field, both number 1.
+  for (const char* service :
+       {"", "curlew.v1.AgentService", "curlew.v1.PlanService", "curlew.v1.RolloutService",
+        "curlew.v1.TargetService", "curlew.v1.EnvironmentService"}) {
+    v1::GetPlanRequest request;  // string name = 1
+    request.set_name(service);
+    v1::ListPlansRequest response;  // int32 page_size = 1
+    grpc::ClientContext context;
+    const grpc::internal::RpcMethod method("/grpc.health.v1.Health/Check",
+                                           grpc::internal::RpcMethod::NORMAL_RPC);
+    const auto channel = Channel();
+    const grpc::Status status =
+        grpc::internal::BlockingUnaryCallImpl<google::protobuf::MessageLite, google::protobuf::MessageLite>(
+            channel.get(), method, &context, request, &response)
+            .status();
+    EXPECT_TRUE(status.ok()) << service << ": " << status.error_message();
+    EXPECT_EQ(response.page_size(), 1) << service << " is not SERVING";
+  }
+  // Reflection's ServerReflectionInfo is a stream; that it is there at all is what we are after.
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+  const grpc::internal::RpcMethod method("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                                         grpc::internal::RpcMethod::BIDI_STREAMING);
+  const auto channel = Channel();
+  std::unique_ptr<grpc::ClientReaderWriter<v1::GetPlanRequest, v1::GetPlanRequest>> stream(
+      grpc::internal::ClientReaderWriterFactory<v1::GetPlanRequest, v1::GetPlanRequest>::Create(
+          channel.get(), method, &context));
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(ServerTest, ShutsDownInTimeWithOpenStreamsOfEveryKind) {
+  const std::string plan = SetUpPlan();
+  ASSERT_THAT(CreateRollout(plan), IsOk());
+  std::vector<std::unique_ptr<FakeAgent>> agents;
+  agents.push_back(std::make_unique<FakeAgent>(Channel()));
+  agents[0]->SayHello();
+  ASSERT_EQ(agents[0]->TakeLease(), v1::LEASE_STATE_GRANTED);
+  agents[0]->SayReady("staging-crm");
+  ASSERT_THAT(agents[0]->Take(v1::ControllerMessage::kReportSchema), IsOk());
+  for (int i = 0; i < 20; ++i) agents.push_back(std::make_unique<FakeAgent>(Channel()));  // never say a word
+
+  std::vector<std::thread> callers;
+  std::vector<absl::Status> ends(3);
+  // A watch, a compilation that waits for the agent, and a health watch.
+  callers.emplace_back([&, channel = Channel()] {
+    grpc::ClientContext context;
+    v1::WatchRolloutRequest request;
+    request.set_name("rollouts/add-note-1");
+    const auto stub = v1::RolloutService::NewStub(channel);
+    const auto reader = stub->WatchRollout(&context, request);
+    v1::WatchRolloutResponse message;
+    while (reader->Read(&message)) continue;
+    ends[0] = rpc::FromGrpc(reader->Finish());
+  });
+  callers.emplace_back([&, channel = Channel()] {
+    grpc::ClientContext context;
+    v1::CompilePlanRequest request;
+    *request.mutable_plan() = testing::AddNote();
+    request.set_target("staging-crm");
+    v1::CompilePlanResponse response;
+    ends[1] = rpc::FromGrpc(v1::PlanService::NewStub(channel)->CompilePlan(&context, request, &response));
+  });
+  ASSERT_THAT(agents[0]->Take(v1::ControllerMessage::kReportSchema), IsOk()) << "the compilation waits";
+  const absl::Time begin = absl::Now();
+  server_->Shutdown();
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(4));
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_THAT(ends[0], StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(ends[1], StatusIs(absl::StatusCode::kUnavailable));
+  for (const auto& agent : agents) EXPECT_THAT(agent->End(), StatusIs(absl::StatusCode::kUnavailable));
+  server_->Shutdown();
+}
+
+TEST_F(ServerTest, ClientsThatReadNothingDoNotHoldUpTheEnd) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  grpc::ClientContext context;
+  v1::WatchRolloutRequest request;
+  request.set_name("rollouts/add-note-1");
+  const auto channel = Channel();
+  const auto stub = v1::RolloutService::NewStub(channel);
+  const auto reader = stub->WatchRollout(&context, request);
+  const absl::Time begin = absl::Now();
+  Stop();
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(4));
+  context.TryCancel();
+  reader->Finish();
+}
+
+}  // namespace
+}  // namespace curlew::service
