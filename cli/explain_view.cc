@@ -89,9 +89,9 @@ std::string StrongestLock(const v1::Step& step) {
 }
 
 std::string Summary(const v1::CompiledPlan& plan, const Style& style) {
-  Table table({"STEP", "PHASE", "STRONGEST LOCK", "COST", "UNDO", "WHAT"});
+  Table table({"STEP", "STRONGEST LOCK", "COST", "UNDO", "WHAT"});
   for (const v1::Step& step : plan.steps()) {
-    table.AddRow({Printable(step.key()), Word(step.phase()), StrongestLock(step),
+    table.AddRow({Printable(step.key()), StrongestLock(step),
                   step.rewrites() ? "rewrites"
                   : step.scans()  ? "scans"
                                   : "-",
@@ -102,8 +102,8 @@ std::string Summary(const v1::CompiledPlan& plan, const Style& style) {
 
 void AppendStep(int number, const v1::Step& step, const Style& style, std::string& out) {
   const std::string head = absl::StrCat(PadLeft(absl::StrCat(number), 4), "  ");
-  std::string title = absl::StrCat(Printable(step.key()), "  ", Printable(step.title()));
-  if (step.preflight()) absl::StrAppend(&title, "  (preflight: only looks)");
+  std::string title = absl::StrCat(Printable(step.key()), ": ", Printable(step.title()));
+  if (step.preflight()) absl::StrAppend(&title, " (only looks)");
   bool first = true;
   for (const std::string& line : Wrap(title, kWidth - kIndent)) {
     absl::StrAppend(&out, first ? head : std::string(kIndent, ' '), Paint(line, Tone::kStrong, style), "\n");

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/errors.h"
@@ -47,8 +48,8 @@ void AppendWaiting(const v1::Rollout& rollout, const ViewOptions& options, std::
   AppendHeading("Waits for", options.style, out);
   for (const v1::Waiting& waiting : rollout.waiting()) {
     absl::StrAppend(&out, "  ", Paint(WaitingText(waiting, options.now), Tone::kBusy, options.style), "\n");
-    if (waiting.cause() == v1::WAIT_CAUSE_APPROVAL) {
-      absl::StrAppend(&out, "    to open it: ", ApproveCommand(rollout, waiting.gate()), "\n");
+    if (const std::string command = MissingCommand(rollout, waiting); !command.empty()) {
+      absl::StrAppend(&out, "    to open it: ", command, "\n");
     }
   }
 }
@@ -179,6 +180,12 @@ Tone ToneOf(v1::StepState state) {
 
 std::string ApproveCommand(const v1::Rollout& rollout, const std::string& gate) {
   return Printable(absl::StrCat("curlew rollout approve ", Bare(rollout.name()), " --gate ", gate));
+}
+
+std::string MissingCommand(const v1::Rollout& rollout, const v1::Waiting& waiting) {
+  if (waiting.cause() != v1::WAIT_CAUSE_APPROVAL) return "";
+  std::string command = ApproveCommand(rollout, waiting.gate());
+  return absl::StrContains(waiting.message(), command) ? "" : command;
 }
 
 std::string WaitingText(const v1::Waiting& waiting, absl::Time now) {

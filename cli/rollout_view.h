@@ -28,6 +28,9 @@ Tone ToneOf(v1::StepState state);
 // The command that approves a gate.
 std::string ApproveCommand(const v1::Rollout& rollout, const std::string& gate);
 
+// The command that ends a wait for an approval, where the wait's message does not hold it already; else "".
+std::string MissingCommand(const v1::Rollout& rollout, const v1::Waiting& waiting);
+
 // What is waited for: "approval of gate staging/before-drop: …, for 3m07s".
 std::string WaitingText(const v1::Waiting& waiting, absl::Time now);
 

@@ -15,21 +15,33 @@ namespace {
 
 constexpr int kContinuation = 4;
 
-// Says for each byte of an SQL text whether a line may be broken there. Dollar quotes hold code (function
-// bodies), in which a line end means no more than a space, so they are looked into.
-std::vector<bool> Breakable(absl::string_view sql) {
+// What may happen at a byte of an SQL text.
+enum class At : char {
+  kNothing,
+  // A space at which a line may be broken.
+  kSpace,
+  // The first character of a comment up to the line's end.
+  kComment,
+};
+
+// Looks at each byte of an SQL text. Dollar quotes hold code (function bodies), in which a line end means no
+// more than a space, so they are looked into.
+std::vector<At> Scan(absl::string_view sql) {
   enum class In { kCode, kString, kName, kLineComment, kBlockComment } in = In::kCode;
-  std::vector<bool> breakable(sql.size(), false);
+  std::vector<At> at(sql.size(), At::kNothing);
   for (size_t i = 0; i < sql.size(); ++i) {
     const char c = sql[i];
     const char next = i + 1 < sql.size() ? sql[i + 1] : '\0';
     switch (in) {
       case In::kCode:
-        breakable[i] = c == ' ';
+        if (c == ' ') at[i] = At::kSpace;
         if (c == '\'') in = In::kString;
         if (c == '"') in = In::kName;
-        if (c == '-' && next == '-') in = In::kLineComment;
         if (c == '/' && next == '*') in = In::kBlockComment;
+        if (c == '-' && next == '-') {
+          in = In::kLineComment;
+          at[i] = At::kComment;
+        }
         break;
       case In::kString:
         if (c == '\\' && next != '\0') {
@@ -50,18 +62,28 @@ std::vector<bool> Breakable(absl::string_view sql) {
         break;
     }
   }
-  return breakable;
+  return at;
 }
 
-void WrapLine(absl::string_view line, const std::vector<bool>& breakable, size_t offset, int width,
+// Wraps the line of `sql` that begins at `offset` of what was scanned.
+void WrapLine(absl::string_view line, const std::vector<At>& at, size_t offset, int width,
               std::vector<std::string>& out) {
   const size_t own_indent = std::min(line.find_first_not_of(' '), line.size());
+  if (own_indent < line.size() && at[offset + own_indent] == At::kComment) {
+    // The whole line is a comment: what follows is one as well.
+    const std::string head = absl::StrCat(std::string(own_indent, ' '), "-- ");
+    for (const std::string& text :
+         Wrap(line.substr(std::min(own_indent + 2, line.size())), width - static_cast<int>(head.size()))) {
+      out.push_back(absl::StrCat(head, text));
+    }
+    return;
+  }
   std::string indent;
   size_t start = 0;
   while (static_cast<int>(indent.size()) + DisplayWidth(line.substr(start)) > width) {
     size_t best = line.npos;
     for (size_t i = start + (start == 0 ? own_indent : 0) + 1; i < line.size(); ++i) {
-      if (!breakable[offset + i]) continue;
+      if (at[offset + i] != At::kSpace) continue;
       const bool fits =
           static_cast<int>(indent.size()) + DisplayWidth(line.substr(start, i - start)) <= width;
       if (fits || best == line.npos) best = i;
@@ -96,8 +118,8 @@ std::vector<std::string> BackfillSql(const v1::Backfill& backfill) {
 std::vector<std::string> VerifySql(const v1::Verify& verify) {
   std::vector<std::string> statements;
   for (const v1::Check& check : verify.checks()) {
-    statements.push_back(
-        absl::StrCat("-- must be 0: ", check.description(), "\n", WithSemicolon(check.count_query())));
+    statements.push_back(absl::StrCat("-- must be 0: ", Printable(check.description()), "\n",
+                                      WithSemicolon(check.count_query())));
   }
   return statements;
 }
@@ -112,8 +134,8 @@ std::vector<std::string> WaitText(const v1::Wait& wait) {
       const std::string quiet = wait.shape_unused().has_quiet()
                                     ? ShortDuration(base::FromProto(wait.shape_unused().quiet()))
                                     : "2s";
-      return {absl::StrCat("-- waits until for ", quiet, " no session was seen using the ",
-                           wait.shape_unused().shape(), " shape:\n-- ", absl::StrJoin(columns, ", "))};
+      return {absl::StrCat("-- waits until no session was seen using the ", wait.shape_unused().shape(),
+                           " shape for ", quiet, ":\n-- ", absl::StrJoin(columns, ", "))};
     }
     case v1::Wait::CONDITION_NOT_SET:
       break;
@@ -124,11 +146,11 @@ std::vector<std::string> WaitText(const v1::Wait& wait) {
 }  // namespace
 
 std::vector<std::string> WrapSql(absl::string_view sql, int width) {
-  const std::vector<bool> breakable = Breakable(sql);
+  const std::vector<At> at = Scan(sql);
   std::vector<std::string> lines;
   size_t offset = 0;
   for (absl::string_view line : absl::StrSplit(sql, '\n')) {
-    WrapLine(line, breakable, offset, width, lines);
+    WrapLine(line, at, offset, width, lines);
     offset += line.size() + 1;
   }
   return lines;

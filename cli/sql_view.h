@@ -11,7 +11,8 @@
 namespace curlew::cli {
 
 // `sql` in lines of at most `width` columns where that is possible by breaking at spaces outside of strings,
-// quoted names and comments; its own line ends stay. Continued lines stand four columns in.
+// quoted names and comments; its own line ends stay. Continued lines stand four columns in; a comment that is
+// a whole line goes on as one.
 std::vector<std::string> WrapSql(absl::string_view sql, int width);
 
 // What an action executes, statement by statement, each with its semicolon; for kinds that are no plain SQL,

@@ -14,8 +14,8 @@ std::string ShortDuration(absl::Duration duration) {
   if (duration == absl::InfiniteDuration()) return "forever";
   const int64_t ms = absl::ToInt64Milliseconds(duration);
   if (ms < 1000) return absl::StrCat(std::max<int64_t>(ms, 1), "ms");
-  if (ms < 10'000) return absl::StrFormat("%d.%ds", ms / 1000, ms % 1000 / 100);
   const int64_t s = ms / 1000;
+  if (const int64_t tenth = ms % 1000 / 100; s < 10 && tenth != 0) return absl::StrFormat("%d.%ds", s, tenth);
   if (s < 60) return absl::StrCat(s, "s");
   if (s < 3600) return absl::StrFormat("%dm%02ds", s / 60, s % 60);
   if (s < 86'400) return absl::StrFormat("%dh%02dm", s / 3600, s % 3600 / 60);
@@ -23,9 +23,8 @@ std::string ShortDuration(absl::Duration duration) {
 }
 
 std::string WholeDuration(absl::Duration duration) {
-  const absl::Duration seconds = absl::Trunc(duration, absl::Seconds(1));
-  return seconds < absl::Seconds(10) ? absl::StrCat(std::max<int64_t>(absl::ToInt64Seconds(seconds), 0), "s")
-                                     : ShortDuration(seconds);
+  if (duration < absl::Seconds(1)) return "0s";
+  return ShortDuration(absl::Trunc(duration, absl::Seconds(1)));
 }
 
 std::string FormatCount(int64_t count) {

@@ -24,6 +24,8 @@ constexpr int kFactsWidth = 26;
 // One target, before alignment.
 struct Row {
   std::string environment, target, phase, step;
+  // Columns that the longest of its steps would take, so that nothing jumps from step to step.
+  int step_width = 0;
   double fraction = 0;
   std::string facts;
   // What it waits for; empty while it works.
@@ -52,7 +54,10 @@ Row MakeRow(const v1::Run& run, const WatchState& state, const ViewOptions& opti
   row.waits = WaitsOf(run, state, options.now);
   const int total = run.steps_size();
   int done = 0;
-  for (const v1::StepStatus& step : run.steps()) done += step.state() == v1::STEP_STATE_SUCCEEDED ? 1 : 0;
+  for (const v1::StepStatus& step : run.steps()) {
+    done += step.state() == v1::STEP_STATE_SUCCEEDED ? 1 : 0;
+    row.step_width = std::max(row.step_width, DisplayWidth(absl::StrCat(total, "/", total, " ", step.key())));
+  }
   row.fraction = total == 0 ? 0 : static_cast<double>(done) / total;
   row.step = total == 0 ? Word(run.state()) : absl::StrCat(done, "/", total, " ", Word(run.state()));
   row.phase = "-";
@@ -93,9 +98,9 @@ std::vector<std::string> Footer(const v1::Rollout& rollout, const ViewOptions& o
          Wrap(absl::StrCat("waits for ", WaitingText(waiting, options.now)), options.width)) {
       lines.push_back(Paint(line, Tone::kBusy, options.style));
     }
-    if (waiting.cause() != v1::WAIT_CAUSE_APPROVAL) continue;
-    for (const std::string& line :
-         Wrap(absl::StrCat("to open it: ", ApproveCommand(rollout, waiting.gate())), options.width - 2)) {
+    const std::string command = MissingCommand(rollout, waiting);
+    if (command.empty()) continue;
+    for (const std::string& line : Wrap(absl::StrCat("to open it: ", command), options.width - 2)) {
       lines.push_back(absl::StrCat("  ", line));
     }
   }
@@ -110,7 +115,7 @@ std::vector<RowLines> Align(const std::vector<Row>& rows, const ViewOptions& opt
   for (const Row& row : rows) {
     environment = std::max(environment, DisplayWidth(row.environment) + kGap);
     target = std::max(target, DisplayWidth(row.target) + kGap);
-    step = std::max(step, DisplayWidth(row.step) + kGap);
+    step = std::max(step, std::max(DisplayWidth(row.step), row.step_width) + kGap);
   }
   int left = options.width - (environment + target + kPhaseWidth + kGap + step + 1 + kPercentWidth + kGap);
   if (left < kNarrowestBar + kFactsWidth) {

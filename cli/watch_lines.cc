@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "cli/names.h"
 #include "cli/units.h"
 #include "common/base/proto_time.h"
@@ -67,8 +69,12 @@ std::vector<std::string> ProgressFacts(const v1::Progress& progress) {
 }
 
 std::string EventLine(const v1::Event& event, int target_width, const ViewOptions& options) {
-  std::string text = Printable(event.message());
-  if (!event.actor().empty()) absl::StrAppend(&text, " (by ", Printable(event.actor()), ")");
+  // The target has a column of its own.
+  absl::string_view message = event.message();
+  if (!event.target().empty()) absl::ConsumePrefix(&message, absl::StrCat(event.target(), ": "));
+  std::string text = Printable(message);
+  const std::string by = absl::StrCat("by ", Printable(event.actor()));
+  if (!event.actor().empty() && !absl::StrContains(text, by)) absl::StrAppend(&text, " (", by, ")");
   return absl::StrCat(LineHead(FromProto(event.time()), event.target(), target_width, event.phase(), options),
                       Paint(text, EventTone(event.type()), options.style), "\n");
 }
@@ -125,8 +131,8 @@ std::string PlainWatch::NewWaits(const WatchState& state, const ViewOptions& opt
         &out,
         LineHead(options.now, waiting.target(), TargetWidth(state.rollout()), v1::PHASE_UNSPECIFIED, options),
         Paint(text, Tone::kBusy, options.style), "\n");
-    if (waiting.cause() == v1::WAIT_CAUSE_APPROVAL) {
-      absl::StrAppend(&out, "          to open it: ", ApproveCommand(state.rollout(), waiting.gate()), "\n");
+    if (const std::string command = MissingCommand(state.rollout(), waiting); !command.empty()) {
+      absl::StrAppend(&out, "          to open it: ", command, "\n");
     }
   }
   waits_ = std::move(waits);

@@ -44,8 +44,12 @@ class Rollout:
         stage = next(s for s in self.values["stages"] if s["environment"] == f"environments/{environment}")
         return word(stage.get("state", ""), "STAGE_STATE")
 
+    def gates(self) -> list[str]:
+        """The gates that wait for an approval."""
+        return [waiting["gate"] for waiting in self.values.get("waiting", []) if waiting.get("gate")]
+
     def waits_for_gate(self, gate: str) -> bool:
-        return any(waiting.get("gate") == gate for waiting in self.values.get("waiting", []))
+        return gate in self.gates()
 
     def backfill_is_verified(self, target: str) -> bool:
         """Whether every step up to BACKFILL, its verification too, is done."""
@@ -90,23 +94,31 @@ class Curlew:
     def show(self, rollout: str) -> Rollout:
         return Rollout(self.json("rollout", "show", rollout))
 
+    def wait_until(self, rollout: str, reached: Callable[[Rollout], bool], seconds: float) -> Rollout:
+        """Looks until `reached` holds. Raises CurlewError after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = self.show(rollout)
+            if reached(seen):
+                return seen
+            if time.monotonic() > deadline:
+                raise CurlewError(f"{rollout} did not get on within {seconds:.0f} s; it is {seen.state}: "
+                                  f"{json.dumps(seen.values.get('waiting', []))}\n{seen.describe_failure()}")
+            time.sleep(POLL_SECONDS)
+
     def watch_until(self, rollout: str, reached: Callable[[Rollout], bool], seconds: float,
                     meanwhile: Callable[[Rollout], None] = lambda _: None, after_event: int = 0) -> Rollout:
         """`curlew rollout watch` in the foreground, on this terminal, from `after_event` on, until `reached` holds
         or the rollout has ended; `meanwhile` is called with every look. Raises CurlewError after `seconds`."""
-        deadline = time.monotonic() + seconds
         watch = subprocess.Popen([str(self.program), "rollout", "watch", rollout, "--until", "gate", "--after",
                                   str(after_event)], env=self.environment, stdin=subprocess.DEVNULL)
+
+        def reached_or_ended(seen: Rollout) -> bool:
+            meanwhile(seen)
+            return reached(seen) or seen.state not in ("RUNNING", "ROLLING_BACK")
+
         try:
-            while True:
-                seen = self.show(rollout)
-                meanwhile(seen)
-                if reached(seen) or seen.state not in ("RUNNING", "ROLLING_BACK"):
-                    return seen
-                if time.monotonic() > deadline:
-                    raise CurlewError(f"{rollout} did not get on within {seconds:.0f} s; it is {seen.state}: "
-                                      f"{json.dumps(seen.values.get('waiting', []))}")
-                time.sleep(POLL_SECONDS)
+            return self.wait_until(rollout, reached_or_ended, seconds)
         finally:
             self._end_watch(watch)
 

@@ -104,13 +104,20 @@ class Fleet:
         """Starts controller and agents, tells the pipeline, and waits until both targets are served."""
         self._service("controller", [str(self.bin / "curlew-controller"), "--listen", self.controller_address,
                                      "--store", str(self.root / "controller.db")])
-        self._wait_until(self._controller_answers, "the controller does not answer")
+        self.wait_for_controller()
         self.curlew.run("env", "apply", str(ENVIRONMENTS))
         for site in self.sites:
             conninfo = site.cluster.conninfo("curlew").replace(" application_name=demo", "")
             self._service(f"agent-{site.name}", [
                 str(self.bin / "curlew-agent"), "--controller", self.controller_address, "--id",
                 f"agent-{site.name}", "--target", f"{site.target}={conninfo}", *agent_flags])
+        self.wait_for_targets()
+
+    def wait_for_controller(self) -> None:
+        self._wait_until(self._controller_answers, "the controller does not answer")
+
+    def wait_for_targets(self) -> None:
+        self.wait_for_controller()
         self._wait_until(self._targets_are_served, "the agents do not serve their targets")
 
     def check(self) -> None:

@@ -105,7 +105,7 @@ SqlText PairBody(const ColumnPair& pair) {
             "    new_written := NOT ", Bypass(schema::NameOf(table), "1"), " AND (", new_changed,
             " OR (NOT old_written AND ", shape_new, "));\n",
             "  END IF;\n",
-            "  IF NOT new_written THEN\n    ", compute_up, "\n    ", new_to, " := up_value;\n    ",
+            "  IF NOT new_written THEN\n    ", compute_up, "\n    ", new_to, " := up_value;\n",
             "  ELSE\n    ", compute_down, "\n",
             "    IF ", Same(new_from, {"down_value"}, pair.from->has_equality()), " THEN\n      NULL;\n",
             // Both were written: a pair that agrees the other way round, such as a row that moves to another

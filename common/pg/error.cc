@@ -101,6 +101,17 @@ absl::Status FromCurrentException(Canceller canceller, absl::string_view lost) {
                                                               : absl::UnavailableError(error.what());
   } catch (const pqxx::broken_connection&) {
     return absl::UnavailableError(lost);
+  } catch (const pqxx::serialization_failure& error) {
+    // libpqxx 6 keeps no SQLSTATE for these; the type tells.
+    return ServerError("40001", error.what());
+  } catch (const pqxx::deadlock_detected& error) {
+    return ServerError("40P01", error.what());
+  } catch (const pqxx::statement_completion_unknown& error) {
+    return ServerError("40003", error.what());
+  } catch (const pqxx::transaction_rollback& error) {
+    return ServerError("40000", error.what());
+  } catch (const pqxx::insufficient_privilege& error) {
+    return ServerError("42501", error.what());
   } catch (const pqxx::in_doubt_error& error) {
     return absl::DataLossError(error.what());
   } catch (const pqxx::sql_error& error) {

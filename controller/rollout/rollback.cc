@@ -47,6 +47,20 @@ std::string WhyNot(const v1::Run& run, const v1::StepStatus& past) {
   return absl::StrCat(run.target(), " (", past.key(), done ? " is done" : " may be done", ")");
 }
 
+absl::Status NothingToUndo(const v1::Rollout& rollout, const std::vector<std::string>& kept) {
+  std::string message =
+      absl::StrCat(BareName(rollout.name()),
+                   " cannot be rolled back: every run that was begun is past its point of no return: ",
+                   absl::StrJoin(kept, ", "));
+  if (Active(rollout)) {
+    absl::StrAppend(
+        &message,
+        "; `abort` ends it; where a step only may be done, `pause` first: if it turns out not to be, "
+        "`rollback` is possible then");
+  }
+  return base::WithDetail(absl::FailedPreconditionError(message), base::kReason, "PAST_NO_RETURN");
+}
+
 // Takes one run back as far as it can go now.
 void RetreatRun(Draft& draft, v1::Run& run) {
   if (v1::StepStatus* live = LiveStep(run); live && live->attempt().direction() == v1::DIRECTION_DO) {
@@ -99,28 +113,21 @@ absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& input) {
   if (rollout.state() == v1::ROLLOUT_STATE_ROLLING_BACK || rollout.state() == v1::ROLLOUT_STATE_SUCCEEDED) {
     return Misfit(rollout, "rolled back");
   }
-  std::vector<v1::Run*> back;
+  bool any_back = false;
+  bool any_begun = false;  // of those that can go back
   std::vector<std::string> kept;
-  for (v1::Run& run : *rollout.mutable_runs()) {
+  for (const v1::Run& run : rollout.runs()) {
     if (run.state() == v1::RUN_STATE_ROLLED_BACK) continue;
     if (const v1::StepStatus* past = PastNoReturn(run)) {
       kept.push_back(WhyNot(run, *past));
-    } else {
-      back.push_back(&run);
+      continue;
     }
+    any_back = true;
+    any_begun = any_begun || std::any_of(run.steps().begin(), run.steps().end(), IsTouched);
   }
-  if (back.empty() && kept.empty()) return Misfit(rollout, "rolled back");
-  if (back.empty()) {
-    return base::WithDetail(
-        absl::FailedPreconditionError(absl::StrCat(
-            BareName(rollout.name()),
-            " cannot be rolled back: every run is past its point of no return: ", absl::StrJoin(kept, ", "),
-            Active(rollout)
-                ? "; where a step only may be done, `pause` first: if it turns out that it is not, "
-                  "`rollback` is possible then"
-                : "")),
-        base::kReason, "PAST_NO_RETURN");
-  }
+  if (!any_back && kept.empty()) return Misfit(rollout, "rolled back");
+  // Without this a rollback would "succeed" that undoes nothing of what was done.
+  if (!any_begun && !kept.empty()) return NothingToUndo(rollout, kept);
   std::string reason = Deed("rolled back", input.actor, input.reason);
   if (!kept.empty()) absl::StrAppend(&reason, "; past the point of no return: ", absl::StrJoin(kept, ", "));
   *rollout.mutable_rollback_time() = base::ToProto(draft.now);

@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace curlew::session {
+namespace {
+
+// How long the write that is on may last when the stream ends.
+constexpr absl::Duration kLastWrite = absl::Seconds(2);
+
+}  // namespace
 
 void AgentStream::Start() {
   self_ = shared_from_this();
@@ -14,10 +20,12 @@ void AgentStream::Start() {
 }
 
 void AgentStream::FinishNow(grpc::Status status) {
-  // A write to an agent that reads no more ends only with the call.
-  if (writes_.FinishNow(std::move(status))) {
-    writes_.IfOpen([this] { context_->TryCancel(); });
-  }
+  if (!writes_.FinishNow(std::move(status))) return;
+  // A write is on. To an agent that reads no more it would last for ever; one that does shall learn the
+  // status.
+  loop_->PostAfter(kLastWrite, [self = shared_from_this()] {
+    self->writes_.IfOpen([&] { self->context_->TryCancel(); });
+  });
 }
 
 void AgentStream::OnReadDone(bool ok) {

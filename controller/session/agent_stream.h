@@ -47,13 +47,18 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
 
   // --- AgentLink, and more, on the loop's thread. ---
 
-  void Send(v1::ControllerMessage message) override { writes_.Push(std::move(message)); }
+  void Send(v1::ControllerMessage message) override {
+    sent_ = std::chrono::steady_clock::now();
+    writes_.Push(std::move(message));
+  }
   const std::string& agent_id() const override { return hello_.agent_id(); }
   const std::string& agent_version() const override { return hello_.version(); }
   absl::Time last_heard() const override { return last_heard_; }
 
   // How long nothing was heard, in monotonic time.
   absl::Duration Silence() const { return absl::FromChrono(std::chrono::steady_clock::now() - heard_); }
+  // How long nothing was said.
+  absl::Duration Quiet() const { return absl::FromChrono(std::chrono::steady_clock::now() - sent_); }
   // Number of the session; 0 until Hello.
   int64_t id() const { return id_; }
   const v1::Hello& hello() const { return hello_; }
@@ -63,7 +68,8 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
   }
   // Where the agent calls from, for the log.
   const std::string& peer() const { return peer_; }
-  // Ends the stream, after what was sent, or at once even if the agent reads no more.
+  // Ends the stream: after what was sent, or after no more than the message that is being written, which an
+  // agent that reads no more cannot draw out.
   void FinishAfterSent(grpc::Status status) { writes_.FinishAfterQueue(std::move(status)); }
   void FinishNow(grpc::Status status);
 
@@ -90,6 +96,7 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
   v1::Hello hello_;
   absl::Time last_heard_ = absl::InfinitePast();
   std::chrono::steady_clock::time_point heard_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point sent_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace curlew::session

@@ -66,6 +66,13 @@ void SessionManager::Received(AgentStream* stream, const v1::AgentMessage& messa
     return End(stream, absl::InvalidArgumentError("the first message of a session must be Hello"));
   }
   engine_->Received(stream, message);
+  // An agent trusts its leases only as long as it is told that it is heard. Nothing is said unasked: it would
+  // be believed although nobody hears the agent.
+  if (message.has_heartbeat() || stream->Quiet() >= options_.heartbeat_interval / 2) {
+    v1::ControllerMessage heard;
+    heard.mutable_heartbeat();
+    stream->Send(std::move(heard));
+  }
 }
 
 void SessionManager::Closed(AgentStream* stream) {

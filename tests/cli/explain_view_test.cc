@@ -57,10 +57,9 @@ TEST(ExplainViewTest, SummarisesTheStepsInATable) {
   const std::string text = RenderExplain(Compiled(), "x", {});
   EXPECT_THAT(
       text,
-      HasSubstr(
-          "  STEP    PHASE  STRONGEST LOCK    COST   UNDO  WHAT\n"
-          "  add-1   ADD    ACCESS SHARE      scans  -     Check the data before anything is changed\n"
-          "  add-2   ADD    ACCESS EXCLUSIVE  -      yes   Add column phone_number to public.contacts\n"));
+      HasSubstr("  STEP    STRONGEST LOCK    COST   UNDO  WHAT\n"
+                "  add-1   ACCESS SHARE      scans  -     Check the data before anything is changed\n"
+                "  add-2   ACCESS EXCLUSIVE  -      yes   Add column phone_number to public.contacts\n"));
 }
 
 TEST(ExplainViewTest, EachPhaseStandsOnceAboveItsSteps) {

@@ -101,7 +101,7 @@ TEST(RolloutViewTest, ShowsStepsWithTriesTimeAndRows) {
   const std::string text = RenderRollout(AtTheGate(), kView);
   EXPECT_THAT(text,
               AllOf(HasSubstr("Run on staging-crm (staging)"),
-                    HasSubstr("add-1       ADD       SUCCEEDED            1   1.0s       -  Add a column"),
+                    HasSubstr("add-1       ADD       SUCCEEDED            1     1s       -  Add a column"),
                     HasSubstr("backfill-1  BACKFILL  ACTIVE, unknown      2  2m00s  12,345  Fill"),
                     HasSubstr("drop-1      DROP      PENDING              -      -       -  Drop")));
 }

@@ -36,6 +36,13 @@ TEST(WrapSqlTest, NeverBreaksStringsNamesOrComments) {
               ElementsAre("/* a b c d e f g */", "    SELECT 1"));
 }
 
+TEST(WrapSqlTest, ACommentThatIsAWholeLineGoesOnAsOne) {
+  EXPECT_THAT(WrapSql("  -- one two three\nSELECT 1", 14),
+              ElementsAre("  -- one two", "  -- three", "SELECT 1"));
+  EXPECT_THAT(WrapSql("SELECT '\n-- one two three'", 8), ElementsAre("SELECT '", "-- one two three'"))
+      << "that is a string";
+}
+
 TEST(WrapSqlTest, AStringGoesOnOverALineEnd) {
   EXPECT_THAT(WrapSql("SELECT 'one\ntwo three four five six', 1", 12),
               ElementsAre("SELECT 'one", "two three four five six',", "    1"));
@@ -90,7 +97,7 @@ TEST(ActionSqlTest, SaysWhatAWaitWaitsFor) {
   use.set_table("public.contacts");
   use.set_column("phone");
   EXPECT_THAT(ActionSql(action),
-              ElementsAre("-- waits until for 2s no session was seen using the old shape:\n"
+              ElementsAre("-- waits until no session was seen using the old shape for 2s:\n"
                           "-- public.contacts.phone"));
 }
 

@@ -89,6 +89,21 @@ TEST_F(PlainWatchTest, SaysOnceWhatTheRolloutWaitsForAndHowToOpenIt) {
   EXPECT_THAT(Feed(RolloutMessage(0, waiting), kStart), HasSubstr("waits for approval")) << "it waits again";
 }
 
+TEST_F(PlainWatchTest, SaysNothingTwiceInALine) {
+  Feed(RolloutMessage(2, "state: ROLLOUT_STATE_RUNNING"), kStart);
+  EXPECT_EQ(Feed(EventMessage(1, "target: 'a' message: 'a: add-1 started'"), kStart),
+            "00:00:00  a  -           add-1 started\n");
+  EXPECT_EQ(Feed(EventMessage(2, "message: 'started by ann' actor: 'ann'"), kStart),
+            "00:00:00  -  -           started by ann\n");
+  EXPECT_THAT(Feed(RolloutMessage(2, R"pb(waiting {
+                                            cause: WAIT_CAUSE_APPROVAL
+                                            gate: "g"
+                                            message: "one more: curlew rollout approve r1 --gate g"
+                                          })pb"),
+                   kStart),
+              Not(HasSubstr("to open it")));
+}
+
 TEST_F(PlainWatchTest, WaitsStandAfterTheEventsThatLedToThem) {
   EXPECT_THAT(Feed(RolloutMessage(1, "waiting { cause: WAIT_CAUSE_SOAK }"), kStart), IsEmpty());
   EXPECT_THAT(Feed(EventMessage(1), kStart), HasSubstr("event 1\n01:46:40  -  -           waits for soak\n"));

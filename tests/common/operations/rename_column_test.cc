@@ -2,6 +2,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/compiler/compiler.h"
 #include "common/pg/introspect.h"
+#include "tests/support/operation_harness.h"
 #include "tests/support/pg_test.h"
 #include "tests/support/plan_runner.h"
 #include "tests/support/status_matchers.h"
@@ -178,6 +179,25 @@ TEST_F(RenameColumnTest, DiscardLetsAnObjectGo) {
   rename->add_discard("no_such");
   auto again = Connect(NewDatabase("CREATE TABLE t (o int CONSTRAINT old_check CHECK (o > 0)); CREATE INDEX old_index ON t (o)"));
   EXPECT_THAT(CompileOn(again.get(), plan), StatusIs(kRefused, HasSubstr("no_such")));
+}
+
+class RenameColumnLifeTest : public ::curlew::testing::OperationTest {};
+
+TEST_F(RenameColumnLifeTest, GoesThroughItsLifeInAnotherForm) {
+  ExpectLife(R"yaml(
+  - rename_column: {table: '"Peo ple"', from: Ph one, to: Pho"ne, up: btrim("Ph one"), down: '"Pho""ne"'}
+  - add_check: {table: '"Peo ple"', name: Che ck, expression: length("Pho""ne") > 2}
+  - add_unique: {table: '"Peo ple"', name: Uni que, columns: [Pho"ne, tenant]}
+  - create_index: {table: '"Peo ple"', name: In dex, columns: [Pho"ne], include: [age], where: tenant > 3}
+)yaml",
+             "\"Pho\"\"ne\" text NOT NULL");
+}
+
+TEST_F(RenameColumnLifeTest, GoesThroughItsLifeAsNullableOfAnotherType) {
+  ExpectLife(R"yaml(
+  - rename_column: {table: '"Peo ple"', from: age, to: years, type: bigint}
+)yaml",
+             "years bigint");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "common/pg/connection.h"
 
 #include <future>
+#include <map>
 #include <thread>
 
 #include "common/base/error_detail.h"
@@ -304,6 +305,21 @@ TEST_F(ConnectionTest, GivesUpOnAServerThatDoesNotAnswer) {
   const auto result = Connection::Connect(
       {.conninfo = absl::StrCat("host=127.0.0.1 port=", port), .connect_timeout = absl::Seconds(1)});
   EXPECT_THAT(result, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no answer")));
+}
+
+TEST_F(ConnectionTest, KnowsTheErrorsThatLibpqxxKeepsNoSqlstateOf) {
+  const auto connection = Connect(NewDatabase());
+  for (const auto& [sqlstate, code] : std::map<std::string, absl::StatusCode>{
+           {"40001", absl::StatusCode::kAborted},
+           {"40P01", absl::StatusCode::kAborted},
+           {"42501", absl::StatusCode::kPermissionDenied}}) {
+    const absl::Status status =
+        connection->Execute(absl::StrCat("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '", sqlstate, "'; END $$"))
+            .status();
+    EXPECT_THAT(status, StatusIs(code));
+    EXPECT_EQ(Sqlstate(status), sqlstate);
+    EXPECT_TRUE(connection->alive());
+  }
 }
 
 }  // namespace

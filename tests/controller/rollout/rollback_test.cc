@@ -142,6 +142,17 @@ TEST(RollbackTest, IsRefusedWhereEveryRunIsPastNoReturn) {
   EXPECT_THAT(driver.Try(kBack).message(), HasSubstr("s (drop is done)"));
 }
 
+TEST(RollbackTest, IsRefusedWhereTheOthersWereNeverBegun) {
+  Driver driver;
+  driver.ToDropGate();
+  driver.Apply(Approved{"", "carol"});
+  driver.RunTo("s", "drop");
+  EXPECT_EQ(driver.Try(kBack).code(), kMisfit);
+  driver.Succeed("s");
+  EXPECT_THAT(driver.Try(kBack).message(), HasSubstr("`abort` ends it"));
+  EXPECT_EQ(driver.run("s").state(), v1::RUN_STATE_SUCCEEDED);
+}
+
 TEST(RollbackTest, ADropThatIsKnownNotToBeDoneIsNoPointOfNoReturn) {
   Driver driver = Dropping();
   driver.Apply(PauseAsked{"bob"});
@@ -157,6 +168,17 @@ TEST(RollbackTest, ADropWhoseOutcomeWasNeverLearntStaysAPointOfNoReturn) {
   driver.Apply(PauseAsked{"bob"});
   EXPECT_EQ(driver.step("s", "drop").state(), v1::STEP_STATE_PENDING);
   EXPECT_EQ(driver.Try(kBack).code(), kMisfit);
+}
+
+TEST(RollbackTest, TheEndOfALaterAttemptSettlesTheDoubt) {
+  Driver driver = Dropping();
+  driver.Apply(AgentLost{"s"});
+  driver.Apply(AgentReady{.target = "s", .epoch = 2});
+  driver.Apply(PauseAsked{"bob"});
+  EXPECT_TRUE(driver.step("s", "drop").in_doubt());
+  driver.End("s", v1::ATTEMPT_STATE_CANCELLED);
+  EXPECT_FALSE(driver.step("s", "drop").in_doubt());
+  EXPECT_THAT(driver.Apply(kBack), ElementsAre("undo s rollback-gate #10"));
 }
 
 // production: p is past its point of no return, q has not dropped.

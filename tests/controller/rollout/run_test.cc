@@ -103,7 +103,7 @@ TEST(RunTest, StepsThatDifferFromTheFirstEnvironmentsStopTheRolloutWithTheLines)
   EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("compile p", "do q add #2"));
 }
 
-TEST(RunTest, AFailureElsewhereIsAddedToTheReason) {
+TEST(RunTest, AFailureDropsWhatOthersHadQueuedAndTheNextIsAddedToTheReason) {
   Driver driver;
   driver.ToDropGate();
   driver.Apply(Approved{"", "bob"});
@@ -112,6 +112,12 @@ TEST(RunTest, AFailureElsewhereIsAddedToTheReason) {
   driver.Apply(Approved{"", "bob"});
   driver.Compile("p");
   driver.Compile("q");
+  driver.End("q", v1::ATTEMPT_STATE_ERRORED, "busy");
+  EXPECT_EQ(driver.step("q", "look").attempt().state(), v1::ATTEMPT_STATE_QUEUED);
+  driver.End("p", v1::ATTEMPT_STATE_FAILED, "disk full");
+  EXPECT_EQ(driver.step("q", "look").state(), v1::STEP_STATE_PENDING);
+  EXPECT_EQ(driver.last().wake, absl::InfiniteFuture());
+  driver.Apply(ResumeAsked{"bob"});
   driver.End("p", v1::ATTEMPT_STATE_FAILED, "disk full");
   driver.End("q", v1::ATTEMPT_STATE_FAILED, "no right");
   EXPECT_THAT(driver.state().reason(), HasSubstr("p: look: disk full; q: look: no right; `resume`"));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/rpc/error.h"
 #include "tests/controller/support/controller_test.h"
@@ -92,8 +93,9 @@ TEST_F(ServerTest, ShutsDownInTimeWithOpenStreamsOfEveryKind) {
   for (int i = 0; i < 20; ++i) agents.push_back(std::make_unique<FakeAgent>(Channel()));  // never say a word
 
   std::vector<std::thread> callers;
-  std::vector<absl::Status> ends(3);
-  // A watch, a compilation that waits for the agent, and a health watch.
+  std::vector<absl::Status> ends(2);
+  absl::Notification watching;
+  // A watch, and a compilation that waits for the agent.
   callers.emplace_back([&, channel = Channel()] {
     grpc::ClientContext context;
     v1::WatchRolloutRequest request;
@@ -101,6 +103,7 @@ TEST_F(ServerTest, ShutsDownInTimeWithOpenStreamsOfEveryKind) {
     const auto stub = v1::RolloutService::NewStub(channel);
     const auto reader = stub->WatchRollout(&context, request);
     v1::WatchRolloutResponse message;
+    if (reader->Read(&message)) watching.Notify();
     while (reader->Read(&message)) continue;
     ends[0] = rpc::FromGrpc(reader->Finish());
   });
@@ -113,6 +116,7 @@ TEST_F(ServerTest, ShutsDownInTimeWithOpenStreamsOfEveryKind) {
     ends[1] = rpc::FromGrpc(v1::PlanService::NewStub(channel)->CompilePlan(&context, request, &response));
   });
   ASSERT_THAT(agents[0]->Take(v1::ControllerMessage::kReportSchema), IsOk()) << "the compilation waits";
+  ASSERT_TRUE(watching.WaitForNotificationWithTimeout(absl::Seconds(10)));
   const absl::Time begin = absl::Now();
   server_->Shutdown();
   EXPECT_LT(absl::Now() - begin, absl::Seconds(4));

@@ -36,6 +36,29 @@ TEST_F(SessionManagerTest, WelcomesAnAgentAndGrantsItsTarget) {
   EXPECT_EQ(agent.TakeLease(), v1::LEASE_STATE_GRANTED);
 }
 
+TEST_F(SessionManagerTest, AHeartbeatIsAnsweredSoThatTheAgentMayTrustItsLeases) {
+  FakeAgent agent(Channel());
+  agent.SayHello();
+  ASSERT_EQ(agent.TakeLease(), v1::LEASE_STATE_GRANTED);
+  EXPECT_FALSE(agent.Has(Kind::kHeartbeat));
+  v1::AgentMessage heartbeat;
+  heartbeat.mutable_heartbeat();
+  agent.Say(heartbeat);
+  EXPECT_THAT(agent.Take(Kind::kHeartbeat), IsOk());
+}
+
+TEST_F(SessionManagerTest, AnAgentThatSpeaksOfOtherThingsIsToldNowAndThenThatItIsHeard) {
+  options_.session.heartbeat_interval = absl::Milliseconds(20);
+  Restart();
+  FakeAgent agent(Channel());
+  agent.SayHello();
+  ASSERT_EQ(agent.TakeLease(), v1::LEASE_STATE_GRANTED);
+  v1::AgentMessage progress;
+  progress.mutable_progress()->set_target("staging-crm");
+  while (!agent.Has(Kind::kHeartbeat) && !agent.End(absl::Milliseconds(5)).ok()) agent.Say(progress);
+  EXPECT_THAT(agent.Take(Kind::kHeartbeat), IsOk());
+}
+
 TEST_F(SessionManagerTest, TheFirstMessageMustBeHello) {
   FakeAgent agent(Channel());
   v1::AgentMessage heartbeat;

@@ -1,0 +1,335 @@
+#include "agent/session/target_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/canonical_json.h"
+#include "common/base/proto_time.h"
+#include "tests/support/pg_test.h"
+#include "tests/support/process.h"
+#include "tests/support/status_matchers.h"
+
+namespace curlew::agent {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr char kRun[] = "rollouts/r1/runs/crm";
+
+// Plays the controller of one target.
+class TargetServerTest : public ::curlew::testing::PgTest {
+ protected:
+  void SetUp() override {
+    conninfo_ = NewDatabase(
+        "CREATE TABLE contacts (id int PRIMARY KEY, phone text);"
+        "INSERT INTO contacts SELECT g, g::text FROM generate_series(1, 100) g");
+    lease_.SetLeaseTime(absl::Hours(1));
+    lease_.Heard();
+    outbox_.Open();
+    plan_ = Plan();
+  }
+  void TearDown() override {
+    server_.reset();
+    PgTest::TearDown();
+  }
+
+  static v1::CompiledPlan Plan() {
+    v1::CompiledPlan plan;
+    plan.set_plan_name("p");
+    const auto add = [&](const std::string& key, const std::string& sql) {
+      v1::Step& step = *plan.add_steps();
+      step.set_key(key);
+      step.set_phase(v1::PHASE_ADD);
+      step.mutable_action()->mutable_execute_sql()->add_statements(sql);
+    };
+    add("add-1", "ALTER TABLE contacts ADD COLUMN a int");
+    plan.mutable_steps(0)->mutable_undo()->mutable_execute_sql()->add_statements(
+        "ALTER TABLE contacts DROP COLUMN IF EXISTS a");
+    add("add-2", "SELECT pg_sleep(300)");
+    *plan.mutable_settings()->mutable_ddl_statement_timeout() = base::ToProto(absl::Minutes(10));
+    return plan;
+  }
+
+  std::unique_ptr<TargetServer> Serve(const std::string& conninfo, const std::string& instance = "one") {
+    TargetOptions options{.target = "crm", .agent_id = "agent", .instance_id = instance};
+    options.pool.connect.conninfo = conninfo;
+    options.retry = {.first = absl::Milliseconds(20), .longest = absl::Milliseconds(100)};
+    return std::make_unique<TargetServer>(options, &outbox_, &lease_);
+  }
+
+  void Lease(v1::LeaseState state) {
+    v1::ControllerMessage message;
+    message.mutable_lease()->set_target("crm");
+    message.mutable_lease()->set_state(state);
+    server_->Handle(message);
+  }
+
+  // The next message of a kind; others are passed over.
+  v1::AgentMessage Await(v1::AgentMessage::KindCase kind) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(60);
+    while (absl::Now() < deadline) {
+      const auto message = outbox_.Pop(deadline);
+      if (message.has_value() && message->kind_case() == kind) return *message;
+    }
+    ADD_FAILURE() << "no message of kind " << kind;
+    return {};
+  }
+
+  v1::TargetReady Ready() {
+    Lease(v1::LEASE_STATE_GRANTED);
+    v1::TargetReady ready = Await(v1::AgentMessage::kTargetReady).target_ready();
+    epoch_ = ready.epoch();
+    return ready;
+  }
+
+  v1::Dispatch Command(const std::string& step, int attempt, v1::Direction direction = v1::DIRECTION_DO) {
+    v1::Dispatch dispatch;
+    dispatch.set_target("crm");
+    dispatch.set_run(kRun);
+    dispatch.set_step(step);
+    dispatch.set_attempt(attempt);
+    dispatch.set_direction(direction);
+    dispatch.set_epoch(epoch_);
+    dispatch.set_compiled_digest(base::CanonicalDigest(plan_));
+    *dispatch.mutable_compiled_plan() = plan_;
+    return dispatch;
+  }
+  void Send(const v1::Dispatch& dispatch) {
+    v1::ControllerMessage message;
+    *message.mutable_dispatch() = dispatch;
+    server_->Handle(message);
+  }
+  v1::Result Do(const v1::Dispatch& dispatch) {
+    Send(dispatch);
+    EXPECT_EQ(Await(v1::AgentMessage::kAck).ack().attempt(), dispatch.attempt());
+    return Await(v1::AgentMessage::kResult).result();
+  }
+  v1::Nack Refused(const v1::Dispatch& dispatch) {
+    Send(dispatch);
+    return Await(v1::AgentMessage::kNack).nack();
+  }
+  void Cancel(int attempt) {
+    v1::ControllerMessage message;
+    message.mutable_cancel()->set_target("crm");
+    message.mutable_cancel()->set_run(kRun);
+    message.mutable_cancel()->set_attempt(attempt);
+    message.mutable_cancel()->set_reason("an operator paused it");
+    server_->Handle(message);
+  }
+
+  std::string conninfo_;
+  Outbox outbox_;
+  LeaseClock lease_;
+  v1::CompiledPlan plan_;
+  int64_t epoch_ = 0;
+  std::unique_ptr<TargetServer> server_;
+};
+
+TEST_F(TargetServerTest, TakesTheTargetOverOnceTheLeaseIsGiven) {
+  server_ = Serve(conninfo_);
+  const v1::TargetReady ready = Ready();
+  EXPECT_EQ(ready.epoch(), 1);
+  EXPECT_GE(ready.server_version_num(), 140000);
+  EXPECT_NE(ready.system_identifier(), "");
+  EXPECT_THAT(ready.held(), SizeIs(0));
+}
+
+TEST_F(TargetServerTest, DoesAStepAndKeepsItsResultUntilItIsAcknowledged) {
+  server_ = Serve(conninfo_);
+  Ready();
+  const v1::Result result = Do(Command("add-1", 1));
+  EXPECT_EQ(result.outcome(), v1::ATTEMPT_STATE_SUCCEEDED) << result.DebugString();
+  EXPECT_EQ(Query(conninfo_, "SELECT count(a) FROM contacts"), "0");
+
+  // The stream broke before the controller had stored it.
+  server_->SessionLost();
+  outbox_.Open();
+  const v1::TargetReady again = Ready();
+  EXPECT_EQ(again.epoch(), 1);
+  ASSERT_THAT(again.held(), SizeIs(1));
+  EXPECT_EQ(again.held(0).attempt(), 1);
+  EXPECT_EQ(Await(v1::AgentMessage::kResult).result().attempt(), 1);
+
+  v1::ControllerMessage ack;
+  ack.mutable_result_ack()->set_run(kRun);
+  ack.mutable_result_ack()->set_attempt(1);
+  server_->Handle(ack);
+  EXPECT_THAT(Ready().held(), SizeIs(0));
+}
+
+TEST_F(TargetServerTest, AStepThatTheJournalKnowsIsNotDoneAgain) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  server_ = Serve(conninfo_, "two");
+  EXPECT_EQ(Ready().epoch(), 2);
+  v1::Dispatch again = Command("add-1", 2);
+  again.clear_compiled_plan();
+  EXPECT_EQ(Do(again).outcome(), v1::ATTEMPT_STATE_SUCCEEDED);
+}
+
+TEST_F(TargetServerTest, UndoesAStep) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  EXPECT_EQ(Do(Command("add-1", 2, v1::DIRECTION_UNDO)).outcome(), v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Query(conninfo_,
+                  "SELECT count(*) FROM pg_attribute WHERE attrelid = 'contacts'::regclass"
+                  " AND attname = 'a'"),
+            "0");
+  EXPECT_EQ(Refused(Command("add-1", 3)).reason(), v1::NACK_REASON_INVALID);
+}
+
+TEST_F(TargetServerTest, RefusesWhatMakesNoSenseAndSaysWhy) {
+  server_ = Serve(conninfo_);
+  Ready();
+  v1::Dispatch bad = Command("add-1", 1);
+  bad.clear_compiled_plan();
+  EXPECT_EQ(Refused(bad).reason(), v1::NACK_REASON_NEED_PLAN);
+
+  bad = Command("add-1", 2);
+  bad.set_epoch(99);
+  EXPECT_EQ(Refused(bad).reason(), v1::NACK_REASON_WRONG_EPOCH);
+
+  bad = Command("add-1", 3);
+  bad.set_compiled_digest("0000");
+  const v1::Nack nack = Refused(bad);
+  EXPECT_EQ(nack.reason(), v1::NACK_REASON_INVALID);
+  EXPECT_THAT(nack.message(), HasSubstr("digest"));
+
+  EXPECT_EQ(Refused(Command("add-2", 4)).reason(), v1::NACK_REASON_INVALID);
+  EXPECT_EQ(Query(conninfo_, "SELECT count(*) FROM curlew.step"), "0");
+}
+
+TEST_F(TargetServerTest, RefusesToReplaceThePlanOfARun) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  plan_.mutable_steps(1)->set_title("changed");
+  EXPECT_EQ(Refused(Command("add-2", 2)).reason(), v1::NACK_REASON_INVALID);
+}
+
+TEST_F(TargetServerTest, RunsOneAttemptAtATimeAndCancelsItOnRequest) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  Send(Command("add-2", 2));
+  EXPECT_EQ(Await(v1::AgentMessage::kAck).ack().attempt(), 2);
+  EXPECT_EQ(Refused(Command("add-2", 3)).reason(), v1::NACK_REASON_BUSY);
+  Cancel(2);
+  const v1::Result result = Await(v1::AgentMessage::kResult).result();
+  EXPECT_EQ(result.outcome(), v1::ATTEMPT_STATE_CANCELLED);
+  EXPECT_THAT(result.error().message(), HasSubstr("add-2"));
+}
+
+TEST_F(TargetServerTest, HoldsARunningAttemptOverAReconnect) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  server_->SessionLost();
+  outbox_.Open();
+  const v1::TargetReady ready = Ready();
+  EXPECT_EQ(ready.epoch(), 1);
+  ASSERT_THAT(ready.held(), SizeIs(2));  // one ended, one running
+  Cancel(2);
+}
+
+TEST_F(TargetServerTest, SaysNothingOfAnAttemptThatItStopsBecauseItEnds) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  const absl::Time began = absl::Now();
+  server_->Stop();
+  EXPECT_LT(absl::Now() - began, absl::Seconds(10));
+  while (const auto message = outbox_.Pop(absl::InfinitePast())) EXPECT_FALSE(message->has_result());
+  EXPECT_EQ(Query(conninfo_,
+                  "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active'"
+                  " AND pid <> pg_backend_pid() AND datname = current_database()"),
+            "0");
+}
+
+TEST_F(TargetServerTest, StopsWhatItRunsWhenItsLeaseIsTaken) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  Lease(v1::LEASE_STATE_REVOKED);
+  EXPECT_THAT(Ready().held(), SizeIs(1));  // the result of add-1
+}
+
+TEST_F(TargetServerTest, BeginsNothingPastItsLease) {
+  server_ = Serve(conninfo_);
+  Ready();
+  lease_.SetLeaseTime(absl::ZeroDuration());
+  EXPECT_EQ(Refused(Command("add-1", 1)).reason(), v1::NACK_REASON_NO_LEASE);
+}
+
+TEST_F(TargetServerTest, GivesTheTargetUpWhenAnotherInstanceHasTakenItAndComesBackWithANewEpoch) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  ASSERT_OK(
+      TakeOver(
+          {.connect = {.conninfo = conninfo_}, .target = "crm", .agent_id = "agent", .instance_id = "two"},
+          CancelToken())
+          .status());
+  const v1::TargetReady ready = Ready();
+  EXPECT_EQ(ready.epoch(), 3);
+  EXPECT_THAT(ready.held(), SizeIs(0));
+}
+
+TEST_F(TargetServerTest, ReportsTheSchema) {
+  server_ = Serve(conninfo_);
+  Ready();
+  v1::ControllerMessage message;
+  message.mutable_report_schema()->set_request(7);
+  message.mutable_report_schema()->set_target("crm");
+  message.mutable_report_schema()->add_tables("contacts");
+  server_->Handle(message);
+  const v1::SchemaReport report = Await(v1::AgentMessage::kSchemaReport).schema_report();
+  EXPECT_EQ(report.request(), 7);
+  EXPECT_EQ(report.error(), "");
+  ASSERT_THAT(report.schema().tables(), SizeIs(1));
+  EXPECT_EQ(report.schema().tables(0).name(), "contacts");
+  EXPECT_THAT(report.sizes(), SizeIs(1));
+}
+
+TEST_F(TargetServerTest, ADatabaseThatRefusesConnectionsIsAProblemWithPostgresqlsWords) {
+  server_ = Serve(absl::StrCat("host=127.0.0.1 dbname=crm user=curlew password=hunter2 port=",
+                               curlew::testing::FreePort()));
+  Lease(v1::LEASE_STATE_GRANTED);
+  const v1::TargetProblem problem = Await(v1::AgentMessage::kTargetProblem).target_problem();
+  EXPECT_THAT(problem.message(), HasSubstr("Connection refused"));
+  EXPECT_THAT(problem.message(), HasSubstr("it keeps trying"));
+  EXPECT_THAT(problem.message(), ::testing::Not(HasSubstr("hunter2")));
+  // It does keep trying.
+  Await(v1::AgentMessage::kTargetProblem);
+}
+
+TEST_F(TargetServerTest, PicksADatabaseUpWhenItComesBack) {
+  const std::string name = Query(conninfo_, "SELECT current_database()");
+  const std::string admin = NewDatabase();
+  Query(admin, absl::StrCat("ALTER DATABASE ", name, " ALLOW_CONNECTIONS false"));
+  server_ = Serve(conninfo_);
+  Lease(v1::LEASE_STATE_GRANTED);
+  EXPECT_THAT(Await(v1::AgentMessage::kTargetProblem).target_problem().message(), HasSubstr(name));
+  Query(admin, absl::StrCat("ALTER DATABASE ", name, " ALLOW_CONNECTIONS true"));
+  EXPECT_EQ(Await(v1::AgentMessage::kTargetReady).target_ready().epoch(), 1);
+}
+
+}  // namespace
+}  // namespace curlew::agent
