@@ -5,6 +5,7 @@
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/plan_submit.h"
+#include "cli/rollout_view.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
 #include "cli/watch.h"
@@ -39,7 +40,12 @@ void Print(Context& context, const v1::Rollout& rollout, const std::string& outp
   if (output == "name") {
     context.out << name << std::endl;
   } else if (output == "table") {
-    context.out << rollout.name() << " started\nto follow it: curlew rollout watch " << name << std::endl;
+    // With --id it may be one that was started long ago.
+    const bool runs = rollout.state() == v1::ROLLOUT_STATE_RUNNING;
+    context.out << rollout.name() << (runs ? " is RUNNING" : " exists and is ")
+                << (runs ? "" : Paint(Word(rollout.state()), ToneOf(rollout.state()), context.terminal.style))
+                << (runs ? "\nto follow it: curlew rollout watch " : "\nto look at it: curlew rollout show ")
+                << name << std::endl;
   } else {
     context.out << Structured(rollout, output) << std::flush;
   }

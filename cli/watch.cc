@@ -84,17 +84,18 @@ class Printer {
     }
   }
 
-  // The last of all.
-  void Finish(const WatchState& state) {
+  // The last of all: how it ended.
+  void Finish(const WatchState& state, ExitCode outcome) {
     const v1::Rollout& rollout = state.rollout();
     if (print_ == WatchOptions::Print::kProgress && on_screen()) Draw(state, absl::Now());
-    const std::string failure = RenderFailure(rollout, context_.terminal.style);
-    if (!failure.empty()) {
+    const bool ended =
+        rollout.state() == v1::ROLLOUT_STATE_SUCCEEDED || rollout.state() == v1::ROLLOUT_STATE_ROLLED_BACK;
+    if (outcome != ExitCode::kOk) {
       context_.out << std::flush;
-      context_.err << failure << std::flush;
-    } else if (rollout.state() == v1::ROLLOUT_STATE_SUCCEEDED && print_ != WatchOptions::Print::kJson) {
+      context_.err << RenderFailure(rollout, context_.terminal.style) << std::flush;
+    } else if (ended && print_ != WatchOptions::Print::kJson) {
       context_.out << "rollout " << Printable(Bare(rollout.name())) << " "
-                   << Paint("SUCCEEDED", Tone::kGood, context_.terminal.style);
+                   << Paint(Word(rollout.state()), Tone::kGood, context_.terminal.style);
       if (rollout.has_end_time()) {
         context_.out << " after "
                      << ShortDuration(base::FromProto(rollout.end_time()) -
@@ -179,7 +180,7 @@ absl::StatusOr<ExitCode> Watch(Context& context, const WatchOptions& options) {
     WatchStream stream(*client, options.rollout, state.last_event());
     const Ended ended = ReadStream(stream, options, state, printer, progressed);
     if (ended.outcome.has_value()) {
-      printer.Finish(state);
+      printer.Finish(state, *ended.outcome);
       return *ended.outcome;
     }
     if (!WorthAnotherTry(ended.status) || (!ended.status.ok() && !progressed && !ever_progressed))

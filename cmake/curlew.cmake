@@ -64,7 +64,7 @@ function(curlew_test source)
   set(properties LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
   if(NOT ARG_LABEL STREQUAL "unit")
     list(APPEND properties FIXTURES_REQUIRED postgres ENVIRONMENT
-         "CURLEW_TEST_CLUSTER=${CMAKE_BINARY_DIR}/test-cluster.env;CURLEW_BIN=${CMAKE_BINARY_DIR}/bin")
+         "CURLEW_TEST_CLUSTER=${CMAKE_BINARY_DIR}/test-cluster.env")
   endif()
   gtest_discover_tests(${name} TEST_PREFIX "${rel}:" DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
   set_property(GLOBAL APPEND PROPERTY CURLEW_BUILT_TESTS ${rel})

@@ -1,6 +1,5 @@
 // curlew-controller: stores plans and drives rollouts.
 #include <signal.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -13,16 +12,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/endpoint.h"
-#include "controller/dispatch/log.h"
-#include "controller/service/server.h"
+#include "controller/server.h"
 #include "controller/store/sqlite_rollout_store.h"
 
 namespace curlew {
 namespace {
-
-using dispatch::WithFields;
 
 struct Flags {
   std::string listen = rpc::kDefaultAddress;
@@ -79,8 +76,8 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view flag, const std::
   return duration;
 }
 
-absl::StatusOr<service::ServerOptions> OptionsOf(const Flags& flags) {
-  service::ServerOptions options;
+absl::StatusOr<controller::ServerOptions> OptionsOf(const Flags& flags) {
+  controller::ServerOptions options;
   options.listen = flags.listen;
   ASSIGN_OR_RETURN(options.session.heartbeat_interval,
                    ParseDuration("--heartbeat-interval", flags.heartbeat_interval));
@@ -93,15 +90,6 @@ absl::StatusOr<service::ServerOptions> OptionsOf(const Flags& flags) {
   RETURN_IF_ERROR(rpc::CheckLoopback(flags.listen));
   options.engine.reconnect_grace = options.session.lease_time;
   return options;
-}
-
-void StartLog(const Flags& flags) {
-  auto logger = spdlog::stderr_logger_mt("curlew");
-  logger->set_formatter(std::make_unique<dispatch::LogFormatter>(
-      flags.log_format == "json" ? dispatch::LogFormat::kJson : dispatch::LogFormat::kText));
-  logger->set_level(spdlog::level::from_str(flags.log_level));
-  logger->flush_on(spdlog::level::debug);
-  spdlog::set_default_logger(std::move(logger));
 }
 
 // Before any thread: what all of them inherit only WaitForEnd takes.
@@ -121,18 +109,20 @@ void WaitForEnd(const sigset_t& signals) {
     const bool on = spdlog::default_logger()->level() == spdlog::level::debug;
     spdlog::default_logger()->set_level(on && level != spdlog::level::debug ? level : spdlog::level::debug);
   }
-  spdlog::info("{}", WithFields("shutting down", {{"signal", strsignal(signal)}}));
+  spdlog::info("{}", base::WithFields("shutting down", {{"signal", strsignal(signal)}}));
 }
 
 absl::Status Serve(const Flags& flags) {
-  ASSIGN_OR_RETURN(const service::ServerOptions options, OptionsOf(flags));
+  ASSIGN_OR_RETURN(const controller::ServerOptions options, OptionsOf(flags));
   const sigset_t signals = BlockSignals();
-  StartLog(flags);
+  base::SetUpLog("controller", flags.log_level,
+                 flags.log_format == "json" ? base::LogFormat::kJson : base::LogFormat::kText);
   ASSIGN_OR_RETURN(const auto store, store::SqliteRolloutStore::Open({.path = flags.store}));
   const base::SystemClock clock;
-  ASSIGN_OR_RETURN(const auto server, service::Server::Start(store.get(), &clock, options));
+  ASSIGN_OR_RETURN(const auto server, controller::Server::Start(store.get(), &clock, options));
   spdlog::info(
-      "{}", WithFields("listening", {{"address", absl::StrCat(flags.listen.substr(0, flags.listen.rfind(':')),
+      "{}",
+      base::WithFields("listening", {{"address", absl::StrCat(flags.listen.substr(0, flags.listen.rfind(':')),
                                                               ":", server->port())},
                                      {"store", flags.store},
                                      {"version", CURLEW_VERSION}}));

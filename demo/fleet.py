@@ -100,12 +100,12 @@ class Fleet:
                     site.cluster.stop()
                 raise
 
-    def start_control_plane(self, *agent_flags: str) -> None:
+    def start_control_plane(self, *agent_flags: str, environments: Path = ENVIRONMENTS) -> None:
         """Starts controller and agents, tells the pipeline, and waits until both targets are served."""
         self._service("controller", [str(self.bin / "curlew-controller"), "--listen", self.controller_address,
                                      "--store", str(self.root / "controller.db")])
         self.wait_for_controller()
-        self.curlew.run("env", "apply", str(ENVIRONMENTS))
+        self.curlew.run("env", "apply", str(environments))
         for site in self.sites:
             conninfo = site.cluster.conninfo("curlew").replace(" application_name=demo", "")
             self._service(f"agent-{site.name}", [

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import curlew
 from curlew import Rollout
-from fleet import EXAMPLES, Fleet
+from fleet import ENVIRONMENTS, EXAMPLES, Fleet
 
 ROWS = 2_000
 SECONDS = 60.0
@@ -31,7 +31,9 @@ class Examples(unittest.TestCase):
         cls.fleet = Fleet(BIN, ROWS, ROWS)
         cls.addClassCleanup(cls.fleet.close)
         cls.fleet.start_databases(dirty=False)
-        cls.fleet.start_control_plane()
+        environments = cls.fleet.root / "environments.yaml"
+        environments.write_text(ENVIRONMENTS.read_text().replace("    soak: 3s\n", ""))
+        cls.fleet.start_control_plane(environments=environments)
 
     def test_every_example_is_undone_without_a_trace_and_then_carried_through(self) -> None:
         plans = sorted((EXAMPLES / "plans").glob("*.yaml"))

@@ -29,7 +29,7 @@ ARROWS = {
     "controller/service": {"common/base", "common/rpc", "common/compiler", "common/plan", "controller/dispatch",
                            "controller/rollout", "controller/store"},
     "controller": {"common", "controller"},
-    "agent/journal": {"common/base", "common/pg", "common/sql", "migrations"},
+    "agent/journal": {"common/base", "common/pg", "common/sql", "migrations", "agent/guard"},
     "agent/guard": {"common/base", "common/pg", "common/sql"},
     "agent/executor": {"common/base", "common/pg", "common/sql", "agent/journal", "agent/guard"},
     "agent/session": {"common/base", "common/pg", "common/rpc", "common/sql", "agent/journal", "agent/executor",

@@ -39,7 +39,7 @@ class FencedTransaction {
     absl::Duration lock_timeout = absl::Milliseconds(500);
     // Of each statement; zero for none.
     absl::Duration statement_timeout = absl::ZeroDuration();
-    // An SQL list; "" to leave it.
+    // An SQL list; "" for the session's, without schema curlew.
     std::string search_path;
     Durability durability = Durability::kSynchronous;
   };

@@ -19,6 +19,8 @@ namespace {
 
 // How often a request to stop is repeated while an attempt has not ended.
 constexpr absl::Duration kCancelAgain = absl::Milliseconds(200);
+// How often a lease that has run out is looked at, while the session still stands.
+constexpr absl::Duration kLookAtLeaseAgain = absl::Milliseconds(200);
 
 TakeoverOptions ForTakeover(const TargetOptions& options) {
   return {.connect = options.pool.connect,
@@ -145,6 +147,7 @@ void TargetServer::On(const v1::Lease& lease) {
                lease.reason());
   granted_ = lease.state() == v1::LEASE_STATE_GRANTED;
   if (granted_) {
+    just_granted_ = true;
     backoff_.Reset();
     ready_at_ = absl::Now();
     return;
@@ -192,6 +195,13 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
   if (const auto* refusal = std::get_if<Refusal>(&*admission)) {
     return Refuse(dispatch, refusal->reason, refusal->message);
   }
+  if (const auto begun = newest_begun_.find(dispatch.run());
+      std::holds_alternative<Admitted>(*admission) && begun != newest_begun_.end() &&
+      dispatch.attempt() <= begun->second) {
+    return Refuse(dispatch, v1::NACK_REASON_INVALID,
+                  absl::StrCat("attempt ", dispatch.attempt(), " is an old one: attempt ", begun->second,
+                               " of the run was begun already"));
+  }
   Acknowledge(dispatch);
   if (const auto* done = std::get_if<AlreadyDone>(&*admission))
     return Conclude(dispatch, Succeeded(done->rows));
@@ -214,6 +224,7 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
                      .pool = &pool_,
                      .connect = options_.pool.connect,
                      .lease = lease_};
+  newest_begun_[dispatch.run()] = dispatch.attempt();
   running_ = std::make_unique<RunningAttempt>(dispatch, std::move(step), std::move(context), outbox_, [this] {
     absl::MutexLock lock(&mutex_);
     ended_ = true;
@@ -284,16 +295,27 @@ void TargetServer::Abandon() {
 }
 
 void TargetServer::BecomeReady() {
+  // Nobody else can have been given the target before the lease runs out.
+  if (!lease_->Valid()) {
+    ready_at_ = absl::Now() + kLookAtLeaseAgain;
+    return;
+  }
   ready_at_ = absl::InfiniteFuture();
-  const absl::Status status = Secure();
-  if (status.ok()) {
+  const absl::StatusOr<bool> mine = Secure();
+  if (mine.ok() && *mine) {
     backoff_.Reset();
     problem_.clear();
     SayReady();
     return;
   }
   if (Stopping()) return;
-  problem_ = Words(status);
+  if (mine.ok()) {
+    granted_ = false;
+    problem_ = "another agent has taken the target over";
+    outbox_->Close();
+    return;
+  }
+  problem_ = Words(mine.status());
   const absl::Duration pause = backoff_.Next();
   ready_at_ = absl::Now() + pause;
   spdlog::warn("target cannot be served target={} retry_in={} problem=\"{}\"", options_.target,
@@ -304,21 +326,28 @@ void TargetServer::BecomeReady() {
   outbox_->Push(std::move(message));
 }
 
-absl::Status TargetServer::Secure() {
+absl::StatusOr<bool> TargetServer::Secure() {
   if (tenure_.has_value()) {
     ASSIGN_OR_RETURN(const bool mine, StillMine(takeover_, *tenure_));
-    if (mine) return absl::OkStatus();
+    if (mine) {
+      just_granted_ = false;
+      return true;
+    }
     spdlog::warn("the journal is no longer at this agent's epoch target={} epoch={}", options_.target,
                  tenure_->epoch);
     Abandon();
     results_.clear();
+    newest_begun_.clear();
     tenure_.reset();
+    // Whoever took it over may be right: the controller must say so anew.
+    if (!just_granted_) return false;
   }
   pool_.Drain();
   ASSIGN_OR_RETURN(tenure_, TakeOver(takeover_, stop_));
+  just_granted_ = false;
   spdlog::info("taken over target={} epoch={} database={} server={}", options_.target, tenure_->epoch,
                tenure_->database, tenure_->server_version_num);
-  return absl::OkStatus();
+  return true;
 }
 
 void TargetServer::SayReady() {

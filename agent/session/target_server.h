@@ -76,7 +76,8 @@ class TargetServer {
   void Abandon();
   // Makes sure that the target is this agent's, then says so; or says what is wrong, and when it looks again.
   void BecomeReady();
-  absl::Status Secure();
+  // True where it is; false where another has it, by its journal, and the controller must be asked anew.
+  absl::StatusOr<bool> Secure();
   void SayReady();
   void Acknowledge(const v1::Dispatch& dispatch);
   void Refuse(const v1::Dispatch& dispatch, v1::NackReason reason, const std::string& message);
@@ -98,12 +99,17 @@ class TargetServer {
   absl::BitGen random_;
   base::Backoff backoff_;
   bool granted_ = false;
+  // The lease was given since the target was last secured: then it may be taken from whoever has it.
+  bool just_granted_ = false;
   // When to (re)gain the target; infinite where there is nothing to do.
   absl::Time ready_at_ = absl::InfiniteFuture();
   std::optional<Tenure> tenure_;
   std::string problem_ = "no lease was given yet";
   std::unique_ptr<RunningAttempt> running_;
   std::map<std::pair<std::string, int>, v1::Result> results_;  // by run and attempt
+  // By run, the highest number of an attempt that was begun under this epoch: a command that comes a second
+  // time, after its attempt was cancelled and forgotten, must not begin it again behind the controller's back.
+  std::map<std::string, int> newest_begun_;
 
   CancelToken stop_;  // ends a takeover that waits
   std::thread thread_;

@@ -78,6 +78,26 @@ v1::Step WaitUntilUnused(const google::protobuf::RepeatedPtrField<v1::ShapeUse>&
   return step;
 }
 
+// Looks at one table become one step: all that is wrong with its data is then reported together, of one moment.
+void MergeLooks(std::vector<v1::Step>* steps) {
+  std::map<std::string, size_t> looks;  // by table
+  std::vector<v1::Step> merged;
+  for (v1::Step& step : *steps) {
+    if (step.preflight() && step.action().has_verify() && step.locks_size() == 1) {
+      const auto [known, is_new] = looks.emplace(step.locks(0).table(), merged.size());
+      if (!is_new) {
+        merged[known->second].mutable_action()->mutable_verify()->mutable_checks()->MergeFrom(
+            step.action().verify().checks());
+        merged[known->second].set_title(
+            absl::StrCat("check the rows of ", step.locks(0).table(), " before anything changes"));
+        continue;
+      }
+    }
+    merged.push_back(std::move(step));
+  }
+  *steps = std::move(merged);
+}
+
 absl::string_view PhaseName(v1::Phase phase) {
   switch (phase) {
     case v1::PHASE_ADD: return "add";
@@ -141,6 +161,7 @@ absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema&
   std::stable_sort(steps.begin(), steps.end(), [](const v1::Step& a, const v1::Step& b) {
     return std::make_pair(!a.preflight(), a.phase()) < std::make_pair(!b.preflight(), b.phase());
   });
+  MergeLooks(&steps);
   std::map<std::string, int> numbers;
   for (v1::Step& step : steps) {
     const std::string prefix = step.preflight() ? "preflight" : std::string(PhaseName(step.phase()));

@@ -16,6 +16,10 @@ namespace curlew::rpc {
 namespace {
 
 constexpr int kLargestMetadata = 64 * 1024;
+// gRPC's own pauses between tries to connect, up to two minutes, would hold up who comes back after a restart
+// of the controller; agents have pauses of their own above these.
+constexpr absl::Duration kFirstReconnect = absl::Milliseconds(100);
+constexpr absl::Duration kLongestReconnect = absl::Seconds(3);
 constexpr size_t kServerMemory = size_t{512} * 1024 * 1024;
 
 int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
@@ -67,7 +71,11 @@ grpc::ChannelArguments ClientArguments() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(kFirstReconnect));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kLongestReconnect));
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadata);
+  // Addresses are this machine's (CheckLoopback): a proxy from the environment would only lose the way.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(kLargestMessage);
   arguments.SetMaxSendMessageSize(kLargestMessage);
   return arguments;

@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/compiler/compiler.h"
-#include "controller/dispatch/log.h"
 #include "controller/dispatch/outbox.h"
 
 namespace curlew::dispatch {
@@ -35,7 +35,7 @@ absl::Status CommandRunner::Sync() {
     newest_ = entry.id;
     absl::StatusOr<rollout::Command> command = DecodeCommand(entry);
     if (!command.ok()) {
-      spdlog::error("{}", WithFields(command.status().message(), {{"rollout", entry.rollout}}));
+      spdlog::error("{}", base::WithFields(command.status().message(), {{"rollout", entry.rollout}}));
       continue;
     }
     by_target_[entry.target].emplace(entry.id, Item{entry.rollout, *std::move(command)});
@@ -99,17 +99,15 @@ absl::Status CommandRunner::Deliver(const std::string& target) {
   const auto items = by_target_.find(target);
   const TargetEntry* entry = targets_->Find(target);
   if (items == by_target_.end() || entry == nullptr || !entry->ready) return absl::OkStatus();
+  absl::Status result;
   for (auto& [id, item] : items->second) {
     if (item.sent || Superseded(items->second, id, item)) continue;
+    // One that cannot be carried out does not hold up what stands behind it.
     const absl::Status status = CarryOut(id, &item, entry->link);
-    if (absl::IsUnavailable(status)) return status;
-    // What can never be carried out must not hold up what stands behind it.
-    if (!status.ok()) {
-      spdlog::error("{}", WithFields(status.message(), {{"rollout", item.rollout}, {"target", target}}));
-    }
-    item.sent = true;
+    item.sent = status.ok();
+    result.Update(base::Annotate(status, item.rollout));
   }
-  return absl::OkStatus();
+  return result;
 }
 
 absl::Status CommandRunner::DeliverAll() {

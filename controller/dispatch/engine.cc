@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/log.h"
 #include "common/base/status_macros.h"
-#include "controller/dispatch/log.h"
 #include "controller/dispatch/names.h"
 
 namespace curlew::dispatch {
@@ -124,9 +124,9 @@ absl::Status Engine::ApplyEnvironments(std::vector<v1::Environment> environments
   }
   RETURN_IF_ERROR(store_->PutEnvironments(environments));
   targets_.SetEnvironments(std::move(environments));
-  spdlog::info("{}", WithFields("environments applied",
-                                {{"environments", absl::StrCat(targets_.environments().size())},
-                                 {"targets", absl::StrCat(targets_.names().size())}}));
+  spdlog::info("{}", base::WithFields("environments applied",
+                                      {{"environments", absl::StrCat(targets_.environments().size())},
+                                       {"targets", absl::StrCat(targets_.names().size())}}));
   if (observer_) observer_();
   return absl::OkStatus();
 }
@@ -134,8 +134,8 @@ absl::Status Engine::ApplyEnvironments(std::vector<v1::Environment> environments
 TargetEntry* Engine::LeasedTo(AgentLink* link, const std::string& target) {
   TargetEntry* entry = targets_.Find(target);
   if (entry != nullptr && entry->link == link) return entry;
-  spdlog::debug("{}", WithFields("ignored a message about a target that is not leased to the agent",
-                                 {{"target", target}, {"agent", link->agent_id()}}));
+  spdlog::debug("{}", base::WithFields("ignored a message about a target that is not leased to the agent",
+                                       {{"target", target}, {"agent", link->agent_id()}}));
   return nullptr;
 }
 
@@ -145,11 +145,11 @@ void Engine::OnReady(AgentLink* link, const v1::TargetReady& ready) {
   entry->ready = true;
   entry->problem.clear();
   entry->facts = ready;
-  spdlog::info("{}", WithFields("target is served", {{"target", ready.target()},
-                                                     {"agent", link->agent_id()},
-                                                     {"epoch", absl::StrCat(ready.epoch())},
-                                                     {"database", ready.database()},
-                                                     {"held", absl::StrCat(ready.held_size())}}));
+  spdlog::info("{}", base::WithFields("target is served", {{"target", ready.target()},
+                                                           {"agent", link->agent_id()},
+                                                           {"epoch", absl::StrCat(ready.epoch())},
+                                                           {"database", ready.database()},
+                                                           {"held", absl::StrCat(ready.held_size())}}));
   rollouts_.FeedAll(ready.target(),
                     [&](const v1::Rollout& rollout) -> rollout::Input { return ReadyFor(rollout, ready); });
   rollouts_.TargetChanged(ready.target());
@@ -160,8 +160,8 @@ void Engine::OnProblem(AgentLink* link, const v1::TargetProblem& problem) {
   if (entry == nullptr) return;
   const bool was_ready = std::exchange(entry->ready, false);
   entry->problem = problem.message();
-  spdlog::warn("{}", WithFields(absl::StrCat("target cannot be served: ", problem.message()),
-                                {{"target", problem.target()}, {"agent", link->agent_id()}}));
+  spdlog::warn("{}", base::WithFields(absl::StrCat("target cannot be served: ", problem.message()),
+                                      {{"target", problem.target()}, {"agent", link->agent_id()}}));
   if (was_ready) Lost(problem.target());
 }
 
@@ -174,11 +174,11 @@ void Engine::OnAck(AgentLink* link, const v1::Ack& ack) {
 void Engine::OnNack(AgentLink* link, const v1::Nack& nack) {
   const std::string target = TargetOfRun(nack.run());
   if (LeasedTo(link, target) == nullptr) return;
-  spdlog::info("{}", WithFields(absl::StrCat("agent refused: ", nack.message()),
-                                {{"target", target},
-                                 {"run", nack.run()},
-                                 {"attempt", absl::StrCat(nack.attempt())},
-                                 {"reason", v1::NackReason_Name(nack.reason())}}));
+  spdlog::info("{}", base::WithFields(absl::StrCat("agent refused: ", nack.message()),
+                                      {{"target", target},
+                                       {"run", nack.run()},
+                                       {"attempt", absl::StrCat(nack.attempt())},
+                                       {"reason", v1::NackReason_Name(nack.reason())}}));
   rollouts_.Feed(RolloutOfRun(nack.run()),
                  rollout::AttemptNacked{.target = target,
                                         .attempt = nack.attempt(),

@@ -112,6 +112,12 @@ bool HasLiveAttempt(const v1::Rollout& state) {
   return false;
 }
 
+bool IsAbout(const v1::Progress& progress, const v1::Rollout& state) {
+  const v1::Run* run = FindRun(state, progress.target());
+  return run != nullptr && InState(FindAttempt(*run, progress.attempt()),
+                                   {v1::ATTEMPT_STATE_LEASED, v1::ATTEMPT_STATE_RUNNING});
+}
+
 const v1::Run* FindRun(const v1::Rollout& state, const std::string& target) {
   for (const v1::Run& run : state.runs()) {
     if (run.target() == target) return &run;

@@ -8,8 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/log.h"
 #include "common/base/status_macros.h"
-#include "controller/dispatch/log.h"
+#include "controller/dispatch/log_event.h"
 #include "controller/dispatch/names.h"
 #include "controller/dispatch/outbox.h"
 
@@ -137,15 +138,7 @@ void RolloutDriver::FeedAll(const std::string& target,
 
 absl::StatusOr<store::VersionedRollout> RolloutDriver::Get(const std::string& name) {
   if (const auto it = held_.find(name); it != held_.end()) return it->second.stored;
-  ASSIGN_OR_RETURN(store::VersionedRollout stored, store_->GetRollout(name));
-  if (MayChange(stored.rollout)) {
-    // Its creation was reported as failed, and is in the store for all that.
-    held_[name].stored = stored;
-    outbox_changed_ = true;
-    TellAgents(stored.rollout);
-    loop_->Post([this, name] { Feed(name, rollout::Ticked{}); });
-  }
-  return stored;
+  return store_->GetRollout(name);
 }
 
 const v1::Rollout* RolloutDriver::OccupantOf(const std::string& target) const {
@@ -165,38 +158,9 @@ const v1::Rollout* RolloutDriver::AnyActive() const {
 
 std::string RolloutDriver::OwnerOfAttempt(const v1::Progress& progress) const {
   for (const auto& [name, held] : held_) {
-    const v1::Run* run = FindRun(held.stored.rollout, progress.target());
-    if (run == nullptr) continue;
-    const v1::Attempt* attempt = FindAttempt(*run, progress.attempt());
-    if (attempt != nullptr &&
-        (attempt->state() == v1::ATTEMPT_STATE_RUNNING || attempt->state() == v1::ATTEMPT_STATE_LEASED)) {
-      return name;
-    }
+    if (IsAbout(progress, held.stored.rollout)) return name;
   }
   return "";
-}
-
-absl::StatusOr<std::string> RolloutDriver::FreeName(const std::string& plan_name) {
-  // Doubling, then halving: names are counted up, so all below a free one are taken.
-  const auto taken = [&](int n) -> absl::StatusOr<bool> {
-    const auto found = Get(absl::StrCat("rollouts/", plan_name, "-", n));
-    if (absl::IsNotFound(found.status())) return false;
-    RETURN_IF_ERROR(found.status());
-    return true;
-  };
-  int low = 0, high = 1;  // low is taken, or 0
-  while (true) {
-    ASSIGN_OR_RETURN(const bool is_taken, taken(high));
-    if (!is_taken) break;
-    low = high;
-    high *= 2;
-  }
-  while (high - low > 1) {
-    const int middle = low + (high - low) / 2;
-    ASSIGN_OR_RETURN(const bool is_taken, taken(middle));
-    (is_taken ? low : high) = middle;
-  }
-  return absl::StrCat("rollouts/", plan_name, "-", high);
 }
 
 void RolloutDriver::TargetChanged(const std::string& target) {
@@ -206,9 +170,13 @@ void RolloutDriver::TargetChanged(const std::string& target) {
 
 absl::Status RolloutDriver::Reload(const std::string& name) {
   ASSIGN_OR_RETURN(auto stored, store_->GetRollout(name));
-  held_[name].stored = std::move(stored);
+  const bool is_new = held_.count(name) == 0;
+  Held& held = held_[name];
+  held.stored = std::move(stored);
+  if (is_new) TellAgents(held.stored.rollout);
   outbox_changed_ = true;
-  watches_.Changed(held_[name].stored.rollout);
+  CarryOutSoon();
+  watches_.Changed(held.stored.rollout);
   return absl::OkStatus();
 }
 
@@ -280,7 +248,13 @@ absl::Status RolloutDriver::Commit(Held* held, rollout::Transition transition, c
     }
   }
   const auto version = store_->Commit(change);
-  if (!version.ok()) return version.status();
+  if (!version.ok()) {
+    if (absl::IsUnavailable(version.status())) {
+      doubtful_.insert(change.rollout.name());
+      RetryLater();
+    }
+    return version.status();
+  }
   held->stored.version = *version;
   held->stored.rollout = change.rollout;
   Committed(held, transition, change);
@@ -294,12 +268,15 @@ void RolloutDriver::Committed(Held* held, const rollout::Transition& transition,
   if (!change.outbox.empty()) outbox_changed_ = true;
   Wake(held, transition.wake);
   watches_.Changed(transition.state);
-  if (!std::exchange(carry_out_posted_, true)) {
-    loop_->Post([this] {
-      carry_out_posted_ = false;
-      CarryOut();
-    });
-  }
+  CarryOutSoon();
+}
+
+void RolloutDriver::CarryOutSoon() {
+  if (std::exchange(carry_out_posted_, true)) return;
+  loop_->Post([this] {
+    carry_out_posted_ = false;
+    CarryOut();
+  });
 }
 
 absl::Status RolloutDriver::Drain(const std::string& name) {
@@ -311,23 +288,27 @@ absl::Status RolloutDriver::Drain(const std::string& name) {
   bool reloaded = false;
   while (!queue->second.empty()) {
     const Pending& next = queue->second.front();
-    absl::StatusOr<Held*> held = Hold(name);
-    absl::Status status = held.status();
-    if (held.ok()) {
+    absl::Status ignored;  // why the input changes nothing, now or ever
+    if (const absl::StatusOr<Held*> held = Hold(name); held.ok()) {
       auto transition =
           rollout::Advance((*held)->stored.rollout, next.input, clock_->Now(), options_.machine);
-      status = transition.ok() ? Commit(*held, *std::move(transition), next.input, next.answers)
-                               : transition.status();
+      ignored = transition.status();
+      const absl::Status stored = transition.ok()
+                                      ? Commit(*held, *std::move(transition), next.input, next.answers)
+                                      : absl::OkStatus();
       // A commit that failed may have been stored for all that: what the store has is what holds.
-      if (absl::IsAborted(status)) {
-        if (std::exchange(reloaded, true)) return absl::UnavailableError(status.message());
+      if (absl::IsAborted(stored) && !std::exchange(reloaded, true)) {
         RETURN_IF_ERROR(Reload(name));
         continue;
       }
+      RETURN_IF_ERROR(stored);
+    } else if (absl::IsNotFound(held.status())) {
+      ignored = held.status();
+    } else {
+      return held.status();
     }
-    if (absl::IsUnavailable(status)) return status;
-    if (!status.ok()) {
-      spdlog::warn("{}", WithFields(absl::StrCat("ignored: ", status.message()), {{"rollout", name}}));
+    if (!ignored.ok()) {
+      spdlog::warn("{}", base::WithFields(absl::StrCat("ignored: ", ignored.message()), {{"rollout", name}}));
     }
     Pending done = std::move(queue->second.front());
     queue->second.pop_front();
@@ -341,8 +322,12 @@ absl::Status RolloutDriver::Drain(const std::string& name) {
 void RolloutDriver::DrainOrRetry(const std::string& name) {
   const absl::Status status = Drain(name);
   if (status.ok()) return;
-  spdlog::error("{}", WithFields(absl::StrCat("the store failed, trying again: ", status.message()),
-                                 {{"rollout", name}}));
+  spdlog::error("{}", base::WithFields(absl::StrCat("the store failed, trying again: ", status.message()),
+                                       {{"rollout", name}}));
+  RetryLater();
+}
+
+void RolloutDriver::RetryLater() {
   if (std::exchange(retry_posted_, true)) return;
   loop_->PostAfter(options_.store_retry, [this] {
     retry_posted_ = false;
@@ -351,10 +336,29 @@ void RolloutDriver::DrainOrRetry(const std::string& name) {
 }
 
 void RolloutDriver::Retry() {
+  for (const std::string& name : std::exchange(doubtful_, {})) {
+    if (!Reconcile(name).ok()) doubtful_.insert(name);
+  }
+  if (!doubtful_.empty()) RetryLater();
   std::vector<std::string> names;
   for (const auto& [name, queue] : pending_) names.push_back(name);
   for (const std::string& name : names) DrainOrRetry(name);
   CarryOut();
+}
+
+absl::Status RolloutDriver::Reconcile(const std::string& name) {
+  const auto stored = store_->GetRollout(name);
+  if (absl::IsNotFound(stored.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(stored.status());
+  const auto held = held_.find(name);
+  if (held == held_.end() ? !MayChange(stored->rollout) : held->second.stored.version == stored->version) {
+    return absl::OkStatus();
+  }
+  spdlog::warn(
+      "{}", base::WithFields("a change whose storing was reported as failed is stored", {{"rollout", name}}));
+  RETURN_IF_ERROR(Reload(name));
+  pending_[name].push_back(Pending{rollout::Ticked{}, nullptr, {}});
+  return absl::OkStatus();
 }
 
 void RolloutDriver::DropIfDone(const std::string& name) {
@@ -384,12 +388,9 @@ void RolloutDriver::CarryOut() {
   }
   status.Update(runner_.DeliverAll());
   if (status.ok()) return;
-  spdlog::error("{}", WithFields(absl::StrCat("the store failed, trying again: ", status.message()), {}));
-  if (std::exchange(retry_posted_, true)) return;
-  loop_->PostAfter(options_.store_retry, [this] {
-    retry_posted_ = false;
-    Retry();
-  });
+  spdlog::error("{}",
+                base::WithFields(absl::StrCat("the store failed, trying again: ", status.message()), {}));
+  RetryLater();
 }
 
 }  // namespace curlew::dispatch

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,8 +67,6 @@ class RolloutDriver {
   const v1::Rollout* AnyActive() const;
   // Whose attempt that is: the rollout in memory whose run on the target has it; "" where none has.
   std::string OwnerOfAttempt(const v1::Progress& progress) const;
-  // The first number n for which "rollouts/PLAN-n" is free.
-  absl::StatusOr<std::string> FreeName(const std::string& plan_name);
 
   // `target` became ready, or was lost.
   void TargetChanged(const std::string& target);
@@ -100,7 +99,11 @@ class RolloutDriver {
   void DropIfDone(const std::string& name);
   void Wake(Held* held, absl::Time when);
   void CarryOut();
+  void CarryOutSoon();
   void Retry();
+  void RetryLater();
+  // Takes what the store has, where a commit that failed is stored for all that.
+  absl::Status Reconcile(const std::string& name);
 
   Loop* const loop_;
   store::RolloutStore* const store_;
@@ -111,7 +114,8 @@ class RolloutDriver {
   Watches watches_;
   std::map<std::string, Held> held_;
   std::map<std::string, std::deque<Pending>> pending_;
-  bool outbox_changed_ = false;  // there may be entries that the runner has not seen
+  std::set<std::string> doubtful_;  // a commit failed: what the store has is to be looked up
+  bool outbox_changed_ = false;     // there may be entries that the runner has not seen
   bool retry_posted_ = false;
   bool carry_out_posted_ = false;
   int64_t next_wake_ = 1;

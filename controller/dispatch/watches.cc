@@ -60,12 +60,7 @@ absl::StatusOr<WatchBatch> Watches::Read(const std::string& rollout, WatchCursor
 void Watches::Changed(const v1::Rollout& rollout) {
   if (const auto it = progress_.find(rollout.name()); it != progress_.end()) {
     for (auto latest = it->second.begin(); latest != it->second.end();) {
-      const v1::Run* run = FindRun(rollout, latest->first);
-      const v1::Attempt* attempt =
-          run == nullptr ? nullptr : FindAttempt(*run, latest->second.progress.attempt());
-      const bool running = attempt != nullptr && (attempt->state() == v1::ATTEMPT_STATE_RUNNING ||
-                                                  attempt->state() == v1::ATTEMPT_STATE_LEASED);
-      latest = running ? std::next(latest) : it->second.erase(latest);
+      latest = IsAbout(latest->second.progress, rollout) ? std::next(latest) : it->second.erase(latest);
     }
     if (it->second.empty()) progress_.erase(it);
   }

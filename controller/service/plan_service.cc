@@ -7,11 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/log.h"
 #include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 #include "common/compiler/compiler.h"
 #include "common/plan/plan_reader.h"
-#include "controller/dispatch/log.h"
 #include "controller/dispatch/names.h"
 #include "controller/service/call.h"
 
@@ -48,7 +48,7 @@ absl::Status PlanService::Create(const v1::CreatePlanRequest& request, const std
   *stored.mutable_create_time() = base::ToProto(engine_->clock().Now());
   stored.set_creator(actor);
   ASSIGN_OR_RETURN(*response, engine_->store().PutPlan(stored));
-  spdlog::info("{}", dispatch::WithFields("plan stored", {{"plan", stored.name()}, {"actor", actor}}));
+  spdlog::info("{}", base::WithFields("plan stored", {{"plan", stored.name()}, {"actor", actor}}));
   return absl::OkStatus();
 }
 

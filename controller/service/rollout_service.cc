@@ -36,6 +36,30 @@ absl::Status CheckDigest(const std::string& given, const v1::StoredPlan& plan) {
                           base::kReason, "PLAN_DIGEST_MISMATCH");
 }
 
+// "rollouts/PLAN-n" with the first n that is free. Names are counted up, so that all below a free one are
+// taken: doubling finds a free one, halving the first.
+absl::StatusOr<std::string> FreeName(dispatch::RolloutDriver* rollouts, const std::string& plan_name) {
+  const auto taken = [&](int n) -> absl::StatusOr<bool> {
+    const auto found = rollouts->Get(absl::StrCat("rollouts/", plan_name, "-", n));
+    if (absl::IsNotFound(found.status())) return false;
+    RETURN_IF_ERROR(found.status());
+    return true;
+  };
+  int low = 0, high = 1;  // low is taken, or 0
+  while (true) {
+    ASSIGN_OR_RETURN(const bool is_taken, taken(high));
+    if (!is_taken) break;
+    low = high;
+    high *= 2;
+  }
+  while (high - low > 1) {
+    const int middle = low + (high - low) / 2;
+    ASSIGN_OR_RETURN(const bool is_taken, taken(middle));
+    (is_taken ? low : high) = middle;
+  }
+  return absl::StrCat("rollouts/", plan_name, "-", high);
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* RolloutService::CreateRollout(grpc::CallbackServerContext* context,
@@ -64,7 +88,7 @@ absl::Status RolloutService::Create(const v1::CreateRolloutRequest& request, con
     }
     if (!absl::IsNotFound(existing.status())) return existing.status();
   } else {
-    ASSIGN_OR_RETURN(name, engine_->rollouts().FreeName(plan.plan().name()));
+    ASSIGN_OR_RETURN(name, FreeName(&engine_->rollouts(), plan.plan().name()));
   }
   const std::vector<v1::Environment>& environments = engine_->targets().environments();
   if (environments.empty()) {

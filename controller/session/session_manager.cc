@@ -10,14 +10,12 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/log.h"
 #include "common/base/proto_time.h"
 #include "common/rpc/error.h"
-#include "controller/dispatch/log.h"
 
 namespace curlew::session {
 namespace {
-
-using dispatch::WithFields;
 
 constexpr int kProtocolVersion = 1;
 constexpr double kBeatsPerSecond = 50;
@@ -102,12 +100,12 @@ void SessionManager::OnHello(AgentStream* stream, const v1::Hello& hello) {
   if (const absl::Status status = CheckHello(hello); !status.ok()) return End(stream, status);
   stream->SetHello(next_session_++, hello);
   sessions_[stream->id()] = stream;
-  spdlog::info("{}", WithFields("agent connected", {{"agent", hello.agent_id()},
-                                                    {"instance", hello.instance_id()},
-                                                    {"version", hello.version()},
-                                                    {"session", absl::StrCat(stream->id())},
-                                                    {"peer", stream->peer()},
-                                                    {"targets", absl::StrJoin(hello.targets(), ",")}}));
+  spdlog::info("{}", base::WithFields("agent connected", {{"agent", hello.agent_id()},
+                                                          {"instance", hello.instance_id()},
+                                                          {"version", hello.version()},
+                                                          {"session", absl::StrCat(stream->id())},
+                                                          {"peer", stream->peer()},
+                                                          {"targets", absl::StrJoin(hello.targets(), ",")}}));
   Welcome(stream);
   const LeaseChanges changes = leases_.Add(stream->id(), hello.agent_id(), hello.instance_id(),
                                            {hello.targets().begin(), hello.targets().end()});
@@ -152,11 +150,11 @@ void SessionManager::Apply(const LeaseChanges& changes) {
     AgentStream* stream = Find(notice.session);
     if (stream == nullptr) continue;
     spdlog::log(notice.state == v1::LEASE_STATE_REFUSED ? spdlog::level::warn : spdlog::level::info, "{}",
-                WithFields(absl::StrCat("lease ", v1::LeaseState_Name(notice.state).substr(12),
-                                        notice.reason.empty() ? "" : ": ", notice.reason),
-                           {{"target", notice.target},
-                            {"agent", stream->agent_id()},
-                            {"session", absl::StrCat(notice.session)}}));
+                base::WithFields(absl::StrCat("lease ", v1::LeaseState_Name(notice.state).substr(12),
+                                              notice.reason.empty() ? "" : ": ", notice.reason),
+                                 {{"target", notice.target},
+                                  {"agent", stream->agent_id()},
+                                  {"session", absl::StrCat(notice.session)}}));
     v1::ControllerMessage message;
     message.mutable_lease()->set_target(notice.target);
     message.mutable_lease()->set_state(notice.state);
@@ -170,11 +168,12 @@ void SessionManager::End(AgentStream* stream, const absl::Status& status) {
   if (owner.empty()) return;
   stream->FinishNow(rpc::ToGrpc(status));
   if (stream->id() == 0) {
-    spdlog::warn("{}",
-                 WithFields(absl::StrCat("stream refused: ", status.message()), {{"peer", stream->peer()}}));
+    spdlog::warn("{}", base::WithFields(absl::StrCat("stream refused: ", status.message()),
+                                        {{"peer", stream->peer()}}));
     return;
   }
-  spdlog::info("{}", WithFields(absl::StrCat("agent disconnected: ", status.message()),
+  spdlog::info("{}",
+               base::WithFields(absl::StrCat("agent disconnected: ", status.message()),
                                 {{"agent", stream->agent_id()}, {"session", absl::StrCat(stream->id())}}));
   // The engine reads from the stream until its leases have passed on.
   const LeaseChanges changes = leases_.Remove(stream->id());

@@ -134,11 +134,16 @@ TEST_F(AppTest, ListsHaveAllPages) {
 }
 
 TEST_F(AppTest, StartSendsIdDigestAndActor) {
-  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>("name: 'rollouts/r1'"));
+  controller_.SetAnswer(absl::OkStatus(),
+                        Parse<v1::Rollout>("name: 'rollouts/r1' state: ROLLOUT_STATE_RUNNING"));
   EXPECT_EQ(RunLine("rollout start rename-phone --id r1 --digest abc"), ExitCode::kOk) << err_.str();
   EXPECT_EQ(controller_.last_request(),
             "plan: \"rename-phone\" rollout_id: \"r1\" actor: \"ann\" digest: \"abc\"");
-  EXPECT_EQ(out_.str(), "rollouts/r1 started\nto follow it: curlew rollout watch r1\n");
+  EXPECT_EQ(out_.str(), "rollouts/r1 is RUNNING\nto follow it: curlew rollout watch r1\n");
+  controller_.SetAnswer(absl::OkStatus(),
+                        Parse<v1::Rollout>("name: 'rollouts/r1' state: ROLLOUT_STATE_FAILED"));
+  EXPECT_EQ(RunLine("rollout start rename-phone --id r1"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(out_.str(), "rollouts/r1 exists and is FAILED\nto look at it: curlew rollout show r1\n");
 }
 
 TEST_F(AppTest, ApproveSaysWhoAndWhy) {

@@ -107,8 +107,12 @@ TEST_F(WatchTest, AFailureIsExplainedOnTheErrorStream) {
 TEST_F(WatchTest, ARollbackThatWasAskedForIsASuccess) {
   controller_.AddScript({{RolloutMessage(0, "state: ROLLOUT_STATE_ROLLED_BACK")}, absl::OkStatus()});
   EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kRolloutUndone));
+  EXPECT_THAT(err_.str(), HasSubstr("error: rollout r1 was rolled back"));
+  err_.str("");
   options_.goal = WatchGoal::kUndone;
   EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kOk));
+  EXPECT_THAT(err_.str(), IsEmpty());
+  EXPECT_THAT(out_.str(), ::testing::EndsWith("rollout r1 ROLLED_BACK\n"));
 }
 
 TEST_F(WatchTest, AnErrorThatAnotherTryCannotMendEndsIt) {

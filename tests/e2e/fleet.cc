@@ -23,10 +23,7 @@ environments:
     before_drop: {approvals: 1}
 )";
 
-std::string Binary(const char* name) {
-  const char* folder = std::getenv("CURLEW_BIN");
-  return absl::StrCat(folder != nullptr ? folder : "build/bin", "/", name);
-}
+std::string Binary(const char* name) { return absl::StrCat(CURLEW_BIN, "/", name); }
 
 }  // namespace
 
@@ -79,15 +76,20 @@ void FleetTest::StartFleet(absl::string_view setup) {
   StartAgent("production");
 }
 
-CommandResult FleetTest::Curlew(std::vector<std::string> arguments, absl::Duration timeout) {
+std::unique_ptr<Process> FleetTest::StartCurlew(std::vector<std::string> arguments) {
   std::vector<std::string> argv = {Binary("curlew"), "--controller", address_, "--actor", "tester"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   auto process = Process::Start({.argv = argv});
   EXPECT_THAT(process, IsOk());
-  if (!process.ok()) return {};
-  auto exit_code = (*process)->Wait(timeout);
+  return process.ok() ? *std::move(process) : nullptr;
+}
+
+CommandResult FleetTest::Curlew(std::vector<std::string> arguments, absl::Duration timeout) {
+  const std::unique_ptr<Process> process = StartCurlew(std::move(arguments));
+  if (process == nullptr) return {};
+  auto exit_code = process->Wait(timeout);
   EXPECT_THAT(exit_code, IsOk());
-  return {exit_code.value_or(-1), (*process)->output()};
+  return {exit_code.value_or(-1), process->output()};
 }
 
 std::string FleetTest::CurlewOk(std::vector<std::string> arguments) {

@@ -34,7 +34,9 @@ class FleetTest : public PgTest {
   // `target` is "staging" or "production". The id is the target's own unless given.
   void StartAgent(const std::string& target, std::map<std::string, std::string> env = {}, std::string id = "");
 
-  // Runs `curlew` with `arguments`.
+  // Starts `curlew` with `arguments`; null where it cannot be started, and then the test fails.
+  std::unique_ptr<Process> StartCurlew(std::vector<std::string> arguments);
+  // Runs it to its end.
   CommandResult Curlew(std::vector<std::string> arguments, absl::Duration timeout = absl::Seconds(60));
   // The same; the test fails unless it exits with 0. Returns the output.
   std::string CurlewOk(std::vector<std::string> arguments);

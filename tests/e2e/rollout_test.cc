@@ -91,16 +91,15 @@ TEST_F(RolloutTest, RollsBackToTheVerySchemaOnceNobodyUsesTheNewShape) {
   auto application = Connect(conninfo_["staging"]);
   ASSERT_THAT(application->Execute("SELECT phone_number FROM contacts WHERE id = 1"), IsOk());
   CurlewOk({"rollout", "rollback", "r", "--reason", "a test"});
-  auto watch = testing::Process::Start(
-      {.argv = {absl::StrCat(std::getenv("CURLEW_BIN"), "/curlew"), "--controller", address_, "rollout", "watch", "r"}});
-  ASSERT_THAT(watch, IsOk());
+  auto watch = StartCurlew({"rollout", "watch", "r"});
+  ASSERT_NE(watch, nullptr);
   // The session is named by its process id while it holds the gate.
-  EXPECT_THAT((*watch)->WaitForOutput(absl::StrCat(application->backend_pid()), absl::Seconds(30)), IsOk());
+  EXPECT_THAT(watch->WaitForOutput(absl::StrCat(application->backend_pid()), absl::Seconds(30)), IsOk());
   EXPECT_THAT(application->Execute("SELECT phone_number FROM contacts WHERE id = 2"), IsOk());
   application.reset();
-  auto ended = (*watch)->Wait(absl::Seconds(60));
+  auto ended = watch->Wait(absl::Seconds(60));
   ASSERT_THAT(ended, IsOk());
-  EXPECT_EQ(*ended, 8) << (*watch)->output();
+  EXPECT_EQ(*ended, 8) << watch->output();
   EXPECT_EQ(PgDump(conninfo_["staging"]), before);
   EXPECT_EQ(Show("r").state(), v1::ROLLOUT_STATE_ROLLED_BACK);
 }

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <cstdlib>
+#include <iostream>
 #include <memory>
 #include <string>
 
@@ -24,11 +24,6 @@ using ::testing::Not;
 
 constexpr char kRun[] = "rollouts/r1/runs/crm";
 
-std::string AgentBinary() {
-  const char* bin = std::getenv("CURLEW_BIN");
-  return absl::StrCat(bin == nullptr ? "build/bin" : bin, "/curlew-agent");
-}
-
 class AgentProcessTest : public ::curlew::testing::PgTest {
  protected:
   void SetUp() override {
@@ -40,6 +35,7 @@ class AgentProcessTest : public ::curlew::testing::PgTest {
     plan_ = Plan();
   }
   void TearDown() override {
+    if (HasFailure() && agent_ != nullptr) std::cerr << agent_->output();
     agent_.reset();
     controller_.reset();
     PgTest::TearDown();
@@ -73,7 +69,7 @@ class AgentProcessTest : public ::curlew::testing::PgTest {
 
   void StartAgent(const std::string& fault = "") {
     ASSERT_OK_AND_ASSIGN(
-        agent_, Process::Start({.argv = {AgentBinary(), "--controller", controller_->address(), "--id",
+        agent_, Process::Start({.argv = {CURLEW_AGENT_BINARY, "--controller", controller_->address(), "--id",
                                          "agent-1", "--target", "crm", "--log-level", "debug"},
                                 .env = {{"CURLEW_TARGET_CRM", conninfo_}, {"CURLEW_FAULT", fault}}}));
   }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <string>
@@ -45,19 +46,18 @@ class FakeController : public v1::AgentService::Service {
   // The next message of a kind; others before it are dropped. Waits a minute at most.
   v1::AgentMessage Await(v1::AgentMessage::KindCase kind) {
     absl::MutexLock lock(&mutex_);
-    v1::AgentMessage found;
-    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      while (!heard_.empty()) {
-        found = std::move(heard_.front());
-        heard_.pop_front();
-        if (found.kind_case() == kind) return true;
-      }
-      return false;
+    const auto is = [&](const v1::AgentMessage& message) { return message.kind_case() == kind; };
+    const auto there = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return std::find_if(heard_.begin(), heard_.end(), is) != heard_.end();
     };
     if (!mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Minutes(1))) {
       ADD_FAILURE() << "no message of kind " << kind;
+      return {};
     }
-    return found;
+    const auto found = std::find_if(heard_.begin(), heard_.end(), is);
+    v1::AgentMessage message = std::move(*found);
+    heard_.erase(heard_.begin(), found + 1);
+    return message;
   }
 
   // How many sessions have begun, and how many of them said goodbye (half-closed the stream).

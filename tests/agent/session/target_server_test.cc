@@ -231,6 +231,23 @@ TEST_F(TargetServerTest, RunsOneAttemptAtATimeAndCancelsItOnRequest) {
   EXPECT_THAT(result.error().message(), HasSubstr("add-2"));
 }
 
+TEST_F(TargetServerTest, ACommandThatComesAgainAfterItsAttemptWasCancelledBeginsNothing) {
+  server_ = Serve(conninfo_);
+  Ready();
+  EXPECT_EQ(Do(Command("add-1", 1)).outcome(), v1::ATTEMPT_STATE_SUCCEEDED);
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  Cancel(2);
+  EXPECT_EQ(Await(v1::AgentMessage::kResult).result().outcome(), v1::ATTEMPT_STATE_CANCELLED);
+  v1::ControllerMessage stored;
+  stored.mutable_result_ack()->set_run(kRun);
+  stored.mutable_result_ack()->set_attempt(2);
+  server_->Handle(stored);
+  const v1::Nack nack = Refused(Command("add-2", 2));
+  EXPECT_EQ(nack.reason(), v1::NACK_REASON_INVALID);
+  EXPECT_THAT(nack.message(), HasSubstr("attempt 2 is an old one"));
+}
+
 TEST_F(TargetServerTest, HoldsARunningAttemptOverAReconnect) {
   server_ = Serve(conninfo_);
   Ready();
@@ -290,6 +307,27 @@ TEST_F(TargetServerTest, GivesTheTargetUpWhenAnotherInstanceHasTakenItAndComesBa
   const v1::TargetReady ready = Ready();
   EXPECT_EQ(ready.epoch(), 3);
   EXPECT_THAT(ready.held(), SizeIs(0));
+}
+
+TEST_F(TargetServerTest, DoesNotTakeTheTargetBackUnlessTheControllerSaysSoAnew) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  // As if this agent had been frozen meanwhile: its statement is ended, another one works.
+  ASSERT_OK(
+      TakeOver(
+          {.connect = {.conninfo = conninfo_}, .target = "crm", .agent_id = "agent", .instance_id = "two"},
+          CancelToken())
+          .status());
+  // It ends its session, to say hello again.
+  while (outbox_.open()) outbox_.Pop(absl::Now() + absl::Milliseconds(20));
+  EXPECT_EQ(Query(conninfo_, "SELECT epoch || ' ' || instance_id FROM curlew.target"), "2 two");
+  outbox_.Open();
+  Lease(v1::LEASE_STATE_STANDBY);
+  EXPECT_EQ(Refused(Command("add-2", 3)).reason(), v1::NACK_REASON_WRONG_EPOCH);
+  EXPECT_EQ(Query(conninfo_, "SELECT epoch FROM curlew.target"), "2");
 }
 
 TEST_F(TargetServerTest, ReportsTheSchema) {

@@ -136,6 +136,18 @@ TEST_F(EngineTest, AResultIsAcknowledgedOnlyOnceItIsStored) {
   EXPECT_EQ(acknowledged->result_ack().run(), dispatch.run());
 }
 
+TEST_F(EngineTest, AResultIsNotAcknowledgedWhateverIsWrongWithTheStore) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch dispatch = StartFirstStep(&agent);
+  agent.SayAck(dispatch);
+  store_.FailWith(absl::DataLossError("the store is damaged"));
+  agent.SayResult(dispatch);
+  EXPECT_THAT(Approve(kName), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_FALSE(agent.Has(Kind::kResultAck));
+  store_.FailWith(absl::OkStatus());
+  EXPECT_THAT(agent.Take(Kind::kResultAck), IsOk());
+}
+
 TEST_F(EngineTest, AResultThatIsSentTwiceIsAcknowledgedTwiceAndCountsOnce) {
   FakeAgent agent(Channel());
   const v1::Dispatch dispatch = StartFirstStep(&agent);

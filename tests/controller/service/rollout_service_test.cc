@@ -121,13 +121,22 @@ TEST_F(RolloutServiceTest, ARolloutWhoseCreationWasStoredButReportedAsFailedIsTa
   store_.LoseAnswersOfCommits(absl::UnavailableError("the disk went away"));
   EXPECT_THAT(CreateRollout(plan, "mine"), StatusIs(absl::StatusCode::kUnavailable));
   store_.LoseAnswersOfCommits(absl::OkStatus());
-  EXPECT_THAT(CreateRollout(plan, "mine"), IsOk());
   FakeAgent agent(Channel());
   agent.Serve(Items());
   agent.SayHello();
   const v1::Rollout done = WaitFor(
       "rollouts/mine", [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
   EXPECT_EQ(done.stages(0).state(), v1::STAGE_STATE_DONE) << done.DebugString();
+}
+
+TEST_F(RolloutServiceTest, AChangeThatWasStoredButReportedAsFailedHolds) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  store_.LoseAnswersOfCommits(absl::UnavailableError("the disk went away"));
+  EXPECT_THAT(Change(kPause, "add-note-1"), StatusIs(absl::StatusCode::kUnavailable));
+  store_.LoseAnswersOfCommits(absl::OkStatus());
+  const v1::Rollout paused = WaitForState("rollouts/add-note-1", v1::ROLLOUT_STATE_PAUSED);
+  EXPECT_EQ(paused.state(), v1::ROLLOUT_STATE_PAUSED);
+  EXPECT_THAT(Change(kResume, "add-note-1"), IsOk());
 }
 
 TEST_F(RolloutServiceTest, ChangesSayWhoAndWhyAndWhatIsWrong) {

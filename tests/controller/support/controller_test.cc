@@ -80,7 +80,7 @@ ControllerTest::~ControllerTest() = default;
 
 void ControllerTest::Restart() {
   server_.reset();
-  auto server = service::Server::Start(&store_, &clock_, options_);
+  auto server = controller::Server::Start(&store_, &clock_, options_);
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
 }

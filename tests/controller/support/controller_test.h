@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/clock.h"
-#include "controller/service/server.h"
+#include "controller/server.h"
 #include "curlew/v1/operator.grpc.pb.h"
 #include "tests/controller/support/fake_agent.h"
 #include "tests/controller/support/shared_store.h"
@@ -57,8 +57,8 @@ class ControllerTest : public ::testing::Test {
 
   SharedStore store_;
   base::SystemClock clock_;
-  service::ServerOptions options_;
-  std::unique_ptr<service::Server> server_;
+  controller::ServerOptions options_;
+  std::unique_ptr<controller::Server> server_;
 };
 
 }  // namespace curlew::testing

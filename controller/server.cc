@@ -1,10 +1,9 @@
-#include "controller/service/server.h"
+#include "controller/server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -12,9 +11,8 @@
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/endpoint.h"
-#include "controller/dispatch/log.h"
 
-namespace curlew::service {
+namespace curlew::controller {
 
 Server::Server(store::RolloutStore* store, const base::Clock* clock, ServerOptions options)
     : options_(std::move(options)),
@@ -79,4 +77,4 @@ void Server::Shutdown() {
   engine_.Stop();
 }
 
-}  // namespace curlew::service
+}  // namespace curlew::controller

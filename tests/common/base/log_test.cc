@@ -1,4 +1,4 @@
-#include "controller/dispatch/log.h"
+#include "common/base/log.h"
 
 #include <gmock/gmock.h>
 #include <google/protobuf/struct.pb.h>
@@ -8,7 +8,7 @@
 
 #include <string>
 
-namespace curlew::dispatch {
+namespace curlew::base {
 namespace {
 
 using ::testing::EndsWith;
@@ -45,4 +45,4 @@ TEST(LogTest, MessagesWithoutFieldsAreFine) {
 }
 
 }  // namespace
-}  // namespace curlew::dispatch
+}  // namespace curlew::base

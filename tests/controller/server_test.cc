@@ -1,4 +1,4 @@
-#include "controller/service/server.h"
+#include "controller/server.h"
 
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
@@ -16,7 +16,7 @@
 #include "tests/controller/support/controller_test.h"
 #include "tests/support/status_matchers.h"
 
-namespace curlew::service {
+namespace curlew::controller {
 namespace {
 
 using ::curlew::testing::ControllerTest;
@@ -143,4 +143,4 @@ TEST_F(ServerTest, ClientsThatReadNothingDoNotHoldUpTheEnd) {
 }
 
 }  // namespace
-}  // namespace curlew::service
+}  // namespace curlew::controller

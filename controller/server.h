@@ -1,6 +1,6 @@
 // The controller's server: engine, sessions and services behind one port.
-#ifndef CURLEW_CONTROLLER_SERVICE_SERVER_H_
-#define CURLEW_CONTROLLER_SERVICE_SERVER_H_
+#ifndef CURLEW_CONTROLLER_SERVER_H_
+#define CURLEW_CONTROLLER_SERVER_H_
 
 #include <grpcpp/server.h>
 
@@ -18,7 +18,7 @@
 #include "controller/session/session_service.h"
 #include "controller/store/rollout_store.h"
 
-namespace curlew::service {
+namespace curlew::controller {
 
 // Settings of a server.
 struct ServerOptions {
@@ -55,14 +55,14 @@ class Server {
   dispatch::Engine engine_;
   session::SessionManager sessions_;
   session::SessionService agent_service_;
-  PlanService plan_service_;
-  RolloutService rollout_service_;
-  TargetService target_service_;
-  EnvironmentService environment_service_;
+  service::PlanService plan_service_;
+  service::RolloutService rollout_service_;
+  service::TargetService target_service_;
+  service::EnvironmentService environment_service_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };
 
-}  // namespace curlew::service
+}  // namespace curlew::controller
 
-#endif  // CURLEW_CONTROLLER_SERVICE_SERVER_H_
+#endif  // CURLEW_CONTROLLER_SERVER_H_

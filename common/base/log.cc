@@ -1,5 +1,6 @@
-#include "controller/dispatch/log.h"
+#include "common/base/log.h"
 
+#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <vector>
@@ -9,7 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 
-namespace curlew::dispatch {
+namespace curlew::base {
 namespace {
 
 // ASCII's unit separator: it stands in no text that people write.
@@ -80,19 +81,12 @@ void LogFormatter::format(const spdlog::details::log_msg& message, spdlog::memor
   out.append(line.data(), line.data() + line.size());
 }
 
-void LogEvent(const v1::Rollout& rollout, const v1::Event& event) {
-  const bool bad = event.type() == v1::EVENT_TYPE_STEP_FAILED || event.type() == v1::EVENT_TYPE_AGENT_LOST;
-  const std::string run =
-      event.target().empty() ? "" : absl::StrCat(rollout.name(), "/runs/", event.target());
-  spdlog::log(
-      bad ? spdlog::level::warn : spdlog::level::info, "{}",
-      WithFields(event.message(), {{"rollout", rollout.name()},
-                                   {"target", event.target()},
-                                   {"run", run},
-                                   {"step", event.step()},
-                                   {"attempt", event.attempt() == 0 ? "" : absl::StrCat(event.attempt())},
-                                   {"event", absl::StrCat(event.number())},
-                                   {"actor", event.actor()}}));
+void SetUpLog(const std::string& name, const std::string& level, LogFormat format) {
+  auto logger = std::make_shared<spdlog::logger>(name, std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_formatter(std::make_unique<LogFormatter>(format));
+  logger->set_level(spdlog::level::from_str(level));
+  logger->flush_on(spdlog::level::debug);
+  spdlog::set_default_logger(std::move(logger));
 }
 
-}  // namespace curlew::dispatch
+}  // namespace curlew::base

@@ -1,6 +1,6 @@
-// What the controller writes to its log.
-#ifndef CURLEW_CONTROLLER_DISPATCH_LOG_H_
-#define CURLEW_CONTROLLER_DISPATCH_LOG_H_
+// The form of our logs, and what writes them.
+#ifndef CURLEW_COMMON_BASE_LOG_H_
+#define CURLEW_COMMON_BASE_LOG_H_
 
 #include <spdlog/formatter.h>
 
@@ -10,9 +10,8 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "curlew/v1/rollout.pb.h"
 
-namespace curlew::dispatch {
+namespace curlew::base {
 
 // Forms of a log line.
 enum class LogFormat { kText, kJson };
@@ -36,10 +35,10 @@ class LogFormatter : public spdlog::formatter {
   const LogFormat format_;
 };
 
-// The line of a transition: rollout, target, run, step, attempt and what happened. What went wrong is a
-// warning.
-void LogEvent(const v1::Rollout& rollout, const v1::Event& event);
+// Makes the default logger write to standard error in `format`, from `level` ("debug", "info", "warn", ...)
+// on.
+void SetUpLog(const std::string& name, const std::string& level, LogFormat format);
 
-}  // namespace curlew::dispatch
+}  // namespace curlew::base
 
-#endif  // CURLEW_CONTROLLER_DISPATCH_LOG_H_
+#endif  // CURLEW_COMMON_BASE_LOG_H_
