@@ -123,8 +123,8 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
       ->capture_default_str();
   app.add_option("--log-format", flags.log_format, "Form of the log: text or json")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, LogFormat>{{"text", LogFormat::kText}, {"json", LogFormat::kJson}}))
+      ->transform(CLI::CheckedTransformer(std::map<std::string, base::LogFormat>{
+          {"text", base::LogFormat::kText}, {"json", base::LogFormat::kJson}}))
       ->default_str("text");
   try {
     app.parse(argc, argv);

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/executor/run_context.h"
-#include "agent/log.h"
+#include "common/base/log.h"
 #include "common/pg/pool.h"
 #include "common/rpc/endpoint.h"
 
@@ -30,7 +30,7 @@ struct Flags {
   pg::PoolOptions pool;
   RowKeys row_keys = RowKeys::kWithhold;
   std::string log_level = "info";
-  LogFormat log_format = LogFormat::kText;
+  base::LogFormat log_format = base::LogFormat::kText;
 };
 
 // Reads an environment variable; nullptr where it is not set.

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "agent/flags.h"
-#include "agent/log.h"
 #include "agent/session/session.h"
 #include "agent/session/target_server.h"
 #include "common/base/id.h"
+#include "common/base/log.h"
 #include "common/rpc/endpoint.h"
 
 namespace curlew::agent {
@@ -25,8 +25,10 @@ int Run(const Flags& flags) {
     return 2;
   }
   const std::string instance_id = base::RandomId(16);
-  spdlog::info("agent starts version={} id={} instance={} controller={}", CURLEW_VERSION, flags.id,
-               instance_id, flags.controller);
+  spdlog::info(base::WithFields("agent starts", {{"version", CURLEW_VERSION},
+                                                 {"id", flags.id},
+                                                 {"instance", instance_id},
+                                                 {"controller", flags.controller}}));
   Outbox outbox;
   LeaseClock lease;
   std::vector<std::unique_ptr<TargetServer>> servers;
@@ -55,7 +57,7 @@ int Run(const Flags& flags) {
   sigaddset(&signals, SIGINT);
   int signal = 0;
   sigwait(&signals, &signal);
-  spdlog::info("agent stops signal={}", signal);
+  spdlog::info(base::WithFields("agent stops", {{"signal", absl::StrCat(signal)}}));
   for (TargetServer* target : targets) target->Stop();
   session.Stop();
   runner.join();
@@ -77,6 +79,6 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  curlew::agent::SetUpLog(flags->log_level, flags->log_format);
+  curlew::base::SetUpLog("curlew-agent", flags->log_level, flags->log_format);
   return curlew::agent::Run(*flags);
 }

@@ -60,6 +60,7 @@ absl::StatusOr<std::unique_ptr<pg::Connection>> OpenSession(const RunContext& co
   ASSIGN_OR_RETURN(auto connection, pg::Connection::Connect(options));
   // lock_timeout would count the waits for old snapshots too; those block nobody.
   RETURN_IF_ERROR(connection->Execute("SET lock_timeout = 0; SET statement_timeout = 0").status());
+  RETURN_IF_ERROR(connection->Execute(SearchPathWithoutOurSchema(SettingScope::kSession)).status());
   RETURN_IF_ERROR(EndEarlierAttempts(context, connection.get()));
   RETURN_IF_ERROR(FenceSession(connection.get(), context.attempt.epoch));
   return connection;

@@ -34,16 +34,18 @@ absl::Status CheckEpoch(const absl::StatusOr<pg::Result>& row, int64_t epoch) {
   return absl::OkStatus();
 }
 
-// A role called curlew would find our schema by "$user", and an author's CREATE VIEW would end up in it.
-constexpr char kWithoutOurSchema[] =
-    "SELECT set_config('search_path', coalesce((SELECT string_agg(quote_ident(s), ', ' ORDER BY place)"
-    " FROM unnest(current_schemas(false)) WITH ORDINALITY AS p (s, place) WHERE s <> 'curlew'), ''), true); ";
-
 constexpr char kReadEpoch[] = "SELECT epoch FROM curlew.target";
 
 }  // namespace
 
 bool IsFencedOut(const absl::Status& status) { return base::Detail(status, base::kReason) == kFencedOut; }
+
+std::string SearchPathWithoutOurSchema(SettingScope scope) {
+  return absl::StrCat(
+      "SELECT set_config('search_path', coalesce((SELECT string_agg(quote_ident(s), ', ' ORDER BY place)"
+      " FROM unnest(current_schemas(false)) WITH ORDINALITY AS p (s, place) WHERE s <> 'curlew'), ''), ",
+      scope == SettingScope::kTransaction ? "true)" : "false)");
+}
 
 absl::Status FenceSession(pg::Connection* connection, int64_t epoch) {
   RETURN_IF_ERROR(
@@ -58,7 +60,7 @@ absl::StatusOr<FencedTransaction> FencedTransaction::Begin(pg::Connection* conne
       absl::StrCat("SET LOCAL lock_timeout = ", Milliseconds(options.lock_timeout),
                    "; SET LOCAL statement_timeout = ", Milliseconds(options.statement_timeout), "; ");
   absl::StrAppend(&prelude, options.search_path.empty()
-                                ? kWithoutOurSchema
+                                ? absl::StrCat(SearchPathWithoutOurSchema(SettingScope::kTransaction), "; ")
                                 : absl::StrCat("SET LOCAL search_path = ", options.search_path, "; "));
   absl::StrAppend(&prelude, options.durability == Durability::kAsynchronous
                                 ? "SET LOCAL synchronous_commit = off; "

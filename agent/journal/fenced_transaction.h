@@ -18,6 +18,12 @@ namespace curlew::agent {
 inline constexpr char kFencedOut[] = "FENCED_OUT";
 bool IsFencedOut(const absl::Status& status);
 
+enum class SettingScope { kTransaction, kSession };
+
+// SQL that takes schema curlew out of search_path: a role called curlew would find it by "$user", and an
+// author's unqualified names would mean tables of the journal.
+std::string SearchPathWithoutOurSchema(SettingScope scope);
+
 // Takes the work lock on `connection` for the whole session and checks the epoch after it: for statements
 // that cannot run in a transaction. Closing the connection gives it back. ABORTED with kFencedOut; errors as
 // in common/pg/error.h.

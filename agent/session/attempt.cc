@@ -4,8 +4,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/executor/step_runner.h"
+#include "common/base/log.h"
 
 namespace curlew::agent {
 namespace {
@@ -70,8 +72,11 @@ bool RunningAttempt::EndedWithin(absl::Duration wait) const {
 
 void RunningAttempt::Cancel(const std::string& reason) {
   if (!cancel_.cancelled()) {
-    spdlog::info("attempt is stopped target={} run={} step={} attempt={} reason=\"{}\"", dispatch_.target(),
-                 dispatch_.run(), dispatch_.step(), dispatch_.attempt(), reason);
+    spdlog::info(base::WithFields("attempt is stopped", {{"target", dispatch_.target()},
+                                                         {"run", dispatch_.run()},
+                                                         {"step", dispatch_.step()},
+                                                         {"attempt", absl::StrCat(dispatch_.attempt())},
+                                                         {"reason", reason}}));
   }
   cancel_.Cancel(reason);
 }

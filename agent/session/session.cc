@@ -5,7 +5,9 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/log.h"
 #include "common/base/proto_time.h"
 
 namespace curlew::agent {
@@ -34,9 +36,11 @@ void Session::Run() {
     if (stopping()) return;
     // What the controller asks for is jittered too: its agents must not come back all at once.
     const absl::Duration pause = std::max(backoff_.Next(), asked_to_wait_ * absl::Uniform(random_, 1.0, 1.5));
-    spdlog::warn("session ended controller={} code={} message=\"{}\" retry_in={}", options_.controller,
-                 static_cast<int>(status.error_code()), status.error_message(),
-                 absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1))));
+    spdlog::warn(base::WithFields(
+        "session ended", {{"controller", options_.controller},
+                          {"code", absl::StrCat(static_cast<int>(status.error_code()))},
+                          {"message", status.error_message()},
+                          {"retry_in", absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1)))}}));
     absl::MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
   }
@@ -116,7 +120,8 @@ void Session::On(v1::ControllerMessage message) {
       return;
     case v1::ControllerMessage::kReconnect:
       asked_to_wait_ = base::FromProto(message.reconnect().after());
-      spdlog::info("the controller asks to come again controller={}", options_.controller);
+      spdlog::info(
+          base::WithFields("the controller asks to come again", {{"controller", options_.controller}}));
       outbox_->Close();
       return;
     case v1::ControllerMessage::kLease:
@@ -141,14 +146,15 @@ void Session::On(v1::ControllerMessage message) {
   if (target != nullptr) {
     target->Handle(std::move(message));
   } else {
-    spdlog::warn("the controller speaks of a target that this agent does not have controller={}",
-                 options_.controller);
+    spdlog::warn(base::WithFields("the controller speaks of a target that this agent does not have",
+                                  {{"controller", options_.controller}}));
   }
 }
 
 void Session::On(const v1::Welcome& welcome) {
-  spdlog::info("session begins controller={} session={} version={}", options_.controller, welcome.session(),
-               welcome.version());
+  spdlog::info(base::WithFields("session begins", {{"controller", options_.controller},
+                                                   {"session", absl::StrCat(welcome.session())},
+                                                   {"version", welcome.version()}}));
   backoff_.Reset();
   lease_->SetLeaseTime(base::FromProto(welcome.lease_time()));
   const absl::Duration interval = base::FromProto(welcome.heartbeat_interval());

@@ -11,6 +11,7 @@
 #include "agent/session/admission.h"
 #include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
+#include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/pg/introspect.h"
 
@@ -143,8 +144,9 @@ void TargetServer::Loop() {
 }
 
 void TargetServer::On(const v1::Lease& lease) {
-  spdlog::info("lease target={} state={} reason=\"{}\"", options_.target, v1::LeaseState_Name(lease.state()),
-               lease.reason());
+  spdlog::info(base::WithFields("lease", {{"target", options_.target},
+                                          {"state", v1::LeaseState_Name(lease.state())},
+                                          {"reason", lease.reason()}}));
   granted_ = lease.state() == v1::LEASE_STATE_GRANTED;
   if (granted_) {
     just_granted_ = true;
@@ -195,9 +197,9 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
   if (const auto* refusal = std::get_if<Refusal>(&*admission)) {
     return Refuse(dispatch, refusal->reason, refusal->message);
   }
-  if (const auto begun = newest_begun_.find(dispatch.run());
-      std::holds_alternative<Admitted>(*admission) && begun != newest_begun_.end() &&
-      dispatch.attempt() <= begun->second) {
+  if (const auto begun = newest_begun_.find(dispatch.run()); std::holds_alternative<Admitted>(*admission) &&
+                                                             begun != newest_begun_.end() &&
+                                                             dispatch.attempt() <= begun->second) {
     return Refuse(dispatch, v1::NACK_REASON_INVALID,
                   absl::StrCat("attempt ", dispatch.attempt(), " is an old one: attempt ", begun->second,
                                " of the run was begun already"));
@@ -210,8 +212,11 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
 }
 
 void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSettings settings) {
-  spdlog::info("attempt begins target={} run={} step={} attempt={} direction={}", options_.target,
-               dispatch.run(), dispatch.step(), dispatch.attempt(), v1::Direction_Name(dispatch.direction()));
+  spdlog::info(base::WithFields("attempt begins", {{"target", options_.target},
+                                                   {"run", dispatch.run()},
+                                                   {"step", dispatch.step()},
+                                                   {"attempt", absl::StrCat(dispatch.attempt())},
+                                                   {"direction", v1::Direction_Name(dispatch.direction())}}));
   RunContext context{.target = options_.target,
                      .attempt = {.run = dispatch.run(),
                                  .step = dispatch.step(),
@@ -260,8 +265,10 @@ void TargetServer::Finish() {
   const std::unique_ptr<RunningAttempt> ended = std::move(running_);
   const Outcome outcome = *ended->outcome();
   if (outcome.fenced_out) {
-    spdlog::warn("fenced out target={} run={} step={} attempt={}", options_.target, ended->dispatch().run(),
-                 ended->dispatch().step(), ended->dispatch().attempt());
+    spdlog::warn(base::WithFields("fenced out", {{"target", options_.target},
+                                                 {"run", ended->dispatch().run()},
+                                                 {"step", ended->dispatch().step()},
+                                                 {"attempt", absl::StrCat(ended->dispatch().attempt())}}));
     if (granted_) ready_at_ = absl::Now();
     return;
   }
@@ -270,9 +277,13 @@ void TargetServer::Finish() {
 }
 
 void TargetServer::Conclude(const v1::Dispatch& dispatch, const Outcome& outcome) {
-  spdlog::info("attempt ends target={} run={} step={} attempt={} outcome={} sqlstate={} rows={}",
-               options_.target, dispatch.run(), dispatch.step(), dispatch.attempt(),
-               v1::AttemptState_Name(outcome.state), outcome.error.sqlstate(), outcome.rows);
+  spdlog::info(base::WithFields("attempt ends", {{"target", options_.target},
+                                                 {"run", dispatch.run()},
+                                                 {"step", dispatch.step()},
+                                                 {"attempt", absl::StrCat(dispatch.attempt())},
+                                                 {"outcome", v1::AttemptState_Name(outcome.state)},
+                                                 {"sqlstate", outcome.error.sqlstate()},
+                                                 {"rows", absl::StrCat(outcome.rows)}}));
   v1::Result result;
   result.set_target(options_.target);
   result.set_run(dispatch.run());
@@ -318,8 +329,11 @@ void TargetServer::BecomeReady() {
   problem_ = Words(mine.status());
   const absl::Duration pause = backoff_.Next();
   ready_at_ = absl::Now() + pause;
-  spdlog::warn("target cannot be served target={} retry_in={} problem=\"{}\"", options_.target,
-               absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1))), problem_);
+  spdlog::warn(
+      base::WithFields("target cannot be served",
+                       {{"target", options_.target},
+                        {"retry_in", absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1)))},
+                        {"problem", problem_}}));
   v1::AgentMessage message;
   message.mutable_target_problem()->set_target(options_.target);
   message.mutable_target_problem()->set_message(problem_);
@@ -333,8 +347,8 @@ absl::StatusOr<bool> TargetServer::Secure() {
       just_granted_ = false;
       return true;
     }
-    spdlog::warn("the journal is no longer at this agent's epoch target={} epoch={}", options_.target,
-                 tenure_->epoch);
+    spdlog::warn(base::WithFields("the journal is no longer at this agent's epoch",
+                                  {{"target", options_.target}, {"epoch", absl::StrCat(tenure_->epoch)}}));
     Abandon();
     results_.clear();
     newest_begun_.clear();
@@ -345,8 +359,10 @@ absl::StatusOr<bool> TargetServer::Secure() {
   pool_.Drain();
   ASSIGN_OR_RETURN(tenure_, TakeOver(takeover_, stop_));
   just_granted_ = false;
-  spdlog::info("taken over target={} epoch={} database={} server={}", options_.target, tenure_->epoch,
-               tenure_->database, tenure_->server_version_num);
+  spdlog::info(base::WithFields("taken over", {{"target", options_.target},
+                                               {"epoch", absl::StrCat(tenure_->epoch)},
+                                               {"database", tenure_->database},
+                                               {"server", absl::StrCat(tenure_->server_version_num)}}));
   return true;
 }
 
@@ -384,9 +400,12 @@ void TargetServer::Acknowledge(const v1::Dispatch& dispatch) {
 }
 
 void TargetServer::Refuse(const v1::Dispatch& dispatch, v1::NackReason reason, const std::string& message) {
-  spdlog::warn("command is refused target={} run={} step={} attempt={} reason={} message=\"{}\"",
-               options_.target, dispatch.run(), dispatch.step(), dispatch.attempt(),
-               v1::NackReason_Name(reason), message);
+  spdlog::warn(base::WithFields("command is refused", {{"target", options_.target},
+                                                       {"run", dispatch.run()},
+                                                       {"step", dispatch.step()},
+                                                       {"attempt", absl::StrCat(dispatch.attempt())},
+                                                       {"reason", v1::NackReason_Name(reason)},
+                                                       {"message", message}}));
   v1::AgentMessage nack;
   nack.mutable_nack()->set_run(dispatch.run());
   nack.mutable_nack()->set_attempt(dispatch.attempt());

@@ -108,7 +108,8 @@ class TargetServer {
   std::unique_ptr<RunningAttempt> running_;
   std::map<std::pair<std::string, int>, v1::Result> results_;  // by run and attempt
   // By run, the highest number of an attempt that was begun under this epoch: a command that comes a second
-  // time, after its attempt was cancelled and forgotten, must not begin it again behind the controller's back.
+  // time, after its attempt was cancelled and forgotten, must not begin it again behind the controller's
+  // back.
   std::map<std::string, int> newest_begun_;
 
   CancelToken stop_;  // ends a takeover that waits

@@ -23,13 +23,27 @@ void AppendString(absl::string_view s, std::string* out) {
   out->push_back('"');
   for (unsigned char c : s) {
     switch (c) {
-      case '"': *out += "\\\""; break;
-      case '\\': *out += "\\\\"; break;
-      case '\b': *out += "\\b"; break;
-      case '\f': *out += "\\f"; break;
-      case '\n': *out += "\\n"; break;
-      case '\r': *out += "\\r"; break;
-      case '\t': *out += "\\t"; break;
+      case '"':
+        *out += "\\\"";
+        break;
+      case '\\':
+        *out += "\\\\";
+        break;
+      case '\b':
+        *out += "\\b";
+        break;
+      case '\f':
+        *out += "\\f";
+        break;
+      case '\n':
+        *out += "\\n";
+        break;
+      case '\r':
+        *out += "\\r";
+        break;
+      case '\t':
+        *out += "\\t";
+        break;
       default:
         if (c < 0x20) {
           absl::StrAppendFormat(out, "\\u%04x", c);
@@ -57,10 +71,11 @@ void AppendValue(const Message& message, const FieldDescriptor* field, int index
     }
     case FieldDescriptor::CPPTYPE_BOOL:
       *out += (repeated ? r->GetRepeatedBool(message, field, index) : r->GetBool(message, field)) ? "true"
-                                                                                                : "false";
+                                                                                                  : "false";
       return;
     case FieldDescriptor::CPPTYPE_INT32:
-      absl::StrAppend(out, repeated ? r->GetRepeatedInt32(message, field, index) : r->GetInt32(message, field));
+      absl::StrAppend(out,
+                      repeated ? r->GetRepeatedInt32(message, field, index) : r->GetInt32(message, field));
       return;
     case FieldDescriptor::CPPTYPE_UINT32:
       absl::StrAppend(out,
@@ -68,16 +83,17 @@ void AppendValue(const Message& message, const FieldDescriptor* field, int index
       return;
     case FieldDescriptor::CPPTYPE_INT64:
       absl::StrAppend(out, "\"",
-                      repeated ? r->GetRepeatedInt64(message, field, index) : r->GetInt64(message, field), "\"");
+                      repeated ? r->GetRepeatedInt64(message, field, index) : r->GetInt64(message, field),
+                      "\"");
       return;
     case FieldDescriptor::CPPTYPE_UINT64:
-      absl::StrAppend(
-          out, "\"",
-          repeated ? r->GetRepeatedUInt64(message, field, index) : r->GetUInt64(message, field), "\"");
+      absl::StrAppend(out, "\"",
+                      repeated ? r->GetRepeatedUInt64(message, field, index) : r->GetUInt64(message, field),
+                      "\"");
       return;
     case FieldDescriptor::CPPTYPE_ENUM:
-      AppendString((repeated ? r->GetRepeatedEnum(message, field, index) : r->GetEnum(message, field))->name(),
-                   out);
+      AppendString(
+          (repeated ? r->GetRepeatedEnum(message, field, index) : r->GetEnum(message, field))->name(), out);
       return;
     case FieldDescriptor::CPPTYPE_MESSAGE:
       AppendMessage(repeated ? r->GetRepeatedMessage(message, field, index) : r->GetMessage(message, field),

@@ -3,6 +3,7 @@
 #define CURLEW_COMMON_BASE_HASH_H_
 
 #include <string>
+
 #include "absl/strings/string_view.h"
 
 namespace curlew::base {

@@ -68,7 +68,8 @@ void SetUses(const std::vector<StepList::Use>& uses, google::protobuf::RepeatedP
   }
 }
 
-v1::Step WaitUntilUnused(const google::protobuf::RepeatedPtrField<v1::ShapeUse>& uses, absl::string_view shape) {
+v1::Step WaitUntilUnused(const google::protobuf::RepeatedPtrField<v1::ShapeUse>& uses,
+                         absl::string_view shape) {
   v1::Step step;
   step.set_title(absl::StrCat("wait until no session uses the ", shape, " shape"));
   v1::ShapeUnused* unused = step.mutable_action()->mutable_wait()->mutable_shape_unused();
@@ -78,7 +79,8 @@ v1::Step WaitUntilUnused(const google::protobuf::RepeatedPtrField<v1::ShapeUse>&
   return step;
 }
 
-// Looks at one table become one step: all that is wrong with its data is then reported together, of one moment.
+// Looks at one table become one step: all that is wrong with its data is then reported together, of one
+// moment.
 void MergeLooks(std::vector<v1::Step>* steps) {
   std::map<std::string, size_t> looks;  // by table
   std::vector<v1::Step> merged;
@@ -100,13 +102,19 @@ void MergeLooks(std::vector<v1::Step>* steps) {
 
 absl::string_view PhaseName(v1::Phase phase) {
   switch (phase) {
-    case v1::PHASE_ADD: return "add";
-    case v1::PHASE_DUAL_WRITE: return "dual-write";
-    case v1::PHASE_BACKFILL: return "backfill";
-    case v1::PHASE_CONSTRAIN: return "constrain";
-    case v1::PHASE_DROP: return "drop";
+    case v1::PHASE_ADD:
+      return "add";
+    case v1::PHASE_DUAL_WRITE:
+      return "dual-write";
+    case v1::PHASE_BACKFILL:
+      return "backfill";
+    case v1::PHASE_CONSTRAIN:
+      return "constrain";
+    case v1::PHASE_DROP:
+      return "drop";
     case v1::PHASE_UNSPECIFIED:
-    default: return "none";
+    default:
+      return "none";
   }
 }
 
@@ -134,7 +142,8 @@ absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema&
     for (v1::Step& step : list.steps()) {
       step.set_operation_index(i);
       if (step.action().has_backfill()) {
-        *step.mutable_action()->mutable_backfill()->mutable_batch_target() = compiled.settings().backfill_batch_target();
+        *step.mutable_action()->mutable_backfill()->mutable_batch_target() =
+            compiled.settings().backfill_batch_target();
       }
       steps.push_back(std::move(step));
     }
@@ -199,8 +208,10 @@ std::string StepsDigest(const v1::CompiledPlan& compiled) {
 
 std::vector<std::string> DiffSteps(const v1::CompiledPlan& proved, const v1::CompiledPlan& other) {
   std::map<std::string, const v1::Step*> expected, found;
-  for (const v1::Step& step : proved.steps()) expected[absl::StrCat(PhaseName(step.phase()), ": ", step.title())] = &step;
-  for (const v1::Step& step : other.steps()) found[absl::StrCat(PhaseName(step.phase()), ": ", step.title())] = &step;
+  for (const v1::Step& step : proved.steps())
+    expected[absl::StrCat(PhaseName(step.phase()), ": ", step.title())] = &step;
+  for (const v1::Step& step : other.steps())
+    found[absl::StrCat(PhaseName(step.phase()), ": ", step.title())] = &step;
   std::vector<std::string> lines;
   for (const auto& [title, step] : expected) {
     auto same = found.find(title);
@@ -208,7 +219,8 @@ std::vector<std::string> DiffSteps(const v1::CompiledPlan& proved, const v1::Com
       lines.push_back(absl::StrCat("only proved before: ", title));
       continue;
     }
-    const std::string a = base::CanonicalJson(step->action()), b = base::CanonicalJson(same->second->action());
+    const std::string a = base::CanonicalJson(step->action()),
+                      b = base::CanonicalJson(same->second->action());
     if (a != b) lines.push_back(absl::StrCat("differs: ", title, ": proved ", a, ", here ", b));
   }
   for (const auto& [title, step] : found) {

@@ -33,13 +33,14 @@ class AddCheck : public Operation {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
     const sql::TableName name = schema::NameOf(*table);
     ASSIGN_OR_RETURN(sql::Expression value, context.Project(name, expression_));
-    v1::Step* step = steps->AddPreflight(absl::StrCat("check that no row breaks ", sql::Ident(proto_.name())));
+    v1::Step* step =
+        steps->AddPreflight(absl::StrCat("check that no row breaks ", sql::Ident(proto_.name())));
     v1::Verify* verify = step->mutable_action()->mutable_verify();
     verify->set_search_path(SearchPath(*table));
     v1::Check* check = verify->add_checks();
     const SqlText where = {" FROM ", SqlText::Name(name), " AS t WHERE ", value.Qualified("t"), " IS FALSE"};
-    check->set_description(absl::StrCat("every row of ", name.Quoted(), " satisfies ", sql::Ident(proto_.name()), ": ",
-                                        expression_.text()));
+    check->set_description(absl::StrCat("every row of ", name.Quoted(), " satisfies ",
+                                        sql::Ident(proto_.name()), ": ", expression_.text()));
     check->set_count_query(SqlText({"SELECT count(*)", where}).str());
     check->set_key_query(SqlText({"SELECT ", RowKey(*table, "t"), where}).str());
     check->set_hint("Mend these rows, or change `up` or the constraint, then resume the rollout.");
@@ -48,8 +49,8 @@ class AddCheck : public Operation {
     AddLock(step, name, kAccessShare);
 
     AppendValidated(*table, proto_.name(),
-                    {"ALTER TABLE ", SqlText::Name(name), " ADD CONSTRAINT ", SqlText::Name(proto_.name()), " CHECK (",
-                     SqlText::Verified(expression_.text()), ") NOT VALID"},
+                    {"ALTER TABLE ", SqlText::Name(name), " ADD CONSTRAINT ", SqlText::Name(proto_.name()),
+                     " CHECK (", SqlText::Verified(expression_.text()), ") NOT VALID"},
                     steps);
     return absl::OkStatus();
   }

@@ -11,7 +11,8 @@ using sql::SqlText;
 
 class AddColumn : public Operation {
  public:
-  AddColumn(const v1::AddColumn& proto, std::optional<sql::Expression> default_value, std::optional<sql::Expression> up)
+  AddColumn(const v1::AddColumn& proto, std::optional<sql::Expression> default_value,
+            std::optional<sql::Expression> up)
       : proto_(proto), default_(std::move(default_value)), up_(std::move(up)) {}
 
   std::vector<std::string> Tables() const override { return {proto_.table()}; }
@@ -24,12 +25,14 @@ class AddColumn : public Operation {
     }
     if (up_.has_value()) RETURN_IF_ERROR(CheckColumnsExist(*table, *up_));
     if (proto_.not_null() && !default_.has_value() && !up_.has_value()) {
-      return absl::InvalidArgumentError("not_null: existing rows would have no value; give `default` or `up`");
+      return absl::InvalidArgumentError(
+          "not_null: existing rows would have no value; give `default` or `up`");
     }
     if (default_.has_value() && !up_.has_value() && default_->MayBeVolatile()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "default ", default_->text(), " may be volatile: adding a column with it rewrites the table under a lock. "
-          "Write the same expression as `up` too: existing rows are then filled in batches"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("default ", default_->text(),
+                       " may be volatile: adding a column with it rewrites the table under a lock. "
+                       "Write the same expression as `up` too: existing rows are then filled in batches"));
     }
     v1::Column* column = table->add_columns();
     column->set_name(proto_.column());
@@ -55,12 +58,14 @@ class AddColumn : public Operation {
     if (up_.has_value()) {
       for (const std::string& column : up_->columns()) {
         if (!context.ExistsNow(name, column)) {
-          return absl::FailedPreconditionError(absl::StrCat("up names column ", sql::Ident(column),
-                                                            ", which this plan only adds; use columns that exist now"));
+          return absl::FailedPreconditionError(
+              absl::StrCat("up names column ", sql::Ident(column),
+                           ", which this plan only adds; use columns that exist now"));
         }
       }
     }
-    const v1::Column* in_the_end = schema::FindColumn(*schema::FindTable(context.after, name), proto_.column());
+    const v1::Column* in_the_end =
+        schema::FindColumn(*schema::FindTable(context.after, name), proto_.column());
     const bool not_null = in_the_end != nullptr && in_the_end->not_null();
     const std::string label = absl::StrCat(sql::Ident(table->name()), ".", sql::Ident(proto_.column()));
     ColumnPair pair{.table = table,
@@ -70,7 +75,11 @@ class AddColumn : public Operation {
                     .up = up_.value_or(sql::Expression())};
 
     v1::Step* step = steps->Add(v1::PHASE_ADD, absl::StrCat("add column ", label, " (", proto_.type(), ")"));
-    SqlText add = {"ALTER TABLE ", SqlText::Name(name), " ADD COLUMN ", SqlText::Name(proto_.column()), " ",
+    SqlText add = {"ALTER TABLE ",
+                   SqlText::Name(name),
+                   " ADD COLUMN ",
+                   SqlText::Name(proto_.column()),
+                   " ",
                    SqlText::Verified(proto_.type())};
     if (!proto_.collation().empty()) add.Append({" COLLATE ", SqlText::Verified(proto_.collation())});
     if (!up_.has_value() && default_.has_value()) {
@@ -82,11 +91,12 @@ class AddColumn : public Operation {
     if (!marker.empty()) add.Append({", ", marker});
     std::vector<SqlText> statements = {add};
     if (!proto_.comment().empty()) {
-      statements.push_back({"COMMENT ON COLUMN ", SqlText::Name(name), ".", SqlText::Name(proto_.column()), " IS ",
-                            SqlText::String(proto_.comment())});
+      statements.push_back({"COMMENT ON COLUMN ", SqlText::Name(name), ".", SqlText::Name(proto_.column()),
+                            " IS ", SqlText::String(proto_.comment())});
     }
     SetSql(step->mutable_action(), statements);
-    SqlText drop = {"ALTER TABLE ", SqlText::Name(name), " DROP COLUMN IF EXISTS ", SqlText::Name(proto_.column())};
+    SqlText drop = {"ALTER TABLE ", SqlText::Name(name), " DROP COLUMN IF EXISTS ",
+                    SqlText::Name(proto_.column())};
     if (!marker.empty()) drop.Append({", DROP COLUMN IF EXISTS ", SqlText::Name(pair.Marker())});
     SetSql(step->mutable_undo(), {drop});
     AddLock(step, name, kAccessExclusive);

@@ -18,10 +18,10 @@ class AddUnique : public Operation {
     ASSIGN_OR_RETURN(v1::Table * table, NamedTable(schema, proto_.table()));
     RETURN_IF_ERROR(CheckNewObject(*table, proto_.name()));
     if (table->kind() == v1::TABLE_KIND_PARTITIONED) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("table ", schema::NameOf(*table).Quoted(),
-                       " is partitioned: an index on it cannot be built concurrently; add the constraint to each "
-                       "partition in a `sql` operation"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "table ", schema::NameOf(*table).Quoted(),
+          " is partitioned: an index on it cannot be built concurrently; add the constraint to each "
+          "partition in a `sql` operation"));
     }
     v1::Constraint* constraint = table->add_constraints();
     v1::Index* index = table->add_indexes();
@@ -46,15 +46,21 @@ class AddUnique : public Operation {
   absl::Status Compile(const CompileContext& context, StepList* steps) const override {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
     RETURN_IF_ERROR(AppendUniquePreflight(context, *table, proto_.name(),
-                                          {proto_.columns().begin(), proto_.columns().end()}, std::nullopt, steps));
+                                          {proto_.columns().begin(), proto_.columns().end()}, std::nullopt,
+                                          steps));
     AppendUnique(*table, proto_.name(), Create(*table), steps);
     return absl::OkStatus();
   }
 
  private:
   SqlText Create(const v1::Table& table) const {
-    return {"CREATE UNIQUE INDEX CONCURRENTLY ", SqlText::Name(proto_.name()), " ON ",
-            SqlText::Name(schema::NameOf(table)), " (", SqlText::NameList(proto_.columns()), ")"};
+    return {"CREATE UNIQUE INDEX CONCURRENTLY ",
+            SqlText::Name(proto_.name()),
+            " ON ",
+            SqlText::Name(schema::NameOf(table)),
+            " (",
+            SqlText::NameList(proto_.columns()),
+            ")"};
   }
 
   const v1::AddUnique proto_;

@@ -21,10 +21,10 @@ class CreateIndex : public Operation {
     ASSIGN_OR_RETURN(v1::Table * table, NamedTable(schema, proto_.table()));
     RETURN_IF_ERROR(CheckNewObject(*table, proto_.name()));
     if (table->kind() == v1::TABLE_KIND_PARTITIONED) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("table ", schema::NameOf(*table).Quoted(),
-                       " is partitioned: an index on it cannot be built concurrently; build one on each partition in "
-                       "`sql` operations"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "table ", schema::NameOf(*table).Quoted(),
+          " is partitioned: an index on it cannot be built concurrently; build one on each partition in "
+          "`sql` operations"));
     }
     v1::Index* index = table->add_indexes();
     for (const std::string& column : Columns()) {
@@ -41,8 +41,8 @@ class CreateIndex : public Operation {
   absl::Status Compile(const CompileContext& context, StepList* steps) const override {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
     if (proto_.unique()) {
-      RETURN_IF_ERROR(AppendUniquePreflight(context, *table, proto_.name(),
-                                            {proto_.columns().begin(), proto_.columns().end()}, where_, steps));
+      RETURN_IF_ERROR(AppendUniquePreflight(
+          context, *table, proto_.name(), {proto_.columns().begin(), proto_.columns().end()}, where_, steps));
     }
     // On what the plan adds, the index is built when the rows are filled.
     v1::Phase phase = v1::PHASE_ADD;
@@ -64,8 +64,9 @@ class CreateIndex : public Operation {
   SqlText Create(const v1::Table& table) const {
     SqlText create = {"CREATE "};
     if (proto_.unique()) create.Append({"UNIQUE "});
-    create.Append({"INDEX CONCURRENTLY ", SqlText::Name(proto_.name()), " ON ", SqlText::Name(schema::NameOf(table)),
-                   " USING ", SqlText::Name(proto_.method().empty() ? "btree" : proto_.method()), " (",
+    create.Append({"INDEX CONCURRENTLY ", SqlText::Name(proto_.name()), " ON ",
+                   SqlText::Name(schema::NameOf(table)), " USING ",
+                   SqlText::Name(proto_.method().empty() ? "btree" : proto_.method()), " (",
                    SqlText::NameList(proto_.columns()), ")"});
     if (!proto_.include().empty()) create.Append({" INCLUDE (", SqlText::NameList(proto_.include()), ")"});
     if (where_.has_value()) create.Append({" WHERE ", where_->Sql()});

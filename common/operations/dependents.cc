@@ -24,13 +24,16 @@ void EraseUsers(Repeated* elements, absl::string_view column) {
 absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column) {
   auto refuse = [&](absl::string_view what, absl::string_view way_out) {
     return absl::FailedPreconditionError(absl::StrCat("column ", sql::Ident(column.name()), " of ",
-                                                      schema::NameOf(table).Quoted(), ": ", what, "; ", way_out));
+                                                      schema::NameOf(table).Quoted(), ": ", what, "; ",
+                                                      way_out));
   };
   if (!table.partition_key().empty()) {
     auto tokens = sql::Scan(table.partition_key());
     if (!tokens.ok()) return refuse("the partition key cannot be read", "use a `sql` operation");
     for (const sql::Token& token : *tokens) {
-      if (sql::TokenName(absl::string_view(table.partition_key()).substr(token.start, token.end - token.start)) == column.name()) {
+      if (sql::TokenName(
+              absl::string_view(table.partition_key()).substr(token.start, token.end - token.start)) ==
+          column.name()) {
         return refuse(absl::StrCat("the table is partitioned by it, ", table.partition_key()),
                       "PostgreSQL cannot change a partition key; build a new table and move the rows");
       }
@@ -43,15 +46,17 @@ absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column)
     }
   }
   for (const v1::Index& index : table.indexes()) {
-    if (Holds(index.columns(), column.name()) && table.replica_identity() == absl::StrCat("index ", index.name())) {
+    if (Holds(index.columns(), column.name()) &&
+        table.replica_identity() == absl::StrCat("index ", index.name())) {
       return refuse(absl::StrCat("index ", sql::Ident(index.name()), " is the table's replica identity"),
                     "choose another replica identity first (ALTER TABLE ... REPLICA IDENTITY)");
     }
   }
   for (const v1::Constraint& key : table.referenced_by()) {
     if (Holds(key.referenced_columns(), column.name())) {
-      return refuse(absl::StrCat("foreign key ", sql::Ident(key.name()), " of ", key.table(), " references it"),
-                    "drop that foreign key first, in a plan of its own");
+      return refuse(
+          absl::StrCat("foreign key ", sql::Ident(key.name()), " of ", key.table(), " references it"),
+          "drop that foreign key first, in a plan of its own");
     }
   }
   for (const v1::Trigger& trigger : table.triggers()) {
@@ -73,18 +78,21 @@ absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column)
     }
   }
   for (const v1::Dependent& dependent : column.dependents()) {
-    return refuse(absl::StrCat(dependent.type(), " ", dependent.identity(), " depends on it"),
-                  "drop or recreate that object without the column first, for example in a `sql` operation of an "
-                  "earlier plan");
+    return refuse(
+        absl::StrCat(dependent.type(), " ", dependent.identity(), " depends on it"),
+        "drop or recreate that object without the column first, for example in a `sql` operation of an "
+        "earlier plan");
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckDiscard(const v1::Table& table, const v1::Column& column, const std::set<std::string>& discard) {
+absl::Status CheckDiscard(const v1::Table& table, const v1::Column& column,
+                          const std::set<std::string>& discard) {
   for (const std::string& name : discard) {
     auto uses = [&](const auto& objects) {
-      return std::any_of(objects.begin(), objects.end(),
-                         [&](const auto& o) { return o.name() == name && Holds(o.columns(), column.name()); });
+      return std::any_of(objects.begin(), objects.end(), [&](const auto& o) {
+        return o.name() == name && Holds(o.columns(), column.name());
+      });
     };
     if (!uses(table.indexes()) && !uses(table.constraints()) && !uses(table.statistics())) {
       return absl::FailedPreconditionError(absl::StrCat(
@@ -95,16 +103,20 @@ absl::Status CheckDiscard(const v1::Table& table, const v1::Column& column, cons
   return absl::OkStatus();
 }
 
-absl::Status CheckDropped(const v1::Table& table, const v1::Column& column, const std::set<std::string>& discard) {
+absl::Status CheckDropped(const v1::Table& table, const v1::Column& column,
+                          const std::set<std::string>& discard) {
   RETURN_IF_ERROR(CheckNothingFixed(table, column));
   RETURN_IF_ERROR(CheckDiscard(table, column, discard));
   auto check = [&](absl::string_view kind, const auto& objects) -> absl::Status {
     for (const auto& object : objects) {
-      if (!Holds(object.columns(), column.name()) || object.columns_size() < 2 || discard.count(object.name()) > 0) continue;
-      return absl::FailedPreconditionError(absl::StrCat(
-          "column ", sql::Ident(column.name()), " of ", schema::NameOf(table).Quoted(), ": ", kind, " ",
-          sql::Ident(object.name()), " covers other columns too and would go with it; add it to `discard`, or replace "
-          "it in a plan before this one"));
+      if (!Holds(object.columns(), column.name()) || object.columns_size() < 2 ||
+          discard.count(object.name()) > 0)
+        continue;
+      return absl::FailedPreconditionError(
+          absl::StrCat("column ", sql::Ident(column.name()), " of ", schema::NameOf(table).Quoted(), ": ",
+                       kind, " ", sql::Ident(object.name()),
+                       " covers other columns too and would go with it; add it to `discard`, or replace "
+                       "it in a plan before this one"));
     }
     return absl::OkStatus();
   };
@@ -118,8 +130,9 @@ void RemoveColumn(v1::Table* table, absl::string_view column) {
   EraseUsers(table->mutable_constraints(), column);
   EraseUsers(table->mutable_statistics(), column);
   auto* columns = table->mutable_columns();
-  columns->erase(std::remove_if(columns->begin(), columns->end(), [&](const auto& c) { return c.name() == column; }),
-                 columns->end());
+  columns->erase(
+      std::remove_if(columns->begin(), columns->end(), [&](const auto& c) { return c.name() == column; }),
+      columns->end());
 }
 
 void LockReferenced(const v1::Table& table, absl::string_view column, v1::Step* step) {

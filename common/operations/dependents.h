@@ -21,16 +21,18 @@ bool Holds(const Names& names, absl::string_view name) {
 }
 
 // FAILED_PRECONDITION, naming the first one, where something stands on the column that no operation can carry
-// or drop: the partition key, the primary key, replica identity, triggers, policies, publication lists, foreign
-// keys of others, views, functions, generated columns.
+// or drop: the partition key, the primary key, replica identity, triggers, policies, publication lists,
+// foreign keys of others, views, functions, generated columns.
 absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column);
 
 // OK where every name in `discard` is an index, constraint or statistics object that uses the column.
-absl::Status CheckDiscard(const v1::Table& table, const v1::Column& column, const std::set<std::string>& discard);
+absl::Status CheckDiscard(const v1::Table& table, const v1::Column& column,
+                          const std::set<std::string>& discard);
 
 // For a column that is dropped: CheckNothingFixed, and objects over several columns only go where `discard`
 // names them.
-absl::Status CheckDropped(const v1::Table& table, const v1::Column& column, const std::set<std::string>& discard);
+absl::Status CheckDropped(const v1::Table& table, const v1::Column& column,
+                          const std::set<std::string>& discard);
 
 // Takes the column out of `table`, with everything that PostgreSQL drops along with it.
 void RemoveColumn(v1::Table* table, absl::string_view column);

@@ -25,14 +25,16 @@ class DropColumn : public Operation {
     if (down_.has_value()) {
       RETURN_IF_ERROR(CheckColumnsExist(*table, *down_));
       if (down_->columns().count(proto_.column()) > 0) {
-        return absl::InvalidArgumentError("down: the column itself cannot give the value for rows without it");
+        return absl::InvalidArgumentError(
+            "down: the column itself cannot give the value for rows without it");
       }
     } else if (column->not_null() && column->default_().empty() && column->identity().empty() &&
                column->generated().empty()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "column ", sql::Ident(proto_.column()), " of ", schema::NameOf(*table).Quoted(),
-          " is NOT NULL and has no default: applications that no longer write it could not insert. Give `down`, the "
-          "value that such rows get until the column is dropped"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("column ", sql::Ident(proto_.column()), " of ", schema::NameOf(*table).Quoted(),
+                       " is NOT NULL and has no default: applications that no longer write it could not "
+                       "insert. Give `down`, the "
+                       "value that such rows get until the column is dropped"));
     }
     RemoveColumn(table, proto_.column());
     return absl::OkStatus();
@@ -43,8 +45,9 @@ class DropColumn : public Operation {
     ASSIGN_OR_RETURN(const v1::Column* column, NamedColumn(*table, proto_.column()));
     const sql::TableName name = schema::NameOf(*table);
     if (!context.ExistsNow(name, proto_.column())) {
-      return absl::FailedPreconditionError(absl::StrCat("column ", sql::Ident(proto_.column()), " of ", name.Quoted(),
-                                                        " is added by this very plan; leave both operations out"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("column ", sql::Ident(proto_.column()), " of ", name.Quoted(),
+                       " is added by this very plan; leave both operations out"));
     }
     RETURN_IF_ERROR(CheckDropped(*table, *column, {proto_.discard().begin(), proto_.discard().end()}));
     std::vector<SqlText> drop;
@@ -54,14 +57,15 @@ class DropColumn : public Operation {
       drop = DropTriggers(fill);
     }
     drop.push_back({"ALTER TABLE ", SqlText::Name(name), " DROP COLUMN ", SqlText::Name(proto_.column())});
-    v1::Step* step = steps->Add(v1::PHASE_DROP,
-                                absl::StrCat("drop column ", sql::Ident(table->name()), ".", sql::Ident(proto_.column())));
+    v1::Step* step = steps->Add(v1::PHASE_DROP, absl::StrCat("drop column ", sql::Ident(table->name()), ".",
+                                                             sql::Ident(proto_.column())));
     SetSql(step->mutable_action(), drop);
     AddLock(step, name, kAccessExclusive);
     LockReferenced(*table, proto_.column(), step);
     steps->OldShape(name, proto_.column());
-    steps->Warn(absl::StrCat("sessions with a prepared SELECT * on ", name.Quoted(),
-                             " will see \"cached plan must not change result type\" once; name columns instead"));
+    steps->Warn(
+        absl::StrCat("sessions with a prepared SELECT * on ", name.Quoted(),
+                     " will see \"cached plan must not change result type\" once; name columns instead"));
     return absl::OkStatus();
   }
 

@@ -40,39 +40,47 @@ SqlText Changed(absl::string_view column, absl::string_view type, absl::string_v
 // Whether the statement is the backfill's own: its setting names this table, and no trigger stands between.
 SqlText Bypass(const TableName& table, const char* depth) {
   return {"(pg_catalog.pg_trigger_depth() = ", SqlText::Verified(depth),
-          " AND COALESCE(pg_catalog.current_setting('curlew.backfill', true), '') = ", SqlText::String(table.Quoted()),
-          "::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text)"};
+          " AND COALESCE(pg_catalog.current_setting('curlew.backfill', true), '') = ",
+          SqlText::String(table.Quoted()), "::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text)"};
 }
 
-// `place` := expression, for the value of `column`, with an error that names column, row and expression. A bare
-// column cannot fail and is spared the subtransaction that an EXCEPTION block costs.
+// `place` := expression, for the value of `column`, with an error that names column, row and expression. A
+// bare column cannot fail and is spared the subtransaction that an EXCEPTION block costs.
 SqlText Assign(const v1::Table& table, const SqlText& place, absl::string_view column,
                const sql::Expression& expression, const char* which) {
   const SqlText assignment = {place, " := ", expression.Qualified("NEW"), ";"};
   if (expression.IsColumn()) return assignment;
-  const bool has_key = std::any_of(table.constraints().begin(), table.constraints().end(), [](const auto& c) {
-    return c.type() == v1::CONSTRAINT_TYPE_PRIMARY_KEY;
-  });
+  const bool has_key = std::any_of(table.constraints().begin(), table.constraints().end(),
+                                   [](const auto& c) { return c.type() == v1::CONSTRAINT_TYPE_PRIMARY_KEY; });
   const SqlText key = has_key ? SqlText{"COALESCE(", RowKey(table, "NEW"), ", '')"}
                               : SqlText::String(sql::Ident(table.name()) + " (a row without a primary key)");
   const std::string message = absl::StrCat("curlew: cannot compute ", schema::NameOf(table).Quoted(), ".",
                                            sql::Ident(column), " with `", which, "` for row ");
-  return {"BEGIN ", assignment, " EXCEPTION WHEN OTHERS THEN RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = ",
-          SqlText::String(message), " || ", key, " || ': ' || SQLERRM, DETAIL = ",
+  return {"BEGIN ",
+          assignment,
+          " EXCEPTION WHEN OTHERS THEN RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = ",
+          SqlText::String(message),
+          " || ",
+          key,
+          " || ': ' || SQLERRM, DETAIL = ",
           SqlText::String(absl::StrCat(which, ": ", expression.text())),
           ", HINT = 'Write a value that the expression takes, or roll the rollout back.'; END;"};
 }
 
 SqlText CreateFunction(absl::string_view function, const v1::Table& table, const SqlText& body) {
-  return {"CREATE OR REPLACE FUNCTION ", SqlText::Verified(std::string(function)),
-          "() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = ", SqlText::Verified(SearchPath(table)),
-          " AS ", Body(body)};
+  return {"CREATE OR REPLACE FUNCTION ",
+          SqlText::Verified(std::string(function)),
+          "() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = ",
+          SqlText::Verified(SearchPath(table)),
+          " AS ",
+          Body(body)};
 }
 
-SqlText CreateTrigger(absl::string_view trigger, const char* event, const TableName& table, const SqlText& when,
-                      absl::string_view function) {
-  SqlText create = {"CREATE TRIGGER ", SqlText::Name(trigger), " BEFORE ", SqlText::Verified(event), " ON ",
-                    SqlText::Name(table), " FOR EACH ROW "};
+SqlText CreateTrigger(absl::string_view trigger, const char* event, const TableName& table,
+                      const SqlText& when, absl::string_view function) {
+  SqlText create = {
+      "CREATE TRIGGER ",    SqlText::Name(trigger), " BEFORE ", SqlText::Verified(event), " ON ",
+      SqlText::Name(table), " FOR EACH ROW "};
   if (!when.empty()) create.Append({"WHEN (", when, ") "});
   create.Append({"EXECUTE FUNCTION ", SqlText::Verified(std::string(function)), "()"});
   return create;
@@ -85,7 +93,8 @@ SqlText PairBody(const ColumnPair& pair) {
   SqlText body = {"\nBEGIN\n"};
   if (pair.from == nullptr) {
     // Filled only: a value that somebody wrote stays.
-    body.Append({"  IF NEW.", to, " IS NULL THEN ", Assign(table, {"NEW.", to}, pair.to, pair.up, "up"), " END IF;\n"});
+    body.Append({"  IF NEW.", to, " IS NULL THEN ", Assign(table, {"NEW.", to}, pair.to, pair.up, "up"),
+                 " END IF;\n"});
   } else {
     const SqlText from = SqlText::Name(pair.from->name());
     const SqlText shape_new = {"COALESCE(pg_catalog.current_setting('curlew.shape', true), '') = 'new'"};
@@ -94,26 +103,23 @@ SqlText PairBody(const ColumnPair& pair) {
     const SqlText new_to = {"NEW.", to}, new_from = {"NEW.", from};
     const SqlText compute_up = Assign(table, {"up_value"}, pair.to, pair.up, "up");
     const SqlText compute_down = Assign(table, {"down_value"}, pair.from->name(), *pair.down, "down");
-    body = {"\nDECLARE\n  old_written boolean;\n  new_written boolean;\n  up_value ", SqlText::Verified(pair.to_type),
-            ";\n  down_value ", SqlText::Verified(pair.from->type()), ";\nBEGIN\n",
-            "  IF TG_OP = 'INSERT' THEN\n",
-            "    old_written := ", new_from, " IS NOT NULL;\n",
-            "    new_written := ", new_to, " IS NOT NULL OR ", shape_new, ";\n",
-            "  ELSE\n",
+    body = {"\nDECLARE\n  old_written boolean;\n  new_written boolean;\n  up_value ",
+            SqlText::Verified(pair.to_type), ";\n  down_value ", SqlText::Verified(pair.from->type()),
+            ";\nBEGIN\n", "  IF TG_OP = 'INSERT' THEN\n", "    old_written := ", new_from, " IS NOT NULL;\n",
+            "    new_written := ", new_to, " IS NOT NULL OR ", shape_new, ";\n", "  ELSE\n",
             "    old_written := ", old_changed, ";\n",
             // The backfill's own write, changed by an application's trigger on the way: the old column wins.
             "    new_written := NOT ", Bypass(schema::NameOf(table), "1"), " AND (", new_changed,
-            " OR (NOT old_written AND ", shape_new, "));\n",
-            "  END IF;\n",
-            "  IF NOT new_written THEN\n    ", compute_up, "\n    ", new_to, " := up_value;\n",
-            "  ELSE\n    ", compute_down, "\n",
-            "    IF ", Same(new_from, {"down_value"}, pair.from->has_equality()), " THEN\n      NULL;\n",
+            " OR (NOT old_written AND ", shape_new, "));\n", "  END IF;\n", "  IF NOT new_written THEN\n    ",
+            compute_up, "\n    ", new_to, " := up_value;\n", "  ELSE\n    ", compute_down, "\n", "    IF ",
+            Same(new_from, {"down_value"}, pair.from->has_equality()), " THEN\n      NULL;\n",
             // Both were written: a pair that agrees the other way round, such as a row that moves to another
             // partition, stays; otherwise the new one wins. `up` is not looked at where only the new was
             // written, since the old value may be one that it cannot take.
             "    ELSIF old_written THEN\n      ", compute_up, "\n      IF NOT (",
-            Same(new_to, {"up_value"}, pair.to_has_equality), ") THEN ", new_from, " := down_value; END IF;\n",
-            "    ELSE\n      ", new_from, " := down_value;\n    END IF;\n  END IF;\n"};
+            Same(new_to, {"up_value"}, pair.to_has_equality), ") THEN ", new_from,
+            " := down_value; END IF;\n", "    ELSE\n      ", new_from,
+            " := down_value;\n    END IF;\n  END IF;\n"};
   }
   if (pair.pending == Pending::kMarker) body.Append({"  NEW.", SqlText::Name(pair.Marker()), " := false;\n"});
   body.Append({"  RETURN NEW;\nEND\n"});
@@ -121,12 +127,19 @@ SqlText PairBody(const ColumnPair& pair) {
 }
 
 SqlText UpdateWhen(const ColumnPair& pair) {
-  const SqlText pending = pair.pending == Pending::kMarker ? SqlText{"OLD.", SqlText::Name(pair.Marker())}
-                                                           : SqlText{"NEW.", SqlText::Name(pair.to), " IS NULL"};
+  const SqlText pending = pair.pending == Pending::kMarker
+                              ? SqlText{"OLD.", SqlText::Name(pair.Marker())}
+                              : SqlText{"NEW.", SqlText::Name(pair.to), " IS NULL"};
   const SqlText bypass = Bypass(schema::NameOf(*pair.table), "0");
   if (pair.from == nullptr) return {pending, " AND NOT ", bypass};
-  return {Changed(pair.from->name(), pair.from->type(), pair.from->collation()), " OR ((",
-          Changed(pair.to, pair.to_type, ""), " OR ", pending, ") AND NOT ", bypass, ")"};
+  return {Changed(pair.from->name(), pair.from->type(), pair.from->collation()),
+          " OR ((",
+          Changed(pair.to, pair.to_type, ""),
+          " OR ",
+          pending,
+          ") AND NOT ",
+          bypass,
+          ")"};
 }
 
 void AppendInstall(const v1::Table& table, absl::string_view function, const SqlText& body,
@@ -142,7 +155,8 @@ void AppendInstall(const v1::Table& table, absl::string_view function, const Sql
   for (size_t i = 0; i < triggers.size(); ++i) {
     install->add_statements(triggers[i].second.str());
     install->add_triggers(triggers[i].first);
-    enable.Append({i == 0 ? SqlText{} : SqlText{","}, " ENABLE ALWAYS TRIGGER ", SqlText::Name(triggers[i].first)});
+    enable.Append(
+        {i == 0 ? SqlText{} : SqlText{","}, " ENABLE ALWAYS TRIGGER ", SqlText::Name(triggers[i].first)});
   }
   // ALWAYS: also for the rows that a subscription applies.
   install->add_statements(enable.str());
@@ -154,16 +168,35 @@ void AppendInstall(const v1::Table& table, absl::string_view function, const Sql
 
 // '~' sorts behind every other ASCII character, so that Curlew's triggers run last.
 std::string ColumnPair::Marker() const { return Hashed("curlew_pending_", *table, to); }
-std::string ColumnPair::Function() const { return absl::StrCat("curlew.", Hashed("dual_write_", *table, to)); }
+std::string ColumnPair::Function() const {
+  return absl::StrCat("curlew.", Hashed("dual_write_", *table, to));
+}
 std::string ColumnPair::InsertTrigger() const { return Hashed("~curlew_insert_", *table, to); }
 std::string ColumnPair::UpdateTrigger() const { return Hashed("~curlew_update_", *table, to); }
-std::string InsertDefault::Function() const { return absl::StrCat("curlew.", Hashed("insert_default_", *table, column)); }
+std::string InsertDefault::Function() const {
+  return absl::StrCat("curlew.", Hashed("insert_default_", *table, column));
+}
 std::string InsertDefault::Trigger() const { return Hashed("~curlew_default_", *table, column); }
 
 bool EqualMeansSame(absl::string_view type, absl::string_view collation) {
-  static const auto* const types = new std::set<std::string>{
-      "boolean", "smallint", "integer", "bigint", "oid", "uuid", "text", "bytea", "date", "timestamp without time zone",
-      "timestamp with time zone", "timestamptz", "timestamp", "int", "int4", "int8", "int2", "bool"};
+  static const auto* const types = new std::set<std::string>{"boolean",
+                                                             "smallint",
+                                                             "integer",
+                                                             "bigint",
+                                                             "oid",
+                                                             "uuid",
+                                                             "text",
+                                                             "bytea",
+                                                             "date",
+                                                             "timestamp without time zone",
+                                                             "timestamp with time zone",
+                                                             "timestamptz",
+                                                             "timestamp",
+                                                             "int",
+                                                             "int4",
+                                                             "int8",
+                                                             "int2",
+                                                             "bool"};
   if (!collation.empty()) return false;
   return types->count(std::string(type)) > 0 || absl::StartsWith(type, "character varying") ||
          absl::StartsWith(type, "varchar");
@@ -185,7 +218,8 @@ std::vector<SqlText> DropPair(const ColumnPair& pair) {
   std::vector<SqlText> statements = DropTriggers(pair);
   SqlText drop = {"ALTER TABLE ", SqlText::Name(schema::NameOf(*pair.table)), " DROP COLUMN IF EXISTS ",
                   SqlText::Name(pair.to)};
-  if (pair.pending == Pending::kMarker) drop.Append({", DROP COLUMN IF EXISTS ", SqlText::Name(pair.Marker())});
+  if (pair.pending == Pending::kMarker)
+    drop.Append({", DROP COLUMN IF EXISTS ", SqlText::Name(pair.Marker())});
   statements.push_back(drop);
   return statements;
 }
@@ -199,7 +233,8 @@ void AppendPair(const ColumnPair& pair, StepList* steps) {
   AppendInstall(
       table, pair.Function(), PairBody(pair),
       {{pair.InsertTrigger(), CreateTrigger(pair.InsertTrigger(), "INSERT", name, {}, pair.Function())},
-       {pair.UpdateTrigger(), CreateTrigger(pair.UpdateTrigger(), "UPDATE", name, UpdateWhen(pair), pair.Function())}},
+       {pair.UpdateTrigger(),
+        CreateTrigger(pair.UpdateTrigger(), "UPDATE", name, UpdateWhen(pair), pair.Function())}},
       pair.from == nullptr
           ? absl::StrCat("fill ", label, " in new and written rows by trigger")
           : absl::StrCat("keep ", sql::Ident(table.name()), ".", sql::Ident(pair.from->name()), " and ",
@@ -208,7 +243,8 @@ void AppendPair(const ColumnPair& pair, StepList* steps) {
 
   const SqlText pending = pair.pending == Pending::kMarker ? SqlText{"t.", SqlText::Name(pair.Marker())}
                                                            : SqlText{"t.", to, " IS NULL"};
-  v1::Step* fill = steps->Add(v1::PHASE_BACKFILL, absl::StrCat("fill ", label, " in the rows that were there before"));
+  v1::Step* fill =
+      steps->Add(v1::PHASE_BACKFILL, absl::StrCat("fill ", label, " in the rows that were there before"));
   v1::Backfill* backfill = fill->mutable_action()->mutable_backfill();
   backfill->set_table(name.Quoted());
   v1::Assignment* assignment = backfill->add_assignments();
@@ -229,7 +265,8 @@ void AppendPair(const ColumnPair& pair, StepList* steps) {
   backfill->set_search_path(SearchPath(table));
   AddLock(fill, name, kRowExclusive);
 
-  v1::Step* analyze = steps->Add(v1::PHASE_BACKFILL, absl::StrCat("refresh planner statistics of ", sql::Ident(table.name())));
+  v1::Step* analyze = steps->Add(v1::PHASE_BACKFILL,
+                                 absl::StrCat("refresh planner statistics of ", sql::Ident(table.name())));
   analyze->mutable_action()->mutable_analyze()->set_table(name.Quoted());
   AddLock(analyze, name, kShareUpdateExclusive);
 
@@ -245,7 +282,8 @@ void AppendPair(const ColumnPair& pair, StepList* steps) {
     check->set_count_query(SqlText({"SELECT count(*)", where}).str());
     check->set_key_query(SqlText({"SELECT ", RowKey(table, "t"), where}).str());
     check->set_hint(
-        "Something wrote these rows past the triggers (session_replication_role, a disabled trigger). Update them "
+        "Something wrote these rows past the triggers (session_replication_role, a disabled trigger). Update "
+        "them "
         "once, then resume the rollout.");
     check->set_table(name.Quoted());
   };
@@ -253,9 +291,10 @@ void AppendPair(const ColumnPair& pair, StepList* steps) {
   if (pair.from != nullptr && !pair.up.MayBeVolatile()) {
     const SqlText from = SqlText::Name(pair.from->name());
     const SqlText up = {"CAST(", pair.up.Qualified("t"), " AS ", SqlText::Verified(pair.to_type), ")"};
-    const SqlText down = {"CAST(", pair.down->Qualified("t"), " AS ", SqlText::Verified(pair.from->type()), ")"};
-    // CASE fixes the order: `up` is only tried where the way back does not hold, since the new application may
-    // have written a row whose old value `up` cannot take.
+    const SqlText down = {"CAST(", pair.down->Qualified("t"), " AS ", SqlText::Verified(pair.from->type()),
+                          ")"};
+    // CASE fixes the order: `up` is only tried where the way back does not hold, since the new application
+    // may have written a row whose old value `up` cannot take.
     add_check(absl::StrCat(from.str(), " and ", to.str(), " agree in every row of ", name.Quoted()),
               {"CASE WHEN ", Same({"t.", from}, down, pair.from->has_equality()), " THEN false ELSE NOT (",
                Same({"t.", to}, up, pair.to_has_equality), ") END"});
@@ -266,12 +305,14 @@ void AppendInsertDefault(const InsertDefault& fill, StepList* steps) {
   const v1::Table& table = *fill.table;
   const TableName name = schema::NameOf(table);
   const SqlText when = {"NEW.", SqlText::Name(fill.column), " IS NULL"};
-  AppendInstall(table, fill.Function(),
-                {"\nBEGIN\n  ", Assign(table, {"NEW.", SqlText::Name(fill.column)}, fill.column, fill.value, "down"), "\n  RETURN NEW;\nEND\n"},
-                {{fill.Trigger(), CreateTrigger(fill.Trigger(), "INSERT", name, when, fill.Function())}},
-                absl::StrCat("give ", sql::Ident(table.name()), ".", sql::Ident(fill.column),
-                             " a value in rows that are inserted without one"),
-                DropTriggers(fill), steps);
+  AppendInstall(
+      table, fill.Function(),
+      {"\nBEGIN\n  ", Assign(table, {"NEW.", SqlText::Name(fill.column)}, fill.column, fill.value, "down"),
+       "\n  RETURN NEW;\nEND\n"},
+      {{fill.Trigger(), CreateTrigger(fill.Trigger(), "INSERT", name, when, fill.Function())}},
+      absl::StrCat("give ", sql::Ident(table.name()), ".", sql::Ident(fill.column),
+                   " a value in rows that are inserted without one"),
+      DropTriggers(fill), steps);
 }
 
 std::vector<SqlText> DropTriggers(const InsertDefault& fill) {

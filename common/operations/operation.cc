@@ -13,7 +13,8 @@ using sql::SqlText;
 using sql::TableName;
 
 bool CompileContext::Acknowledged(absl::string_view hazard) const {
-  return std::find(settings.acknowledge().begin(), settings.acknowledge().end(), hazard) != settings.acknowledge().end();
+  return std::find(settings.acknowledge().begin(), settings.acknowledge().end(), hazard) !=
+         settings.acknowledge().end();
 }
 
 bool CompileContext::ExistsNow(const TableName& table, absl::string_view column) const {
@@ -21,14 +22,16 @@ bool CompileContext::ExistsNow(const TableName& table, absl::string_view column)
   return found != nullptr && schema::FindColumn(*found, column) != nullptr;
 }
 
-absl::StatusOr<sql::Expression> CompileContext::Project(const TableName& table, absl::string_view column) const {
+absl::StatusOr<sql::Expression> CompileContext::Project(const TableName& table,
+                                                        absl::string_view column) const {
   if (ExistsNow(table, column)) return sql::Expression::Column(column);
   for (const AddedColumn& add : added) {
     if (add.table == table && add.column == column && add.value.has_value()) return *add.value;
   }
-  return absl::FailedPreconditionError(absl::StrCat("column ", sql::Ident(column), " of ", table.Quoted(),
-                                                    " is added by this plan without a value for existing rows; give "
-                                                    "it `up` or `default`"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("column ", sql::Ident(column), " of ", table.Quoted(),
+                   " is added by this plan without a value for existing rows; give "
+                   "it `up` or `default`"));
 }
 
 absl::StatusOr<sql::Expression> CompileContext::Project(const TableName& table,
@@ -50,13 +53,15 @@ absl::StatusOr<const v1::Table*> NamedTable(const v1::Schema& schema, absl::stri
   ASSIGN_OR_RETURN(TableName parsed, sql::ParseTableName(name));
   const v1::Table* table = schema::FindTable(schema, parsed);
   if (table == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat("table ", parsed.Quoted(),
-                                                      " does not exist; check the name and its schema (public where "
-                                                      "none is written)"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("table ", parsed.Quoted(),
+                     " does not exist; check the name and its schema (public where "
+                     "none is written)"));
   }
   if (table->is_child()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "table ", parsed.Quoted(), " is a partition or inherits from another table; name the parent instead"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("table ", parsed.Quoted(),
+                     " is a partition or inherits from another table; name the parent instead"));
   }
   return table;
 }
@@ -83,9 +88,9 @@ absl::StatusOr<v1::Column*> NamedColumn(v1::Table* table, absl::string_view colu
 
 absl::Status CheckNewColumn(const v1::Table& table, absl::string_view column) {
   if (schema::FindColumn(table, column) == nullptr) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "column ", sql::Ident(column), " of table ", schema::NameOf(table).Quoted(),
-      " exists already; choose another name, or drop the old column in a plan before this one"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("column ", sql::Ident(column), " of table ", schema::NameOf(table).Quoted(),
+                   " exists already; choose another name, or drop the old column in a plan before this one"));
 }
 
 absl::Status CheckNewObject(const v1::Table& table, absl::string_view name) {
@@ -93,8 +98,8 @@ absl::Status CheckNewObject(const v1::Table& table, absl::string_view name) {
     return absl::OkStatus();
   }
   return absl::FailedPreconditionError(absl::StrCat("table ", schema::NameOf(table).Quoted(),
-                                                    " already has an index or constraint named ", sql::Ident(name),
-                                                    "; choose another name"));
+                                                    " already has an index or constraint named ",
+                                                    sql::Ident(name), "; choose another name"));
 }
 
 absl::Status CheckColumnsExist(const v1::Table& table, const sql::Expression& expression) {
@@ -106,7 +111,8 @@ absl::Status CheckPublications(const v1::Table& table, const CompileContext& con
   if (table.publications().empty() || context.Acknowledged("published-table")) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "table ", schema::NameOf(table).Quoted(), " is published by ", sql::Ident(table.publications(0).name()),
-      ": a subscriber that lacks the new column would stop replicating. Add the column on every subscriber first, "
+      ": a subscriber that lacks the new column would stop replicating. Add the column on every subscriber "
+      "first, "
       "then write `settings: {acknowledge: [published-table]}` in the plan"));
 }
 
@@ -137,7 +143,8 @@ void AppendNotNull(const v1::Table& table, absl::string_view column, StepList* s
                   {"ALTER TABLE ", SqlText::Name(name), " ADD CONSTRAINT ", SqlText::Name(check), " CHECK (",
                    SqlText::Name(column), " IS NOT NULL) NOT VALID"},
                   steps);
-  v1::Step* step = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("set ", title, " NOT NULL (the CHECK proves it, no scan)"));
+  v1::Step* step = steps->Add(v1::PHASE_CONSTRAIN,
+                              absl::StrCat("set ", title, " NOT NULL (the CHECK proves it, no scan)"));
   // Two statements: within one ALTER, dropping the CHECK would bring the scan back.
   SetSql(step->mutable_action(),
          {{"ALTER TABLE ", SqlText::Name(name), " ALTER COLUMN ", SqlText::Name(column), " SET NOT NULL"},
@@ -147,18 +154,19 @@ void AppendNotNull(const v1::Table& table, absl::string_view column, StepList* s
   AddLock(step, name, kAccessExclusive);
 }
 
-absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Table& table, absl::string_view column,
-                                    StepList* steps) {
+absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Table& table,
+                                    absl::string_view column, StepList* steps) {
   const TableName name = schema::NameOf(table);
   ASSIGN_OR_RETURN(sql::Expression value, context.Project(name, column));
   if (value.columns().empty()) return absl::OkStatus();
   const SqlText where = {" FROM ", SqlText::Name(name), " AS t WHERE ", value.Qualified("t"), " IS NULL"};
-  v1::Step* step = steps->AddPreflight(
-      absl::StrCat("check that every row has a value for ", sql::Ident(table.name()), ".", sql::Ident(column)));
+  v1::Step* step = steps->AddPreflight(absl::StrCat("check that every row has a value for ",
+                                                    sql::Ident(table.name()), ".", sql::Ident(column)));
   v1::Verify* verify = step->mutable_action()->mutable_verify();
   verify->set_search_path(SearchPath(table));
   v1::Check* check = verify->add_checks();
-  check->set_description(absl::StrCat("every row of ", name.Quoted(), " has a value for ", sql::Ident(column)));
+  check->set_description(
+      absl::StrCat("every row of ", name.Quoted(), " has a value for ", sql::Ident(column)));
   check->set_count_query(SqlText({"SELECT count(*)", where}).str());
   check->set_key_query(SqlText({"SELECT ", RowKey(table, "t"), where}).str());
   check->set_hint("Give these rows a value, or let `up` give them one, then resume the rollout.");
@@ -168,8 +176,8 @@ absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Tab
   return absl::OkStatus();
 }
 
-absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Table& table, absl::string_view name,
-                                   const std::vector<std::string>& columns,
+absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Table& table,
+                                   absl::string_view name, const std::vector<std::string>& columns,
                                    const std::optional<sql::Expression>& predicate, StepList* steps) {
   const TableName relation = schema::NameOf(table);
   v1::Step* step = steps->AddPreflight(absl::StrCat("check that no rows collide in ", sql::Ident(name)));
@@ -195,26 +203,31 @@ absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Tabl
     where.Append({" AND ", value.Qualified("t")});
   }
   const SqlText from = {" FROM ", SqlText::Name(relation), " AS t", where};
-  check->set_description(absl::StrCat("no two rows of ", relation.Quoted(), " share (", SqlText::NameList(columns).str(),
-                                      "), as ", sql::Ident(name), " demands"));
+  check->set_description(absl::StrCat("no two rows of ", relation.Quoted(), " share (",
+                                      SqlText::NameList(columns).str(), "), as ", sql::Ident(name),
+                                      " demands"));
   check->set_count_query(
-      SqlText({"SELECT count(*) FROM (SELECT 1", from, " GROUP BY ", values, " HAVING count(*) > 1) AS d"}).str());
-  check->set_key_query(SqlText({"SELECT k FROM (SELECT ", RowKey(table, "t"), " AS k, count(*) OVER (PARTITION BY ", values,
-                                ") AS n", from, ") AS d WHERE n > 1"})
-                           .str());
+      SqlText({"SELECT count(*) FROM (SELECT 1", from, " GROUP BY ", values, " HAVING count(*) > 1) AS d"})
+          .str());
+  check->set_key_query(
+      SqlText({"SELECT k FROM (SELECT ", RowKey(table, "t"), " AS k, count(*) OVER (PARTITION BY ", values,
+               ") AS n", from, ") AS d WHERE n > 1"})
+          .str());
   check->set_hint("Make these rows differ, or change `up` or the columns, then resume the rollout.");
   check->set_table(relation.Quoted());
   AddLock(step, relation, kAccessShare);
   return absl::OkStatus();
 }
 
-void AppendUnique(const v1::Table& table, absl::string_view name, const SqlText& create_index, StepList* steps) {
+void AppendUnique(const v1::Table& table, absl::string_view name, const SqlText& create_index,
+                  StepList* steps) {
   const TableName relation = schema::NameOf(table);
   AppendIndex(table, name, create_index, v1::PHASE_CONSTRAIN, steps);
-  v1::Step* step = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("make index ", sql::Ident(name), " a UNIQUE constraint of ",
-                                                                sql::Ident(table.name())));
-  SetSql(step->mutable_action(), {{"ALTER TABLE ", SqlText::Name(relation), " ADD CONSTRAINT ", SqlText::Name(name),
-                                   " UNIQUE USING INDEX ", SqlText::Name(name)}});
+  v1::Step* step = steps->Add(
+      v1::PHASE_CONSTRAIN,
+      absl::StrCat("make index ", sql::Ident(name), " a UNIQUE constraint of ", sql::Ident(table.name())));
+  SetSql(step->mutable_action(), {{"ALTER TABLE ", SqlText::Name(relation), " ADD CONSTRAINT ",
+                                   SqlText::Name(name), " UNIQUE USING INDEX ", SqlText::Name(name)}});
   SetSql(step->mutable_undo(),
          {{"ALTER TABLE ", SqlText::Name(relation), " DROP CONSTRAINT IF EXISTS ", SqlText::Name(name)}});
   AddLock(step, relation, kAccessExclusive);
@@ -229,8 +242,8 @@ void AppendValidated(const v1::Table& table, absl::string_view name, const SqlTe
          {{"ALTER TABLE ", SqlText::Name(relation), " DROP CONSTRAINT IF EXISTS ", SqlText::Name(name)}});
   AddLock(step, relation, kAccessExclusive);
 
-  v1::Step* validate = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("validate constraint ", sql::Ident(name), " of ",
-                                                                    sql::Ident(table.name())));
+  v1::Step* validate = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("validate constraint ", sql::Ident(name),
+                                                                    " of ", sql::Ident(table.name())));
   validate->mutable_action()->mutable_validate_constraint()->set_table(relation.Quoted());
   validate->mutable_action()->mutable_validate_constraint()->set_constraint(std::string(name));
   validate->set_scans(true);
@@ -239,15 +252,16 @@ void AppendValidated(const v1::Table& table, absl::string_view name, const SqlTe
 
 v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const SqlText& create, v1::Phase phase,
                       StepList* steps) {
-  v1::Step* step =
-      steps->Add(phase, absl::StrCat("build index ", sql::Ident(name), " on ", sql::Ident(table.name()), " concurrently"));
+  v1::Step* step = steps->Add(phase, absl::StrCat("build index ", sql::Ident(name), " on ",
+                                                  sql::Ident(table.name()), " concurrently"));
   v1::ExecuteSqlConcurrently* action = step->mutable_action()->mutable_execute_sql_concurrently();
   action->set_statement(create.str());
   action->set_index(TableName{table.schema(), std::string(name)}.Quoted());
   action->set_table(schema::NameOf(table).Quoted());
   action->set_creates(true);
   v1::ExecuteSqlConcurrently* undo = step->mutable_undo()->mutable_execute_sql_concurrently();
-  undo->set_statement(SqlText({"DROP INDEX CONCURRENTLY IF EXISTS ", SqlText::Name(table.schema(), name)}).str());
+  undo->set_statement(
+      SqlText({"DROP INDEX CONCURRENTLY IF EXISTS ", SqlText::Name(table.schema(), name)}).str());
   undo->set_index(action->index());
   step->set_scans(true);
   AddLock(step, schema::NameOf(table), kShareUpdateExclusive);

@@ -39,7 +39,8 @@ struct CompileContext {
   // fills it with. FAILED_PRECONDITION for an added column that is not filled.
   absl::StatusOr<sql::Expression> Project(const sql::TableName& table, absl::string_view column) const;
   // The same for an expression.
-  absl::StatusOr<sql::Expression> Project(const sql::TableName& table, const sql::Expression& expression) const;
+  absl::StatusOr<sql::Expression> Project(const sql::TableName& table,
+                                          const sql::Expression& expression) const;
   // Whether the column is there before the plan.
   bool ExistsNow(const sql::TableName& table, absl::string_view column) const;
 };
@@ -92,26 +93,28 @@ sql::SqlText RowKey(const v1::Table& table, absl::string_view row);
 // Steps that make a column NOT NULL without a scan under a strong lock.
 void AppendNotNull(const v1::Table& table, absl::string_view column, StepList* steps);
 
-// Preflight: every existing row has a value for the column. Nothing where the value cannot be NULL or there is
-// none to look at.
-absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Table& table, absl::string_view column,
-                                    StepList* steps);
+// Preflight: every existing row has a value for the column. Nothing where the value cannot be NULL or there
+// is none to look at.
+absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Table& table,
+                                    absl::string_view column, StepList* steps);
 
-// Preflight: no two rows will have the same values in `columns`, as far as none is NULL and `predicate`, where
-// given, holds.
-absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Table& table, absl::string_view name,
-                                   const std::vector<std::string>& columns,
+// Preflight: no two rows will have the same values in `columns`, as far as none is NULL and `predicate`,
+// where given, holds.
+absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Table& table,
+                                   absl::string_view name, const std::vector<std::string>& columns,
                                    const std::optional<sql::Expression>& predicate, StepList* steps);
 
 // Steps that add a UNIQUE constraint `name` over an index built concurrently by `create_index`.
-void AppendUnique(const v1::Table& table, absl::string_view name, const sql::SqlText& create_index, StepList* steps);
+void AppendUnique(const v1::Table& table, absl::string_view name, const sql::SqlText& create_index,
+                  StepList* steps);
 
 // Steps that add a constraint NOT VALID by `add` and validate it.
-void AppendValidated(const v1::Table& table, absl::string_view name, const sql::SqlText& add, StepList* steps);
+void AppendValidated(const v1::Table& table, absl::string_view name, const sql::SqlText& add,
+                     StepList* steps);
 
 // A step that builds an index concurrently; the undo drops it.
-v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const sql::SqlText& create, v1::Phase phase,
-                  StepList* steps);
+v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const sql::SqlText& create,
+                      v1::Phase phase, StepList* steps);
 
 }  // namespace curlew::operations
 

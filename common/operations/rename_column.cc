@@ -24,7 +24,10 @@ struct Twin {
 class RenameColumn : public Operation {
  public:
   RenameColumn(const v1::RenameColumn& proto, sql::Expression up, sql::Expression down)
-      : proto_(proto), up_(std::move(up)), down_(std::move(down)), discard_(proto.discard().begin(), proto.discard().end()) {}
+      : proto_(proto),
+        up_(std::move(up)),
+        down_(std::move(down)),
+        discard_(proto.discard().begin(), proto.discard().end()) {}
 
   std::vector<std::string> Tables() const override { return {proto_.table()}; }
 
@@ -70,14 +73,15 @@ class RenameColumn : public Operation {
     const TableName name = schema::NameOf(*table);
     const v1::Column* in_the_end = schema::FindColumn(*schema::FindTable(context.after, name), proto_.to());
     const bool not_null = in_the_end != nullptr && in_the_end->not_null();
-    const ColumnPair pair{.table = table,
-                          .to = proto_.to(),
-                          .to_type = NewType(*from),
-                          .to_has_equality = proto_.type().empty() ? from->has_equality() : HasEquality(proto_.type()),
-                          .pending = not_null ? Pending::kNull : Pending::kMarker,
-                          .up = up_,
-                          .from = from,
-                          .down = down_};
+    const ColumnPair pair{
+        .table = table,
+        .to = proto_.to(),
+        .to_type = NewType(*from),
+        .to_has_equality = proto_.type().empty() ? from->has_equality() : HasEquality(proto_.type()),
+        .pending = not_null ? Pending::kNull : Pending::kMarker,
+        .up = up_,
+        .from = from,
+        .down = down_};
 
     RETURN_IF_ERROR(AppendAdd(context, *table, *from, pair, steps));
     AppendPair(pair, steps);
@@ -88,12 +92,14 @@ class RenameColumn : public Operation {
   }
 
  private:
-  std::string NewType(const v1::Column& from) const { return proto_.type().empty() ? from.type() : proto_.type(); }
+  std::string NewType(const v1::Column& from) const {
+    return proto_.type().empty() ? from.type() : proto_.type();
+  }
 
   // Types without a default equality operator: their changes are seen in their bytes.
   static bool HasEquality(absl::string_view type) {
-    static const auto* const without = new std::set<std::string>{"json", "point", "box", "polygon", "path", "line",
-                                                                 "lseg", "circle", "xml", "pg_catalog.json"};
+    static const auto* const without = new std::set<std::string>{
+        "json", "point", "box", "polygon", "path", "line", "lseg", "circle", "xml", "pg_catalog.json"};
     return without->count(std::string(type.substr(0, type.find('[')))) == 0;
   }
 
@@ -110,7 +116,8 @@ class RenameColumn : public Operation {
   }
 
   absl::Status Check(const CompileContext& context, const v1::Table& table, const v1::Column& from) const {
-    const std::string label = absl::StrCat("column ", sql::Ident(from.name()), " of ", schema::NameOf(table).Quoted());
+    const std::string label =
+        absl::StrCat("column ", sql::Ident(from.name()), " of ", schema::NameOf(table).Quoted());
     auto refuse = [&](absl::string_view what, absl::string_view way_out) {
       return absl::FailedPreconditionError(absl::StrCat(label, ": ", what, "; ", way_out));
     };
@@ -118,26 +125,30 @@ class RenameColumn : public Operation {
       return refuse("it is added by this very plan", "give it its final name at once");
     }
     if (context.ExistsNow(schema::NameOf(table), proto_.to())) {
-      return refuse(absl::StrCat("the name ", sql::Ident(proto_.to()), " is still in use while the plan runs"),
-                    "free it in a plan before this one");
+      return refuse(
+          absl::StrCat("the name ", sql::Ident(proto_.to()), " is still in use while the plan runs"),
+          "free it in a plan before this one");
     }
     for (const std::string& column : up_.columns()) {
       if (column != proto_.from()) {
         return refuse(absl::StrCat("up names column ", sql::Ident(column)),
-                      absl::StrCat("it may only use ", sql::Ident(proto_.from()), ", because only its changes are followed"));
+                      absl::StrCat("it may only use ", sql::Ident(proto_.from()),
+                                   ", because only its changes are followed"));
       }
     }
     for (const std::string& column : down_.columns()) {
       if (column != proto_.to()) {
         return refuse(absl::StrCat("down names column ", sql::Ident(column)),
-                      absl::StrCat("it may only use ", sql::Ident(proto_.to()), ", because only its changes are followed"));
+                      absl::StrCat("it may only use ", sql::Ident(proto_.to()),
+                                   ", because only its changes are followed"));
       }
     }
     if (!from.identity().empty()) {
       return refuse("it is an identity column", "its sequence cannot be carried along; keep the name");
     }
     if (!from.generated().empty()) {
-      return refuse("it is a generated column", "add a generated column of the new name and drop the old one");
+      return refuse("it is a generated column",
+                    "add a generated column of the new name and drop the old one");
     }
     RETURN_IF_ERROR(CheckPublications(table, context));
     RETURN_IF_ERROR(CheckNothingFixed(table, from));
@@ -153,19 +164,21 @@ class RenameColumn : public Operation {
     for (const v1::Index& index : table.indexes()) {
       if (!Holds(index.columns(), from.name()) || discard_.count(index.name()) > 0) continue;
       if (table.kind() == v1::TABLE_KIND_PARTITIONED) {
-        return refuse(absl::StrCat("index ", sql::Ident(index.name()), " stands on a partitioned table and cannot be built "
+        return refuse(absl::StrCat("index ", sql::Ident(index.name()),
+                                   " stands on a partitioned table and cannot be built "
                                    "concurrently for the new column"),
                       "add it to `discard` and build it on each partition");
       }
       if (!index.valid()) {
-        return refuse(absl::StrCat("index ", sql::Ident(index.name()), " is invalid"), "drop it or reindex it first");
+        return refuse(absl::StrCat("index ", sql::Ident(index.name()), " is invalid"),
+                      "drop it or reindex it first");
       }
     }
     for (const v1::Constraint& constraint : table.constraints()) {
       if (!Holds(constraint.columns(), from.name()) || discard_.count(constraint.name()) > 0) continue;
       const std::string object = absl::StrCat("constraint ", sql::Ident(constraint.name()));
-      const std::string discard = absl::StrCat("add it to `discard`, and what should hold for ", sql::Ident(proto_.to()),
-                                               " as an operation of its own");
+      const std::string discard = absl::StrCat("add it to `discard`, and what should hold for ",
+                                               sql::Ident(proto_.to()), " as an operation of its own");
       const bool other_values = !up_.IsColumn() || !proto_.type().empty();
       switch (constraint.type()) {
         case v1::CONSTRAINT_TYPE_CHECK:
@@ -177,7 +190,8 @@ class RenameColumn : public Operation {
         case v1::CONSTRAINT_TYPE_FOREIGN_KEY:
           if (other_values) return refuse(object + " is about the old values", discard);
           if (table.kind() == v1::TABLE_KIND_PARTITIONED) {
-            return refuse(object + ": PostgreSQL 15 has no NOT VALID foreign keys on partitioned tables", discard);
+            return refuse(object + ": PostgreSQL 15 has no NOT VALID foreign keys on partitioned tables",
+                          discard);
           }
           break;
         case v1::CONSTRAINT_TYPE_UNIQUE:
@@ -201,7 +215,8 @@ class RenameColumn : public Operation {
     const SqlText relation = SqlText::Name(name), to = SqlText::Name(proto_.to());
     const std::string label = absl::StrCat(sql::Ident(table.name()), ".", sql::Ident(proto_.to()));
     if (!up_.IsColumn()) {
-      v1::Step* look = steps->AddPreflight(absl::StrCat("check that `up` works on every row of ", sql::Ident(table.name())));
+      v1::Step* look = steps->AddPreflight(
+          absl::StrCat("check that `up` works on every row of ", sql::Ident(table.name())));
       v1::Verify* verify = look->mutable_action()->mutable_verify();
       verify->set_search_path(SearchPath(table));
       v1::Check* check = verify->add_checks();
@@ -219,7 +234,8 @@ class RenameColumn : public Operation {
 
     v1::Step* step = steps->Add(v1::PHASE_ADD, absl::StrCat("add column ", label, " (", pair.to_type, ")"));
     SqlText add = {"ALTER TABLE ", relation, " ADD COLUMN ", to, " ", SqlText::Verified(pair.to_type)};
-    if (!from.collation().empty() && proto_.type().empty()) add.Append({" COLLATE ", SqlText::Verified(from.collation())});
+    if (!from.collation().empty() && proto_.type().empty())
+      add.Append({" COLLATE ", SqlText::Verified(from.collation())});
     const SqlText marker = AddMarker(pair);
     if (!marker.empty()) add.Append({", ", marker});
     std::vector<SqlText> statements = {add};
@@ -228,11 +244,14 @@ class RenameColumn : public Operation {
                             SqlText::Verified(absl::StrCat(from.statistics_target()))});
     }
     if (!from.comment().empty()) {
-      statements.push_back({"COMMENT ON COLUMN ", relation, ".", to, " IS ", SqlText::String(from.comment())});
+      statements.push_back(
+          {"COMMENT ON COLUMN ", relation, ".", to, " IS ", SqlText::String(from.comment())});
     }
     for (const v1::ColumnGrant& grant : from.grants()) {
-      SqlText text = {"GRANT ", SqlText::Verified(grant.privilege()), " (", to, ") ON ", relation, " TO ",
-                      grant.grantee().empty() ? SqlText{"PUBLIC"} : SqlText::Name(grant.grantee())};
+      SqlText text = {"GRANT ", SqlText::Verified(grant.privilege()),
+                      " (",     to,
+                      ") ON ",  relation,
+                      " TO ",   grant.grantee().empty() ? SqlText{"PUBLIC"} : SqlText::Name(grant.grantee())};
       if (grant.grantable()) text.Append({" WITH GRANT OPTION"});
       statements.push_back(text);
     }
@@ -242,13 +261,14 @@ class RenameColumn : public Operation {
     SetSql(step->mutable_undo(), {drop});
     AddLock(step, name, kAccessExclusive);
     steps->NewShape(name, proto_.to());
-    steps->Warn(absl::StrCat("sessions with a prepared SELECT * on ", name.Quoted(),
-                             " will see \"cached plan must not change result type\" once; name columns instead"));
+    steps->Warn(
+        absl::StrCat("sessions with a prepared SELECT * on ", name.Quoted(),
+                     " will see \"cached plan must not change result type\" once; name columns instead"));
     return absl::OkStatus();
   }
 
-  // CONSTRAIN: what stands on the old column stands on the new one too. `renames` gets the statements that give
-  // the twins their final names.
+  // CONSTRAIN: what stands on the old column stands on the new one too. `renames` gets the statements that
+  // give the twins their final names.
   absl::Status AppendTwins(const v1::Table& table, StepList* steps, std::vector<SqlText>* renames) const {
     const TableName name = schema::NameOf(table);
     const SqlText relation = SqlText::Name(name);
@@ -259,7 +279,8 @@ class RenameColumn : public Operation {
       ASSIGN_OR_RETURN(SqlText create, sql::RewriteIndex(index.definition(), change, temporary));
       if (index.constraint().empty()) {
         AppendIndex(table, temporary, create, v1::PHASE_CONSTRAIN, steps);
-        renames->push_back({"ALTER INDEX ", SqlText::Name(name.schema, temporary), " RENAME TO ", SqlText::Name(index.name())});
+        renames->push_back({"ALTER INDEX ", SqlText::Name(name.schema, temporary), " RENAME TO ",
+                            SqlText::Name(index.name())});
       } else {
         AppendUnique(table, temporary, create, steps);
         renames->push_back({"ALTER TABLE ", relation, " RENAME CONSTRAINT ", SqlText::Name(temporary), " TO ",
@@ -276,8 +297,10 @@ class RenameColumn : public Operation {
         ASSIGN_OR_RETURN(sql::Expression old_check, sql::CheckExpression(constraint.definition()));
         ASSIGN_OR_RETURN(sql::Expression check,
                          old_check.Substitute({{proto_.from(), sql::Expression::Column(proto_.to())}}));
-        add = {"ALTER TABLE ", relation, " ADD CONSTRAINT ", SqlText::Name(temporary), " CHECK (",
-               SqlText::Verified(check.text()), ") NOT VALID"};
+        add = {"ALTER TABLE ",     relation,
+               " ADD CONSTRAINT ", SqlText::Name(temporary),
+               " CHECK (",         SqlText::Verified(check.text()),
+               ") NOT VALID"};
       }
       AppendValidated(table, temporary, add, steps);
       if (constraint.type() == v1::CONSTRAINT_TYPE_FOREIGN_KEY) {
@@ -297,14 +320,16 @@ class RenameColumn : public Operation {
       if (!Carried(statistics)) continue;
       const TableName temporary{name.schema, Temporary(table, statistics.name())};
       ASSIGN_OR_RETURN(SqlText create, sql::RewriteStatistics(statistics.definition(), change, temporary));
-      v1::Step* step = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("create statistics like ", sql::Ident(statistics.name()),
-                                                                    " on ", sql::Ident(proto_.to())));
+      v1::Step* step = steps->Add(
+          v1::PHASE_CONSTRAIN, absl::StrCat("create statistics like ", sql::Ident(statistics.name()), " on ",
+                                            sql::Ident(proto_.to())));
       SetSql(step->mutable_action(), {create});
       SetSql(step->mutable_undo(), {{"DROP STATISTICS IF EXISTS ", SqlText::Name(temporary)}});
       AddLock(step, name, kShareUpdateExclusive);
       // Statistics over several columns outlive neither: the old object goes with its column.
       renames->push_back({"DROP STATISTICS IF EXISTS ", SqlText::Name(name.schema, statistics.name())});
-      renames->push_back({"ALTER STATISTICS ", SqlText::Name(temporary), " RENAME TO ", SqlText::Name(statistics.name())});
+      renames->push_back(
+          {"ALTER STATISTICS ", SqlText::Name(temporary), " RENAME TO ", SqlText::Name(statistics.name())});
     }
     return absl::OkStatus();
   }
@@ -318,12 +343,13 @@ class RenameColumn : public Operation {
                           const std::vector<SqlText>& renames, StepList* steps) const {
     const TableName name = schema::NameOf(table);
     const SqlText relation = SqlText::Name(name), to = SqlText::Name(proto_.to());
-    v1::Step* step = steps->Add(v1::PHASE_DROP,
-                                absl::StrCat("drop column ", sql::Ident(table.name()), ".", sql::Ident(proto_.from())));
+    v1::Step* step = steps->Add(v1::PHASE_DROP, absl::StrCat("drop column ", sql::Ident(table.name()), ".",
+                                                             sql::Ident(proto_.from())));
     // One transaction: without its triggers the pair would part, without its column a trigger would fail.
     std::vector<SqlText> statements = DropTriggers(pair);
     if (!from.owned_sequence().empty()) {
-      statements.push_back({"ALTER SEQUENCE ", SqlText::Verified(from.owned_sequence()), " OWNED BY ", relation, ".", to});
+      statements.push_back(
+          {"ALTER SEQUENCE ", SqlText::Verified(from.owned_sequence()), " OWNED BY ", relation, ".", to});
     }
     SqlText alter = {"ALTER TABLE ", relation, " DROP COLUMN ", SqlText::Name(proto_.from())};
     if (pair.pending == Pending::kMarker) alter.Append({", DROP COLUMN ", SqlText::Name(pair.Marker())});

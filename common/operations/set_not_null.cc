@@ -23,7 +23,8 @@ class SetNotNull : public Operation {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
     ASSIGN_OR_RETURN(const v1::Column* column, NamedColumn(*table, proto_.column()));
     if (column->not_null()) {
-      steps->Warn(absl::StrCat("set_not_null: ", schema::NameOf(*table).Quoted(), ".", sql::Ident(column->name()),
+      steps->Warn(absl::StrCat("set_not_null: ", schema::NameOf(*table).Quoted(), ".",
+                               sql::Ident(column->name()),
                                " is NOT NULL without it; the operation does nothing"));
       return absl::OkStatus();
     }

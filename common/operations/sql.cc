@@ -17,9 +17,10 @@ absl::Status FillAction(const std::vector<sql::Statement>& statements, v1::Actio
       continue;
     }
     if (statements.size() > 1) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "line ", statement.line, ": CONCURRENTLY cannot share a transaction with other statements; give it a `sql` "
-          "operation of its own, or use create_index"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", statement.line,
+                       ": CONCURRENTLY cannot share a transaction with other statements; give it a `sql` "
+                       "operation of its own, or use create_index"));
     }
     v1::ExecuteSqlConcurrently* concurrently = action->mutable_execute_sql_concurrently();
     concurrently->set_statement(statement.text);
@@ -43,7 +44,8 @@ class RunSql : public Operation {
     return {tables.begin(), tables.end()};
   }
 
-  // What free SQL does to the catalogue is not modelled: later operations of the plan see the schema without it.
+  // What free SQL does to the catalogue is not modelled: later operations of the plan see the schema without
+  // it.
   absl::Status Apply(v1::Schema*) const override { return absl::OkStatus(); }
 
   absl::Status Compile(const CompileContext& context, StepList* steps) const override {
@@ -55,14 +57,17 @@ class RunSql : public Operation {
           continue;
         }
         return absl::FailedPreconditionError(absl::StrCat(
-            "statement at line ", statement.line, " has the hazard ", hazard, ": ", statement.text.substr(0, 80),
-            ". Use an operation that does it safely, or accept it with `settings: {acknowledge: [", hazard, "]}`"));
+            "statement at line ", statement.line, " has the hazard ", hazard, ": ",
+            statement.text.substr(0, 80),
+            ". Use an operation that does it safely, or accept it with `settings: {acknowledge: [", hazard,
+            "]}`"));
       }
     }
     const v1::Phase phase = proto_.phase() == v1::PHASE_UNSPECIFIED
                                 ? (proto_.irreversible() ? v1::PHASE_DROP : v1::PHASE_ADD)
                                 : proto_.phase();
-    v1::Step* step = steps->Add(phase, absl::StrCat("run SQL: ", up_[0].text.substr(0, up_[0].text.find('\n')).substr(0, 60)));
+    v1::Step* step = steps->Add(
+        phase, absl::StrCat("run SQL: ", up_[0].text.substr(0, up_[0].text.find('\n')).substr(0, 60)));
     *step->mutable_action() = action_;
     if (!proto_.irreversible()) *step->mutable_undo() = undo_;
     step->set_rewrites(hazards.count("rewrites-table") > 0);
@@ -90,10 +95,12 @@ absl::StatusOr<std::unique_ptr<Operation>> MakeSql(const v1::Sql& proto) {
         "give either `down`, the statements that undo it, or `irreversible: true`, and not both");
   }
   if (proto.irreversible() && proto.phase() != v1::PHASE_UNSPECIFIED && proto.phase() != v1::PHASE_DROP) {
-    return absl::InvalidArgumentError("what is irreversible may only run in the phase `drop`, behind its gate");
+    return absl::InvalidArgumentError(
+        "what is irreversible may only run in the phase `drop`, behind its gate");
   }
   if (!proto.irreversible() && proto.phase() == v1::PHASE_DROP) {
-    return absl::InvalidArgumentError("the phase `drop` is never undone; write `irreversible: true` instead of `down`");
+    return absl::InvalidArgumentError(
+        "the phase `drop` is never undone; write `irreversible: true` instead of `down`");
   }
   ASSIGN_OR_RETURN(std::vector<sql::Statement> up, sql::ParseStatements(proto.up()));
   v1::Action action, undo;

@@ -17,7 +17,8 @@ v1::Step* StepList::AddPreflight(std::string title) {
 }
 
 void SetSql(v1::Action* action, const std::vector<sql::SqlText>& statements) {
-  for (const sql::SqlText& statement : statements) action->mutable_execute_sql()->add_statements(statement.str());
+  for (const sql::SqlText& statement : statements)
+    action->mutable_execute_sql()->add_statements(statement.str());
 }
 
 void AddLock(v1::Step* step, const sql::TableName& table, const char* mode) {

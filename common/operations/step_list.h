@@ -26,8 +26,12 @@ class StepList {
   // Adds a step that looks at data before anything is changed.
   v1::Step* AddPreflight(std::string title);
   void Warn(std::string warning) { warnings_.push_back(std::move(warning)); }
-  void OldShape(const sql::TableName& table, absl::string_view column) { old_shape_.push_back({table, std::string(column)}); }
-  void NewShape(const sql::TableName& table, absl::string_view column) { new_shape_.push_back({table, std::string(column)}); }
+  void OldShape(const sql::TableName& table, absl::string_view column) {
+    old_shape_.push_back({table, std::string(column)});
+  }
+  void NewShape(const sql::TableName& table, absl::string_view column) {
+    new_shape_.push_back({table, std::string(column)});
+  }
 
   struct Use {
     sql::TableName table;

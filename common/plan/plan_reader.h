@@ -3,10 +3,10 @@
 #define CURLEW_COMMON_PLAN_PLAN_READER_H_
 
 #include <string>
-#include "absl/strings/string_view.h"
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "curlew/v1/operator.pb.h"
 #include "curlew/v1/plan.pb.h"
 #include "google/protobuf/message.h"
@@ -16,9 +16,9 @@ namespace curlew::plan {
 // Fills `message` from one YAML document (JSON is YAML too). Keys are proto field names; enums are written as
 // the value's name without its prefix, lower or upper case ("constrain" for PHASE_CONSTRAIN); durations as
 // "500ms", "1.5s", "10m", "2h"; lists as sequences; a oneof is the one key that is set. Refused with
-// INVALID_ARGUMENT and "FILE:LINE:COLUMN: what; what would be right": malformed YAML, unknown fields (with the
-// nearest known name), wrong types, duplicate keys, two members of a oneof, more than one document, anchors'
-// cycles, files above 1 MiB. `file` is only for messages.
+// INVALID_ARGUMENT and "FILE:LINE:COLUMN: what; what would be right": malformed YAML, unknown fields (with
+// the nearest known name), wrong types, duplicate keys, two members of a oneof, more than one document,
+// anchors' cycles, files above 1 MiB. `file` is only for messages.
 absl::Status ReadYaml(absl::string_view text, absl::string_view file, google::protobuf::Message* message);
 
 // A plan from YAML: ReadYaml, then Validate, with the line of the operation at fault in the message.
@@ -26,7 +26,8 @@ absl::StatusOr<v1::Plan> ReadPlan(absl::string_view text, absl::string_view file
 
 // What can be judged without a schema: name, at least one operation, required fields, ranges of settings,
 // expressions and types that parse, table names that parse, duplicate names (two operations that create the
-// same column, index or constraint). INVALID_ARGUMENT; base::kField holds the path, "operations[2].add_check.expression".
+// same column, index or constraint). INVALID_ARGUMENT; base::kField holds the path,
+// "operations[2].add_check.expression".
 absl::Status Validate(const v1::Plan& plan);
 
 // An environments file. Resource names get their prefix "environments/" and positions. INVALID_ARGUMENT for

@@ -24,9 +24,10 @@ auto* Find(Repeated& elements, absl::string_view name) {
 // The name of an element of a table: "column phone", "foreign key of crm.orders orders_contact_fk".
 std::string Label(const FieldDescriptor* field, const Message& element) {
   const auto* name = element.GetDescriptor()->FindFieldByName("name");
-  std::string label = field->name() == "referenced_by"
-                          ? absl::StrCat("foreign key of ", static_cast<const v1::Constraint&>(element).table())
-                          : field->name().substr(0, field->name().size() - (field->name().back() == 's'));
+  std::string label =
+      field->name() == "referenced_by"
+          ? absl::StrCat("foreign key of ", static_cast<const v1::Constraint&>(element).table())
+          : field->name().substr(0, field->name().size() - (field->name().back() == 's'));
   if (field->name() == "indexes") label = "index";
   if (field->name() == "policies") label = "policy";
   return absl::StrCat(label, " ", sql::Ident(element.GetReflection()->GetString(element, name)));
@@ -68,9 +69,15 @@ v1::Table* FindTable(v1::Schema* schema, const sql::TableName& name) {
   return const_cast<v1::Table*>(FindTable(*schema, name));
 }
 
-const v1::Column* FindColumn(const v1::Table& table, absl::string_view name) { return Find(table.columns(), name); }
-v1::Column* FindColumn(v1::Table* table, absl::string_view name) { return Find(*table->mutable_columns(), name); }
-const v1::Index* FindIndex(const v1::Table& table, absl::string_view name) { return Find(table.indexes(), name); }
+const v1::Column* FindColumn(const v1::Table& table, absl::string_view name) {
+  return Find(table.columns(), name);
+}
+v1::Column* FindColumn(v1::Table* table, absl::string_view name) {
+  return Find(*table->mutable_columns(), name);
+}
+const v1::Index* FindIndex(const v1::Table& table, absl::string_view name) {
+  return Find(table.indexes(), name);
+}
 const v1::Constraint* FindConstraint(const v1::Table& table, absl::string_view name) {
   return Find(table.constraints(), name);
 }

@@ -3,9 +3,9 @@
 #define CURLEW_COMMON_SCHEMA_SCHEMA_H_
 
 #include <string>
-#include "absl/strings/string_view.h"
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "common/sql/identifier.h"
 #include "curlew/v1/schema.pb.h"
 

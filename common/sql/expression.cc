@@ -18,29 +18,126 @@ constexpr absl::string_view kSelect = "SELECT ";
 // Built-in aggregates: the grammar does not tell them from functions.
 const std::set<std::string>& Aggregates() {
   static const auto* const names = new std::set<std::string>{
-      "array_agg", "avg",  "bit_and", "bit_or", "bool_and",   "bool_or", "count",    "every",     "json_agg",
-      "jsonb_agg", "max",  "min",     "sum",    "string_agg", "stddev",  "variance", "xmlagg",    "mode",
-      "var_pop",   "var_samp", "stddev_pop", "stddev_samp", "corr", "json_object_agg", "jsonb_object_agg"};
+      "array_agg",  "avg",         "bit_and", "bit_or",          "bool_and",
+      "bool_or",    "count",       "every",   "json_agg",        "jsonb_agg",
+      "max",        "min",         "sum",     "string_agg",      "stddev",
+      "variance",   "xmlagg",      "mode",    "var_pop",         "var_samp",
+      "stddev_pop", "stddev_samp", "corr",    "json_object_agg", "jsonb_object_agg"};
   return *names;
 }
 
 // Built-in functions that are immutable or stable, of those that people use in such expressions. Anything
 // else is taken for volatile, which only costs a stricter treatment.
 const std::set<std::string>& SteadyFunctions() {
-  static const auto* const names = new std::set<std::string>{
-      "abs", "ceil", "ceiling", "floor", "round", "trunc", "sign", "sqrt", "power", "mod", "div", "exp", "ln", "log",
-      "lower", "upper", "initcap", "btrim", "ltrim", "rtrim", "trim", "length", "char_length", "octet_length",
-      "substr", "substring", "left", "right", "lpad", "rpad", "repeat", "replace", "reverse", "translate", "strpos",
-      "position", "overlay", "split_part", "concat", "concat_ws", "format", "md5", "sha256", "encode", "decode",
-      "regexp_replace", "regexp_match", "regexp_substr", "regexp_like", "regexp_count", "regexp_instr",
-      "to_char", "to_date", "to_number", "to_timestamp", "to_json", "to_jsonb", "row_to_json", "jsonb_build_object",
-      "json_build_object", "jsonb_build_array", "json_build_array", "jsonb_set", "jsonb_extract_path",
-      "jsonb_extract_path_text", "json_extract_path", "json_extract_path_text", "array_length", "array_append",
-      "array_prepend", "array_cat", "array_remove", "array_replace", "array_to_string", "string_to_array", "cardinality",
-      "now", "transaction_timestamp", "statement_timestamp", "current_setting", "date_trunc", "date_part", "extract",
-      "make_date", "make_interval", "make_timestamp", "make_timestamptz", "age", "timezone", "justify_hours",
-      "int4", "int8", "text", "numeric", "ascii", "chr", "to_hex", "quote_literal", "quote_ident", "quote_nullable",
-      "num_nulls", "num_nonnulls", "normalize", "starts_with", "hashtext", "to_tsvector", "point", "box", "unaccent"};
+  static const auto* const names = new std::set<std::string>{"abs",
+                                                             "ceil",
+                                                             "ceiling",
+                                                             "floor",
+                                                             "round",
+                                                             "trunc",
+                                                             "sign",
+                                                             "sqrt",
+                                                             "power",
+                                                             "mod",
+                                                             "div",
+                                                             "exp",
+                                                             "ln",
+                                                             "log",
+                                                             "lower",
+                                                             "upper",
+                                                             "initcap",
+                                                             "btrim",
+                                                             "ltrim",
+                                                             "rtrim",
+                                                             "trim",
+                                                             "length",
+                                                             "char_length",
+                                                             "octet_length",
+                                                             "substr",
+                                                             "substring",
+                                                             "left",
+                                                             "right",
+                                                             "lpad",
+                                                             "rpad",
+                                                             "repeat",
+                                                             "replace",
+                                                             "reverse",
+                                                             "translate",
+                                                             "strpos",
+                                                             "position",
+                                                             "overlay",
+                                                             "split_part",
+                                                             "concat",
+                                                             "concat_ws",
+                                                             "format",
+                                                             "md5",
+                                                             "sha256",
+                                                             "encode",
+                                                             "decode",
+                                                             "regexp_replace",
+                                                             "regexp_match",
+                                                             "regexp_substr",
+                                                             "regexp_like",
+                                                             "regexp_count",
+                                                             "regexp_instr",
+                                                             "to_char",
+                                                             "to_date",
+                                                             "to_number",
+                                                             "to_timestamp",
+                                                             "to_json",
+                                                             "to_jsonb",
+                                                             "row_to_json",
+                                                             "jsonb_build_object",
+                                                             "json_build_object",
+                                                             "jsonb_build_array",
+                                                             "json_build_array",
+                                                             "jsonb_set",
+                                                             "jsonb_extract_path",
+                                                             "jsonb_extract_path_text",
+                                                             "json_extract_path",
+                                                             "json_extract_path_text",
+                                                             "array_length",
+                                                             "array_append",
+                                                             "array_prepend",
+                                                             "array_cat",
+                                                             "array_remove",
+                                                             "array_replace",
+                                                             "array_to_string",
+                                                             "string_to_array",
+                                                             "cardinality",
+                                                             "now",
+                                                             "transaction_timestamp",
+                                                             "statement_timestamp",
+                                                             "current_setting",
+                                                             "date_trunc",
+                                                             "date_part",
+                                                             "extract",
+                                                             "make_date",
+                                                             "make_interval",
+                                                             "make_timestamp",
+                                                             "make_timestamptz",
+                                                             "age",
+                                                             "timezone",
+                                                             "justify_hours",
+                                                             "int4",
+                                                             "int8",
+                                                             "text",
+                                                             "numeric",
+                                                             "ascii",
+                                                             "chr",
+                                                             "to_hex",
+                                                             "quote_literal",
+                                                             "quote_ident",
+                                                             "quote_nullable",
+                                                             "num_nulls",
+                                                             "num_nonnulls",
+                                                             "normalize",
+                                                             "starts_with",
+                                                             "hashtext",
+                                                             "to_tsvector",
+                                                             "point",
+                                                             "box",
+                                                             "unaccent"};
   return *names;
 }
 
@@ -74,7 +171,8 @@ absl::StatusOr<Expression> Expression::Parse(absl::string_view text) {
   // What may stand beside the one target of a bare SELECT: nothing.
   pg_query::SelectStmt rest = tree->stmts(0).stmt().select_stmt();
   if (rest.target_list_size() != 1 || !rest.target_list(0).has_res_target() ||
-      !rest.target_list(0).res_target().name().empty() || rest.target_list(0).res_target().indirection_size() > 0) {
+      !rest.target_list(0).res_target().name().empty() ||
+      rest.target_list(0).res_target().indirection_size() > 0) {
     return refuse("it is not one expression; a list or a column alias does not belong here");
   }
   const pg_query::Node value = rest.target_list(0).res_target().val();
@@ -103,8 +201,8 @@ absl::StatusOr<Expression> Expression::Parse(absl::string_view text) {
       const std::string name = BuiltInName(call);
       if (call.has_over()) {
         problem = refuse("a window function is not allowed: the value must come from one row alone");
-      } else if (call.agg_star() || call.agg_distinct() || call.agg_order_size() > 0 || call.has_agg_filter() ||
-                 Aggregates().count(name) > 0) {
+      } else if (call.agg_star() || call.agg_distinct() || call.agg_order_size() > 0 ||
+                 call.has_agg_filter() || Aggregates().count(name) > 0) {
         problem = refuse("an aggregate is not allowed: the value must come from one row alone");
       }
       if (SteadyFunctions().count(name) == 0) expression.may_be_volatile_ = true;
@@ -121,7 +219,8 @@ absl::StatusOr<Expression> Expression::Parse(absl::string_view text) {
         return false;
       }
       const int shift = static_cast<int>(kSelect.size());
-      expression.references_.push_back({token->start - shift, token->end - shift, ref.fields(0).string().sval()});
+      expression.references_.push_back(
+          {token->start - shift, token->end - shift, ref.fields(0).string().sval()});
       expression.columns_.insert(ref.fields(0).string().sval());
     }
     return problem.ok();
@@ -155,8 +254,8 @@ std::string Expression::Splice(const std::function<std::string(const Reference&)
 }
 
 SqlText Expression::Qualified(absl::string_view prefix) const {
-  std::string text = Splice(
-      [&](const Reference& ref) { return absl::StrCat(prefix, ".", Ident(ref.column)); });
+  std::string text =
+      Splice([&](const Reference& ref) { return absl::StrCat(prefix, ".", Ident(ref.column)); });
   return SqlText::Verified(is_column_ ? text : absl::StrCat("(", text, ")"));
 }
 
@@ -167,7 +266,9 @@ absl::StatusOr<Expression> Expression::Substitute(const std::map<std::string, Ex
   }));
 }
 
-SqlText Expression::Sql() const { return SqlText::Verified(is_column_ ? text_ : absl::StrCat("(", text_, ")")); }
+SqlText Expression::Sql() const {
+  return SqlText::Verified(is_column_ ? text_ : absl::StrCat("(", text_, ")"));
+}
 
 absl::Status CheckType(absl::string_view text) {
   auto refuse = [&](absl::string_view why) {

@@ -6,10 +6,10 @@
 #include <map>
 #include <set>
 #include <string>
-#include "absl/strings/string_view.h"
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/sql/sql_text.h"
 
 namespace curlew::sql {
@@ -19,8 +19,8 @@ namespace curlew::sql {
 class Expression {
  public:
   // Reads `text`. INVALID_ARGUMENT with the reason and the place for what does not parse, for subqueries,
-  // aggregates, window functions, parameters, set-returning clauses, comments, and columns with a table before
-  // them: the value must come from one row.
+  // aggregates, window functions, parameters, set-returning clauses, comments, and columns with a table
+  // before them: the value must come from one row.
   static absl::StatusOr<Expression> Parse(absl::string_view text);
   // The expression that is just this column.
   static Expression Column(absl::string_view name);
@@ -34,7 +34,8 @@ class Expression {
   // be (random(), gen_random_uuid(), nextval(), my_function()).
   bool MayBeVolatile() const { return may_be_volatile_; }
 
-  // With "prefix." before each column: Qualified("NEW"), Qualified("t"). In parentheses unless it is a column.
+  // With "prefix." before each column: Qualified("NEW"), Qualified("t"). In parentheses unless it is a
+  // column.
   SqlText Qualified(absl::string_view prefix) const;
   // With columns replaced by other expressions, each in parentheses; those not in `by` stay.
   absl::StatusOr<Expression> Substitute(const std::map<std::string, Expression>& by) const;

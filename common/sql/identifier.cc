@@ -25,9 +25,9 @@ bool LooksPlain(absl::string_view name) {
 // Reads the dot-separated parts of a name.
 absl::StatusOr<std::vector<std::string>> Parts(absl::string_view text) {
   auto error = [&](absl::string_view what) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" is not a name: ", what,
-                     "; write name or schema.name, in double quotes where it has upper case or odd characters"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text, "\" is not a name: ", what,
+        "; write name or schema.name, in double quotes where it has upper case or odd characters"));
   };
   std::vector<std::string> parts;
   size_t i = 0;
@@ -48,7 +48,8 @@ absl::StatusOr<std::vector<std::string>> Parts(absl::string_view text) {
       }
     } else {
       auto allowed = [&](char c) {
-        return absl::ascii_isalpha(c) || c == '_' || (c & 0x80) || (!part.empty() && (absl::ascii_isdigit(c) || c == '$'));
+        return absl::ascii_isalpha(c) || c == '_' || (c & 0x80) ||
+               (!part.empty() && (absl::ascii_isdigit(c) || c == '$'));
       };
       while (i < text.size() && allowed(text[i])) part.push_back(absl::ascii_tolower(text[i++]));
     }

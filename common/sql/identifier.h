@@ -3,9 +3,9 @@
 #define CURLEW_COMMON_SQL_IDENTIFIER_H_
 
 #include <string>
-#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace curlew::sql {
 

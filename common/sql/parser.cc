@@ -44,8 +44,8 @@ absl::Status CheckDepth(absl::string_view text) {
   if (text.size() <= kMostTokens) return absl::OkStatus();
   auto tokens = Scan(text);
   if (!tokens.ok() || tokens->size() <= kMostTokens) return tokens.status();
-  return absl::InvalidArgumentError(absl::StrCat("SQL of ", tokens->size(), " words and signs; at most ", kMostTokens,
-                                                 " are read at once, split it up"));
+  return absl::InvalidArgumentError(absl::StrCat("SQL of ", tokens->size(), " words and signs; at most ",
+                                                 kMostTokens, " are read at once, split it up"));
 }
 
 }  // namespace
@@ -57,7 +57,8 @@ absl::StatusOr<pg_query::ParseResult> Parse(absl::string_view text) {
   absl::StatusOr<pg_query::ParseResult> result;
   if (raw.error != nullptr) {
     result = SyntaxError(text, *raw.error);
-  } else if (pg_query::ParseResult tree; tree.ParseFromArray(raw.parse_tree.data, static_cast<int>(raw.parse_tree.len))) {
+  } else if (pg_query::ParseResult tree;
+             tree.ParseFromArray(raw.parse_tree.data, static_cast<int>(raw.parse_tree.len))) {
     result = std::move(tree);
   } else {
     // Protobuf gives up on trees nested deeper than its limit.

@@ -4,10 +4,10 @@
 
 #include <functional>
 #include <string>
-#include "absl/strings/string_view.h"
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "pg_query.pb.h"
 
 namespace curlew::sql {
@@ -20,8 +20,8 @@ struct Token {
   bool reserved = false;  // a reserved keyword, not quoted
 };
 
-// The parse tree of `text`. INVALID_ARGUMENT with the parser's message and "at line L, column C"; so for a text of more
-// than 8,000 tokens, which the parser might not survive. Thread-safe.
+// The parse tree of `text`. INVALID_ARGUMENT with the parser's message and "at line L, column C"; so for a
+// text of more than 8,000 tokens, which the parser might not survive. Thread-safe.
 absl::StatusOr<pg_query::ParseResult> Parse(absl::string_view text);
 
 // The tokens of `text`. INVALID_ARGUMENT where it cannot be read, for example an open quote.

@@ -16,7 +16,8 @@ using google::protobuf::Message;
 
 absl::StatusOr<pg_query::ParseResult> ParseDefinition(absl::string_view definition) {
   auto tree = Parse(definition);
-  if (!tree.ok()) return absl::InternalError(absl::StrCat("a definition of the catalogue: ", tree.status().message()));
+  if (!tree.ok())
+    return absl::InternalError(absl::StrCat("a definition of the catalogue: ", tree.status().message()));
   return tree;
 }
 
@@ -66,7 +67,8 @@ absl::StatusOr<SqlText> Written(pg_query::ParseResult meant, const pg_query::Par
 
 }  // namespace
 
-absl::StatusOr<SqlText> RewriteIndex(absl::string_view definition, ColumnChange change, absl::string_view name) {
+absl::StatusOr<SqlText> RewriteIndex(absl::string_view definition, ColumnChange change,
+                                     absl::string_view name) {
   ASSIGN_OR_RETURN(pg_query::ParseResult tree, ParseDefinition(definition));
   if (tree.stmts_size() != 1 || !tree.stmts(0).stmt().has_index_stmt()) {
     return absl::InternalError(absl::StrCat("not an index's definition: ", definition));
@@ -81,11 +83,12 @@ absl::StatusOr<SqlText> RewriteIndex(absl::string_view definition, ColumnChange 
   return Written(tree, printed);
 }
 
-absl::StatusOr<SqlText> RewriteForeignKey(absl::string_view definition, ColumnChange change, const TableName& table,
-                                          absl::string_view name) {
-  ASSIGN_OR_RETURN(pg_query::ParseResult tree,
-                   ParseDefinition(absl::StrCat("ALTER TABLE ", table.Quoted(), " ADD CONSTRAINT ", Ident(name), " ",
-                                                absl::StripSuffix(definition, " NOT VALID"))));
+absl::StatusOr<SqlText> RewriteForeignKey(absl::string_view definition, ColumnChange change,
+                                          const TableName& table, absl::string_view name) {
+  ASSIGN_OR_RETURN(
+      pg_query::ParseResult tree,
+      ParseDefinition(absl::StrCat("ALTER TABLE ", table.Quoted(), " ADD CONSTRAINT ", Ident(name), " ",
+                                   absl::StripSuffix(definition, " NOT VALID"))));
   pg_query::Constraint* key = tree.mutable_stmts(0)
                                   ->mutable_stmt()
                                   ->mutable_alter_table_stmt()
@@ -100,7 +103,8 @@ absl::StatusOr<SqlText> RewriteForeignKey(absl::string_view definition, ColumnCh
   return Written(tree, tree);
 }
 
-absl::StatusOr<SqlText> RewriteStatistics(absl::string_view definition, ColumnChange change, const TableName& name) {
+absl::StatusOr<SqlText> RewriteStatistics(absl::string_view definition, ColumnChange change,
+                                          const TableName& name) {
   ASSIGN_OR_RETURN(pg_query::ParseResult tree, ParseDefinition(definition));
   if (tree.stmts_size() != 1 || !tree.stmts(0).stmt().has_create_stats_stmt()) {
     return absl::InternalError(absl::StrCat("not a definition of statistics: ", definition));

@@ -4,8 +4,8 @@
 
 #include <initializer_list>
 #include <string>
-#include "absl/strings/string_view.h"
 
+#include "absl/strings/string_view.h"
 #include "common/sql/identifier.h"
 
 namespace curlew::sql {
@@ -17,7 +17,7 @@ class SqlPiece {
  public:
   template <size_t N>
   consteval SqlPiece(const char (&literal)[N]) : text_(literal, N - 1) {}  // NOLINT: implicit on purpose
-  SqlPiece(const SqlText& text);                                         // NOLINT: implicit on purpose
+  SqlPiece(const SqlText& text);                                           // NOLINT: implicit on purpose
   absl::string_view text() const { return text_; }
 
  private:

@@ -41,7 +41,8 @@ class Classifier {
   absl::Status Classify(const Node& node) {
     switch (node.node_case()) {
       case Node::kTransactionStmt:
-        return Refuse("transaction control is the agent's: each operation already runs in its own transaction");
+        return Refuse(
+            "transaction control is the agent's: each operation already runs in its own transaction");
       case Node::kVariableSetStmt:
         return Refuse("settings are the agent's: it sets time-outs itself");
       case Node::kVacuumStmt:
@@ -60,23 +61,35 @@ class Classifier {
         return Refuse("it cannot run in a transaction, or concerns more than this database");
       case Node::kReindexStmt:
         for (const Node& param : node.reindex_stmt().params()) {
-          if (param.def_elem().defname() == "concurrently") return Refuse("REINDEX CONCURRENTLY cannot run in a transaction");
+          if (param.def_elem().defname() == "concurrently")
+            return Refuse("REINDEX CONCURRENTLY cannot run in a transaction");
         }
         Hazard("blocks-writes");
         return absl::OkStatus();
-      case Node::kIndexStmt: return Index(node.index_stmt());
-      case Node::kDropStmt: return Drop(node.drop_stmt());
-      case Node::kAlterTableStmt: return AlterTable(node.alter_table_stmt());
+      case Node::kIndexStmt:
+        return Index(node.index_stmt());
+      case Node::kDropStmt:
+        return Drop(node.drop_stmt());
+      case Node::kAlterTableStmt:
+        return AlterTable(node.alter_table_stmt());
       case Node::kCreateStmt:
-        for (const Node& parent : node.create_stmt().inh_relations()) Lock(parent.range_var(), kAccessExclusive);
+        for (const Node& parent : node.create_stmt().inh_relations())
+          Lock(parent.range_var(), kAccessExclusive);
         ForeignKeys(node.create_stmt().table_elts());
         ForeignKeys(node.create_stmt().constraints());
         return absl::OkStatus();
-      case Node::kCreateTrigStmt: Lock(node.create_trig_stmt().relation(), kShareRowExclusive); return absl::OkStatus();
-      case Node::kCreatePolicyStmt: Lock(node.create_policy_stmt().table(), kAccessExclusive); return absl::OkStatus();
-      case Node::kAlterPolicyStmt: Lock(node.alter_policy_stmt().table(), kAccessExclusive); return absl::OkStatus();
+      case Node::kCreateTrigStmt:
+        Lock(node.create_trig_stmt().relation(), kShareRowExclusive);
+        return absl::OkStatus();
+      case Node::kCreatePolicyStmt:
+        Lock(node.create_policy_stmt().table(), kAccessExclusive);
+        return absl::OkStatus();
+      case Node::kAlterPolicyStmt:
+        Lock(node.alter_policy_stmt().table(), kAccessExclusive);
+        return absl::OkStatus();
       case Node::kCreateStatsStmt:
-        for (const Node& rel : node.create_stats_stmt().relations()) Lock(rel.range_var(), kShareUpdateExclusive);
+        for (const Node& rel : node.create_stats_stmt().relations())
+          Lock(rel.range_var(), kShareUpdateExclusive);
         return absl::OkStatus();
       case Node::kRenameStmt:
         if (node.rename_stmt().has_relation()) Lock(node.rename_stmt().relation(), kAccessExclusive);
@@ -85,10 +98,14 @@ class Classifier {
           Hazard("breaks-applications");
         }
         return absl::OkStatus();
-      case Node::kInsertStmt: return Data(node.insert_stmt().relation());
-      case Node::kUpdateStmt: return Data(node.update_stmt().relation());
-      case Node::kDeleteStmt: return Data(node.delete_stmt().relation());
-      case Node::kMergeStmt: return Data(node.merge_stmt().relation());
+      case Node::kInsertStmt:
+        return Data(node.insert_stmt().relation());
+      case Node::kUpdateStmt:
+        return Data(node.update_stmt().relation());
+      case Node::kDeleteStmt:
+        return Data(node.delete_stmt().relation());
+      case Node::kMergeStmt:
+        return Data(node.merge_stmt().relation());
       case Node::kTruncateStmt:
         for (const Node& rel : node.truncate_stmt().relations()) Lock(rel.range_var(), kAccessExclusive);
         Hazard("breaks-applications");
@@ -120,10 +137,12 @@ class Classifier {
 
  private:
   absl::Status Refuse(absl::string_view why) const {
-    return absl::InvalidArgumentError(absl::StrCat("line ", out_.line, ": ", why, ": ", out_.text.substr(0, 120)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("line ", out_.line, ": ", why, ": ", out_.text.substr(0, 120)));
   }
   void Hazard(absl::string_view name) {
-    if (std::find(out_.hazards.begin(), out_.hazards.end(), name) == out_.hazards.end()) out_.hazards.emplace_back(name);
+    if (std::find(out_.hazards.begin(), out_.hazards.end(), name) == out_.hazards.end())
+      out_.hazards.emplace_back(name);
   }
   void Lock(const pg_query::RangeVar& relation, absl::string_view mode) {
     if (!relation.relname().empty()) out_.locks.push_back({NameOf(relation), std::string(mode)});
@@ -178,8 +197,10 @@ class Classifier {
     for (const Node& node : column.constraints()) {
       const pg_query::Constraint& constraint = node.constraint();
       switch (constraint.contype()) {
-        case pg_query::CONSTR_NULL: break;
-        case pg_query::CONSTR_NOTNULL: break;  // with a default it is fast; without one it fails on rows
+        case pg_query::CONSTR_NULL:
+          break;
+        case pg_query::CONSTR_NOTNULL:
+          break;  // with a default it is fast; without one it fails on rows
         case pg_query::CONSTR_DEFAULT: {
           bool call = false;
           Walk(constraint.raw_expr(), [&](const google::protobuf::Message& m) {
@@ -190,8 +211,11 @@ class Classifier {
           break;
         }
         case pg_query::CONSTR_GENERATED:
-        case pg_query::CONSTR_IDENTITY: Hazard("rewrites-table"); break;
-        default: Hazard("scans-under-lock");
+        case pg_query::CONSTR_IDENTITY:
+          Hazard("rewrites-table");
+          break;
+        default:
+          Hazard("scans-under-lock");
       }
     }
     const auto& names = column.type_name().names();
@@ -209,10 +233,13 @@ class Classifier {
     for (const Node& node : alter.cmds()) {
       const pg_query::AlterTableCmd& cmd = node.alter_table_cmd();
       switch (cmd.subtype()) {
-        case pg_query::AT_AddColumn: AddColumn(cmd.def().column_def()); break;
+        case pg_query::AT_AddColumn:
+          AddColumn(cmd.def().column_def());
+          break;
         case pg_query::AT_AddConstraint: {
           const pg_query::Constraint& constraint = cmd.def().constraint();
-          if (constraint.contype() == pg_query::CONSTR_FOREIGN) Lock(constraint.pktable(), kShareRowExclusive);
+          if (constraint.contype() == pg_query::CONSTR_FOREIGN)
+            Lock(constraint.pktable(), kShareRowExclusive);
           if (!constraint.skip_validation() && constraint.indexname().empty()) Hazard("scans-under-lock");
           break;
         }
@@ -221,7 +248,8 @@ class Classifier {
         case pg_query::AT_SetRelOptions:
         case pg_query::AT_ResetRelOptions:
           if (alter.cmds_size() == 1) mode = kShareUpdateExclusive;
-          if (cmd.subtype() == pg_query::AT_ValidateConstraint && alter.cmds_size() > 1) Hazard("scans-under-lock");
+          if (cmd.subtype() == pg_query::AT_ValidateConstraint && alter.cmds_size() > 1)
+            Hazard("scans-under-lock");
           break;
         case pg_query::AT_ColumnDefault:
         case pg_query::AT_DropNotNull:
@@ -239,15 +267,23 @@ class Classifier {
         case pg_query::AT_EnableTrig:
         case pg_query::AT_EnableAlwaysTrig:
         case pg_query::AT_DisableTrig:
-        case pg_query::AT_DropIdentity: break;
-        case pg_query::AT_DropColumn: Hazard("breaks-applications"); break;
-        case pg_query::AT_SetNotNull: Hazard("scans-under-lock"); break;
+        case pg_query::AT_DropIdentity:
+          break;
+        case pg_query::AT_DropColumn:
+          Hazard("breaks-applications");
+          break;
+        case pg_query::AT_SetNotNull:
+          Hazard("scans-under-lock");
+          break;
         case pg_query::AT_AlterColumnType:
         case pg_query::AT_SetLogged:
         case pg_query::AT_SetUnLogged:
         case pg_query::AT_SetAccessMethod:
-        case pg_query::AT_SetTableSpace: Hazard("rewrites-table"); break;
-        default: Hazard("unknown-effect");
+        case pg_query::AT_SetTableSpace:
+          Hazard("rewrites-table");
+          break;
+        default:
+          Hazard("unknown-effect");
       }
     }
     Lock(alter.relation(), mode);
@@ -269,7 +305,8 @@ absl::StatusOr<std::vector<Statement>> ParseStatements(absl::string_view text) {
     const size_t offset = raw.stmt_location() + (piece.size() - stripped.size());
     Statement statement;
     statement.text = std::string(absl::StripTrailingAsciiWhitespace(stripped));
-    statement.line = 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<long>(offset), '\n'));
+    statement.line =
+        1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<long>(offset), '\n'));
     RETURN_IF_ERROR(Classifier(&statement).Classify(raw.stmt()));
     statements.push_back(std::move(statement));
   }

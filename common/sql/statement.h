@@ -3,10 +3,10 @@
 #define CURLEW_COMMON_SQL_STATEMENT_H_
 
 #include <string>
-#include "absl/strings/string_view.h"
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "common/sql/identifier.h"
 
 namespace curlew::sql {

@@ -70,7 +70,7 @@ TEST(FlagsTest, ReadsTheCommandLine) {
   EXPECT_FALSE(flags->pool.pre_ping);
   EXPECT_EQ(flags->pool.connect.connect_timeout, absl::Seconds(3));
   EXPECT_EQ(flags->row_keys, RowKeys::kReport);
-  EXPECT_EQ(flags->log_format, LogFormat::kJson);
+  EXPECT_EQ(flags->log_format, base::LogFormat::kJson);
 }
 
 TEST(FlagsTest, ExplainsWhatIsWrong) {

@@ -13,7 +13,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/rpc/error.h"
-#include "tests/controller/support/controller_test.h"
+#include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::controller {

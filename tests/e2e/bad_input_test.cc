@@ -13,7 +13,8 @@ using ::testing::HasSubstr;
 
 class BadInputTest : public FleetTest {
  protected:
-  void ExpectRefused(std::vector<std::string> arguments, int exit_code, const std::vector<std::string>& named) {
+  void ExpectRefused(std::vector<std::string> arguments, int exit_code,
+                     const std::vector<std::string>& named) {
     CommandResult result = Curlew(std::move(arguments));
     EXPECT_EQ(result.exit_code, exit_code) << result.output;
     for (const std::string& name : named) EXPECT_THAT(result.output, HasSubstr(name));
@@ -25,16 +26,19 @@ constexpr char kTable[] = "CREATE TABLE t (id int PRIMARY KEY, a text)";
 TEST_F(BadInputTest, PlansThatAreWrongAreRefusedWithTheirPlace) {
   address_ = "127.0.0.1:1";  // validation needs no controller
   ExpectRefused({"plan", "validate", File("a.yaml", "name: p\noperations: [\n")}, 4, {"a.yaml:3:"});
-  ExpectRefused({"plan", "validate", File("b.yaml", "name: p\noperations:\n  - renam_column: {table: t}\n")}, 4,
-                {"b.yaml:3:", "renam_column", "rename_column"});
-  ExpectRefused({"plan", "validate", File("c.yaml", "name: p\noperations:\n  - add_check: {table: t, name: c, expression: a >}\n")},
-                4, {"c.yaml:3:", "expression"});
+  ExpectRefused({"plan", "validate", File("b.yaml", "name: p\noperations:\n  - renam_column: {table: t}\n")},
+                4, {"b.yaml:3:", "renam_column", "rename_column"});
+  ExpectRefused(
+      {"plan", "validate",
+       File("c.yaml", "name: p\noperations:\n  - add_check: {table: t, name: c, expression: a >}\n")},
+      4, {"c.yaml:3:", "expression"});
 }
 
 TEST_F(BadInputTest, WhatDoesNotFitTheDatabaseIsRefusedBeforeAnythingRuns) {
   StartFleet(kTable);
   const std::string before = PgDump(conninfo_["staging"]);
-  const std::string plan = File("p.yaml", "name: p\noperations:\n  - set_not_null: {table: t, column: nope}\n");
+  const std::string plan =
+      File("p.yaml", "name: p\noperations:\n  - set_not_null: {table: t, column: nope}\n");
   CurlewOk({"rollout", "start", plan, "--id", "r"});
   EXPECT_EQ(UntilEnd("r"), 7);
   const std::string shown = CurlewOk({"rollout", "show", "r"});
@@ -46,9 +50,11 @@ TEST_F(BadInputTest, WhatDoesNotFitTheDatabaseIsRefusedBeforeAnythingRuns) {
 TEST_F(BadInputTest, ADigestThatDoesNotMatchIsRefused) {
   StartFleet(kTable);
   const std::string plan = File("p.yaml", "name: p\noperations:\n  - set_not_null: {table: t, column: a}\n");
-  ExpectRefused({"rollout", "start", plan, "--digest", std::string(64, '0')}, 5, {std::string(64, '0'), "digest"});
+  ExpectRefused({"rollout", "start", plan, "--digest", std::string(64, '0')}, 5,
+                {std::string(64, '0'), "digest"});
   CurlewOk({"plan", "submit", plan});
-  ExpectRefused({"rollout", "start", "p", "--digest", std::string(64, '1')}, 5, {std::string(64, '1'), "digest"});
+  ExpectRefused({"rollout", "start", "p", "--digest", std::string(64, '1')}, 5,
+                {std::string(64, '1'), "digest"});
   ExpectRefused({"rollout", "start", "unknown-plan"}, 3, {"unknown-plan"});
 }
 
@@ -77,7 +83,8 @@ TEST_F(BadInputTest, ADatabaseThatRefusesConnectionsIsNamedAndPickedUpWhenItIsBa
   StartController();
   CurlewOk({"env", "apply", "-f", File("e.yaml", "environments: [{name: only, targets: [staging]}]")});
   StartAgent("staging");
-  ASSERT_THAT(agents_["staging"]->WaitForOutput("not currently accepting connections", absl::Seconds(20)), IsOk());
+  ASSERT_THAT(agents_["staging"]->WaitForOutput("not currently accepting connections", absl::Seconds(20)),
+              IsOk());
   ASSERT_THAT(controller_->WaitForOutput("not currently accepting connections", absl::Seconds(20)), IsOk());
   EXPECT_THAT(CurlewOk({"target", "show", "staging"}), HasSubstr("not currently accepting connections"));
   Query(admin, absl::StrCat("ALTER DATABASE ", name, " ALLOW_CONNECTIONS true"));

@@ -51,19 +51,20 @@ std::string FleetTest::File(const std::string& name, absl::string_view text) {
 
 void FleetTest::StartController() {
   if (address_.empty()) address_ = absl::StrCat("127.0.0.1:", FreePort());
-  auto process = Process::Start({.argv = {Binary("curlew-controller"), "--listen", address_, "--store",
-                                          absl::StrCat(folder_, "/store.db"), "--heartbeat-interval", "500ms",
-                                          "--lease-time", "3s"}});
+  auto process = Process::Start(
+      {.argv = {Binary("curlew-controller"), "--listen", address_, "--store",
+                absl::StrCat(folder_, "/store.db"), "--heartbeat-interval", "500ms", "--lease-time", "3s"}});
   ASSERT_THAT(process, IsOk());
   controller_ = *std::move(process);
   ASSERT_THAT(controller_->WaitForOutput("(listening|serving)", absl::Seconds(20)), IsOk());
 }
 
-void FleetTest::StartAgent(const std::string& target, std::map<std::string, std::string> env, std::string id) {
-  auto process = Process::Start({.argv = {Binary("curlew-agent"), "--controller", address_, "--id",
-                                          id.empty() ? "agent-" + target : id, "--target",
-                                          absl::StrCat(target, "=", conninfo_[target]), "--report-row-keys"},
-                                 .env = std::move(env)});
+void FleetTest::StartAgent(const std::string& target, std::map<std::string, std::string> env,
+                           std::string id) {
+  auto process = Process::Start(
+      {.argv = {Binary("curlew-agent"), "--controller", address_, "--id", id.empty() ? "agent-" + target : id,
+                "--target", absl::StrCat(target, "=", conninfo_[target]), "--report-row-keys"},
+       .env = std::move(env)});
   ASSERT_THAT(process, IsOk());
   agents_[id.empty() ? target : id] = *std::move(process);
 }
@@ -112,7 +113,9 @@ void FleetTest::UntilGate(const std::string& rollout) {
   EXPECT_EQ(result.exit_code, 0) << result.output;
 }
 
-int FleetTest::UntilEnd(const std::string& rollout) { return Curlew({"rollout", "watch", rollout}).exit_code; }
+int FleetTest::UntilEnd(const std::string& rollout) {
+  return Curlew({"rollout", "watch", rollout}).exit_code;
+}
 
 void FleetTest::Approve(const std::string& rollout) {
   CurlewOk({"rollout", "approve", rollout, "--reason", "a test"});

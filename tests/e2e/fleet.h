@@ -32,7 +32,8 @@ class FleetTest : public PgTest {
   void StartFleet(absl::string_view setup);
   void StartController();
   // `target` is "staging" or "production". The id is the target's own unless given.
-  void StartAgent(const std::string& target, std::map<std::string, std::string> env = {}, std::string id = "");
+  void StartAgent(const std::string& target, std::map<std::string, std::string> env = {},
+                  std::string id = "");
 
   // Starts `curlew` with `arguments`; null where it cannot be started, and then the test fails.
   std::unique_ptr<Process> StartCurlew(std::vector<std::string> arguments);

@@ -45,8 +45,11 @@ TEST_F(RolloutTest, GoesThroughStagingThenProduction) {
   StartFleet(kContacts);
   CurlewOk({"rollout", "start", Plan(), "--id", "r"});
   UntilGate("r");  // before DROP in staging
-  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) FROM contacts WHERE phone_number = '+1' || phone"), "20000");
-  EXPECT_EQ(Query(conninfo_["production"], "SELECT to_regnamespace('curlew') IS NULL OR NOT EXISTS (SELECT FROM curlew.run)"), "t");
+  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) FROM contacts WHERE phone_number = '+1' || phone"),
+            "20000");
+  EXPECT_EQ(Query(conninfo_["production"],
+                  "SELECT to_regnamespace('curlew') IS NULL OR NOT EXISTS (SELECT FROM curlew.run)"),
+            "t");
   Approve("r");
   UntilGate("r");  // before production
   EXPECT_THAT(PgDump(conninfo_["staging"]), Not(HasSubstr("phone text")));
@@ -68,7 +71,8 @@ TEST_F(RolloutTest, GoesThroughStagingThenProduction) {
 TEST_F(RolloutTest, ADeadAgentsBackfillGoesOnAndWritesEachRowOnce) {
   conninfo_ = {{"staging", NewDatabase(AuditedContacts())}, {"production", NewDatabase(AuditedContacts())}};
   StartController();
-  CurlewOk({"env", "apply", "-f", File("e.yaml", "environments: [{name: only, targets: [staging], before_drop: {approvals: 1}}]")});
+  CurlewOk({"env", "apply", "-f",
+            File("e.yaml", "environments: [{name: only, targets: [staging], before_drop: {approvals: 1}}]")});
   // Dies without a word in the middle of the walk, then once more after a commit.
   StartAgent("staging", {{"CURLEW_FAULT", "backfill.before_commit:3"}});
   CurlewOk({"rollout", "start", Plan(), "--id", "r"});
@@ -78,8 +82,10 @@ TEST_F(RolloutTest, ADeadAgentsBackfillGoesOnAndWritesEachRowOnce) {
   ASSERT_THAT(agents_["staging"]->Wait(absl::Seconds(30)), IsOk());
   StartAgent("staging");
   UntilGate("r");
-  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) FROM contacts WHERE phone_number = '+1' || phone"), "20000");
-  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) || ' ' || count(DISTINCT id) FROM written"), "20000 20000");
+  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) FROM contacts WHERE phone_number = '+1' || phone"),
+            "20000");
+  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) || ' ' || count(DISTINCT id) FROM written"),
+            "20000 20000");
 }
 
 TEST_F(RolloutTest, RollsBackToTheVerySchemaOnceNobodyUsesTheNewShape) {
@@ -106,9 +112,10 @@ TEST_F(RolloutTest, RollsBackToTheVerySchemaOnceNobodyUsesTheNewShape) {
 
 TEST_F(RolloutTest, DirtyDataStopsInStagingNamesTheRowsAndLeavesProductionAlone) {
   StartFleet(kContacts);
-  Query(conninfo_["staging"],
-        "ALTER TABLE contacts ALTER phone DROP NOT NULL; UPDATE contacts SET phone = NULL WHERE id = 77; "
-        "UPDATE contacts SET phone = (SELECT phone FROM contacts WHERE id = 10), tenant_id = 1 WHERE id = 88");
+  Query(
+      conninfo_["staging"],
+      "ALTER TABLE contacts ALTER phone DROP NOT NULL; UPDATE contacts SET phone = NULL WHERE id = 77; "
+      "UPDATE contacts SET phone = (SELECT phone FROM contacts WHERE id = 10), tenant_id = 1 WHERE id = 88");
   const std::string before = PgDump(conninfo_["staging"]), production = PgDump(conninfo_["production"]);
   CurlewOk({"rollout", "start", Plan(), "--id", "r"});
   EXPECT_EQ(UntilEnd("r"), 7);
@@ -144,7 +151,8 @@ TEST_F(RolloutTest, AControllerThatDiesGoesOnWhereItWas) {
     StartController();
   }
   UntilGate("r");
-  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) FROM contacts WHERE phone_number = '+1' || phone"), "20000");
+  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) FROM contacts WHERE phone_number = '+1' || phone"),
+            "20000");
 }
 
 TEST_F(RolloutTest, PausesResumesAndAborts) {

@@ -19,7 +19,8 @@ constexpr char kSetup[] = R"(
   CREATE INDEX people_tenant ON "Peo ple" (tenant, note);)";
 
 absl::StatusOr<v1::CompiledPlan> CompileNow(pg::Connection* connection, absl::string_view operations) {
-  ASSIGN_OR_RETURN(v1::Plan plan, plan::ReadPlan(absl::StrCat("name: p\noperations:\n", operations), "p.yaml"));
+  ASSIGN_OR_RETURN(v1::Plan plan,
+                   plan::ReadPlan(absl::StrCat("name: p\noperations:\n", operations), "p.yaml"));
   ASSIGN_OR_RETURN(v1::Schema schema, pg::ReadSchema(connection, compiler::TouchedTables(plan)));
   return compiler::Compile(plan, schema);
 }
@@ -50,7 +51,8 @@ void OperationTest::ExpectLife(absl::string_view operations, absl::string_view e
   const std::string after = PgDump(conninfo_);
   EXPECT_THAT(after, ::testing::HasSubstr(std::string(expected)));
   EXPECT_THAT(after, ::testing::Not(::testing::HasSubstr("curlew")));
-  EXPECT_EQ(Query(conninfo_, "SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace('curlew')"), "0");
+  EXPECT_EQ(Query(conninfo_, "SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace('curlew')"),
+            "0");
 }
 
 }  // namespace curlew::testing

@@ -115,7 +115,8 @@ TEST(CompilerTest, NeverScansUnderALockThatBlocksWrites) {
   for (const v1::Step& step : compiled->steps()) {
     if (!step.scans()) continue;
     for (const v1::TableLock& lock : step.locks()) {
-      EXPECT_THAT(lock.mode(), ::testing::AnyOf("AccessShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock"))
+      EXPECT_THAT(lock.mode(),
+                  ::testing::AnyOf("AccessShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock"))
           << step.title();
     }
   }
@@ -138,7 +139,8 @@ TEST(CompilerTest, SaysWhichOperationIsWrong) {
   v1::Plan plan = RenamePhone();
   plan.mutable_operations(1)->mutable_add_unique()->add_columns("nope");
   absl::Status status = Compile(plan, Contacts()).status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("operations[1].add_unique: column nope")));
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr("operations[1].add_unique: column nope")));
   EXPECT_EQ(base::Detail(status, base::kField), "operations[1].add_unique");
 }
 
@@ -190,7 +192,8 @@ TEST(CompilerTest, AddColumnWithAConstantDefaultNeedsNoBackfill) {
   EXPECT_THAT(compiled->steps(0).action().execute_sql().statements(),
               ElementsAre("ALTER TABLE public.contacts ADD COLUMN state text DEFAULT ('new') NOT NULL"));
   add->set_default_("gen_random_uuid()");
-  EXPECT_THAT(Compile(plan, Contacts()), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("volatile")));
+  EXPECT_THAT(Compile(plan, Contacts()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("volatile")));
   add->set_up("gen_random_uuid()");
   EXPECT_THAT(Compile(plan, Contacts()), IsOk());
   add->clear_default_();
@@ -204,7 +207,8 @@ TEST(CompilerTest, DropColumnNeedsAWayForRowsWithoutIt) {
   v1::DropColumn* drop = plan.add_operations()->mutable_drop_column();
   drop->set_table("contacts");
   drop->set_column("phone");
-  EXPECT_THAT(Compile(plan, Contacts()), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("`down`")));
+  EXPECT_THAT(Compile(plan, Contacts()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("`down`")));
   drop->set_down("''");
   auto compiled = Compile(plan, Contacts());
   ASSERT_THAT(compiled, IsOk());
@@ -218,7 +222,8 @@ TEST(CompilerTest, SqlMustAcknowledgeItsHazards) {
   v1::Sql* sql = plan.add_operations()->mutable_sql();
   sql->set_up("ALTER TABLE contacts ALTER tenant_id TYPE bigint");
   sql->set_down("ALTER TABLE contacts ALTER tenant_id TYPE int");
-  EXPECT_THAT(Compile(plan, Contacts()), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("rewrites-table")));
+  EXPECT_THAT(Compile(plan, Contacts()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("rewrites-table")));
   plan.mutable_settings()->add_acknowledge("rewrites-table");
   auto compiled = Compile(plan, Contacts());
   ASSERT_THAT(compiled, IsOk());

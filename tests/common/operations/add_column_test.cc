@@ -31,10 +31,13 @@ TEST_F(AddColumnTest, ANullableColumnMayBeFilledByAVolatileExpression) {
 }
 
 TEST_F(AddColumnTest, RefusesWhatWouldRewriteTheTable) {
-  EXPECT_THAT(Refusal("  - add_column: {table: '\"Peo ple\"', column: c, type: uuid, default: gen_random_uuid()}\n"),
-              HasSubstr("rewrites the table"));
-  EXPECT_THAT(Refusal("  - add_column: {table: '\"Peo ple\"', column: age, type: int}\n"), HasSubstr("exists already"));
-  EXPECT_THAT(Refusal("  - add_column: {table: '\"Peo ple\"', column: c, type: int, up: nope + 1}\n"), HasSubstr("nope"));
+  EXPECT_THAT(
+      Refusal("  - add_column: {table: '\"Peo ple\"', column: c, type: uuid, default: gen_random_uuid()}\n"),
+      HasSubstr("rewrites the table"));
+  EXPECT_THAT(Refusal("  - add_column: {table: '\"Peo ple\"', column: age, type: int}\n"),
+              HasSubstr("exists already"));
+  EXPECT_THAT(Refusal("  - add_column: {table: '\"Peo ple\"', column: c, type: int, up: nope + 1}\n"),
+              HasSubstr("nope"));
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ TEST(CompletenessTest, EveryOperationHasSourceTestExampleAndPage) {
   for (int i = 0; i < oneof->field_count(); ++i) {
     const std::string& name = oneof->field(i)->name();
     for (const std::string& path :
-         {absl::StrCat("common/operations/", name, ".cc"), absl::StrCat("tests/common/operations/", name, "_test.cc"),
+         {absl::StrCat("common/operations/", name, ".cc"),
+          absl::StrCat("tests/common/operations/", name, "_test.cc"),
           absl::StrCat("examples/plans/", name, ".yaml"), absl::StrCat("docs/operations/", name, ".md")}) {
       EXPECT_TRUE(std::filesystem::exists(absl::StrCat(CURLEW_SOURCE, "/", path))) << path << " is missing";
     }

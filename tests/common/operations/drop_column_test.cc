@@ -27,7 +27,8 @@ TEST_F(DropColumnTest, RefusesWhatWouldGoUnseen) {
   EXPECT_THAT(Refusal("  - drop_column: {table: '\"Peo ple\"', column: note}\n"), HasSubstr("people_tenant"));
   EXPECT_THAT(Refusal("  - drop_column: {table: '\"Peo ple\"', column: tenant, discard: [people_tenant]}\n"),
               HasSubstr("`down`"));
-  EXPECT_THAT(Refusal("  - drop_column: {table: '\"Peo ple\"', column: id, down: '0'}\n"), HasSubstr("primary key"));
+  EXPECT_THAT(Refusal("  - drop_column: {table: '\"Peo ple\"', column: id, down: '0'}\n"),
+              HasSubstr("primary key"));
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ class DualWriteTest : public PgTest {
  protected:
   // Makes the table by `create`, compiles the rename, and runs its phases up to `last`.
   void Start(absl::string_view create, v1::Phase last = v1::PHASE_DUAL_WRITE,
-             absl::string_view up = "upper(coalesce(o, 'none'))", absl::string_view down = "lower(coalesce(n, 'null'))",
-             bool not_null = false) {
+             absl::string_view up = "upper(coalesce(o, 'none'))",
+             absl::string_view down = "lower(coalesce(n, 'null'))", bool not_null = false) {
     conninfo_ = NewDatabase(create);
     connection_ = Connect(conninfo_);
     v1::RenameColumn* rename = plan_.add_operations()->mutable_rename_column();
@@ -84,7 +84,8 @@ TEST_F(DualWriteTest, FollowsThePublishedTruthTable) {
   for (std::string line; std::getline(file, line);) {
     if (line.rfind("| INSERT", 0) != 0 && line.rfind("| UPDATE", 0) != 0) continue;
     std::vector<std::string> cells;
-    for (absl::string_view cell : absl::StrSplit(line, '|')) cells.emplace_back(absl::StripAsciiWhitespace(cell));
+    for (absl::string_view cell : absl::StrSplit(line, '|'))
+      cells.emplace_back(absl::StripAsciiWhitespace(cell));
     cases.push_back({cells.begin() + 1, cells.end() - 1});
   }
   // Rows that are pending were there before the triggers.
@@ -100,14 +101,16 @@ TEST_F(DualWriteTest, FollowsThePublishedTruthTable) {
       old_value = c[1] == "given" ? "b" : "NULL";
       new_value = c[2] == "not given" ? "NULL" : c[2] == "given, agrees" ? "B" : "X";
       if (c[4] != "not set") Run(absl::StrCat("SET curlew.shape = ", c[4]));
-      Run(absl::StrCat("INSERT INTO t (id, o, n) VALUES (", i, ", ", SqlValue(old_value), ", ", SqlValue(new_value), ")"));
+      Run(absl::StrCat("INSERT INTO t (id, o, n) VALUES (", i, ", ", SqlValue(old_value), ", ",
+                       SqlValue(new_value), ")"));
     } else {
       if (c[3] == "no") Run(absl::StrCat("INSERT INTO t (id, o) VALUES (", i, ", 'a')"));
       std::string sets = "other = 1";
       old_value = "a";
       new_value = c[3] == "no" ? "A" : "NULL";
       if (c[1] != "unchanged") old_value = c[1] == "changed to NULL" ? "NULL" : "b";
-      if (c[2] != "unchanged") new_value = c[2] == "changed to NULL" ? "NULL" : c[2] == "changed, agrees" ? "B" : "X";
+      if (c[2] != "unchanged")
+        new_value = c[2] == "changed to NULL" ? "NULL" : c[2] == "changed, agrees" ? "B" : "X";
       if (c[1] != "unchanged") absl::StrAppend(&sets, ", o = ", SqlValue(old_value));
       if (c[2] != "unchanged") absl::StrAppend(&sets, ", n = ", SqlValue(new_value));
       if (c[4] != "not set") Run(absl::StrCat("SET curlew.shape = ", c[4]));
@@ -180,7 +183,8 @@ TEST_F(DualWriteTest, UpsertsCopyMergeAndCascadesAreFollowed) {
   Run("INSERT INTO t (id, o) VALUES (1, 'a') ON CONFLICT (id) DO UPDATE SET o = excluded.o");
   Run("INSERT INTO t (id, o) VALUES (1, 'b') ON CONFLICT (id) DO UPDATE SET o = excluded.o");
   EXPECT_EQ(Ask("SELECT n FROM t WHERE id = 1"), "b");
-  Run("MERGE INTO t USING (VALUES (1, 'c'), (2, 'c')) AS s (id, o) ON t.id = s.id WHEN MATCHED THEN UPDATE SET o = s.o "
+  Run("MERGE INTO t USING (VALUES (1, 'c'), (2, 'c')) AS s (id, o) ON t.id = s.id WHEN MATCHED THEN UPDATE "
+      "SET o = s.o "
       "WHEN NOT MATCHED THEN INSERT (id, o) VALUES (s.id, s.o)");
   EXPECT_EQ(Ask("SELECT count(*) FROM t WHERE n = 'c' AND o = 'c'"), "2");
   Run("UPDATE parent SET o = 'd' WHERE o = 'c'");
@@ -227,7 +231,8 @@ TEST_F(DualWriteTest, AChangeThatEqualityDoesNotSeeIsFollowed) {
 
 TEST_F(DualWriteTest, AReplicaSessionCannotSlipPast) {
   Start(kTable);
-  Run("SET session_replication_role = replica; INSERT INTO t (id, o) VALUES (1, 'a'); RESET session_replication_role");
+  Run("SET session_replication_role = replica; INSERT INTO t (id, o) VALUES (1, 'a'); RESET "
+      "session_replication_role");
   EXPECT_EQ(Ask("SELECT n FROM t"), "A");
 }
 

@@ -86,17 +86,21 @@ TEST_F(RenameColumnTest, CarriesEverythingAlongAndLeavesNothingWhenRolledBack) {
   for (const char* part :
        {"\"select\" bigint DEFAULT 3 NOT NULL", "CONSTRAINT \"Positive!\" CHECK ((\"select\" > 0))",
         "ADD CONSTRAINT \"uniq ue\" UNIQUE (\"select\", \"Id\")",
-        "CREATE INDEX \"In Dex\" ON \"Odd \"\"Schema\".\"Con tacts\" USING btree (tenant, \"select\" DESC) WHERE (\"select\" <> 4)",
-        "ADD CONSTRAINT \"to company\" FOREIGN KEY (\"select\") REFERENCES \"Odd \"\"Schema\".companies(\"Id\") ON DELETE CASCADE;",
+        "CREATE INDEX \"In Dex\" ON \"Odd \"\"Schema\".\"Con tacts\" USING btree (tenant, \"select\" DESC) "
+        "WHERE (\"select\" <> 4)",
+        "ADD CONSTRAINT \"to company\" FOREIGN KEY (\"select\") REFERENCES \"Odd "
+        "\"\"Schema\".companies(\"Id\") ON DELETE CASCADE;",
         "CREATE STATISTICS \"Odd \"\"Schema\".\"Stat S\" (dependencies) ON tenant, \"select\"",
-        "\"select\" IS 'it''s a \\ company'", "ALTER COLUMN \"select\" SET STATISTICS 500", "GRANT SELECT(\"select\")"}) {
+        "\"select\" IS 'it''s a \\ company'", "ALTER COLUMN \"select\" SET STATISTICS 500",
+        "GRANT SELECT(\"select\")"}) {
     EXPECT_THAT(after, HasSubstr(part));
   }
   EXPECT_EQ(Query(conninfo, "SELECT sum(\"select\") FROM \"Odd \"\"Schema\".\"Con tacts\""), "300");
 }
 
 TEST_F(RenameColumnTest, KeepsASerialColumnsSequence) {
-  const std::string conninfo = NewDatabase("CREATE TABLE t (id int PRIMARY KEY, o serial); INSERT INTO t VALUES (1), (2)");
+  const std::string conninfo =
+      NewDatabase("CREATE TABLE t (id int PRIMARY KEY, o serial); INSERT INTO t VALUES (1), (2)");
   auto connection = Connect(conninfo);
   auto compiled = CompileOn(connection.get(), Rename("t", "o", "n"));
   ASSERT_THAT(compiled, IsOk());
@@ -129,23 +133,30 @@ TEST_F(RenameColumnTest, RefusesByNameWhatItCannotCarry) {
            {"CREATE TABLE t (a int, o int GENERATED ALWAYS AS (a + 1) STORED)", "generated column"},
            {"CREATE TABLE t (o int, g int GENERATED ALWAYS AS (o + 1) STORED)", "depends on it"},
            {"CREATE TABLE t (o int); CREATE VIEW the_view AS SELECT o FROM t", "the_view"},
-           {"CREATE TABLE t (o int UNIQUE); CREATE TABLE child (r int CONSTRAINT child_key REFERENCES t (o))", "child_key"},
-           {"CREATE TABLE t (o int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY the_policy ON t USING (o > 0)",
+           {"CREATE TABLE t (o int UNIQUE); CREATE TABLE child (r int CONSTRAINT child_key REFERENCES t (o))",
+            "child_key"},
+           {"CREATE TABLE t (o int); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY the_policy ON t "
+            "USING (o > 0)",
             "the_policy"},
-           {"CREATE TABLE t (o int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+           {"CREATE TABLE t (o int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN "
+            "NEW; END'; "
             "CREATE TRIGGER the_trigger AFTER UPDATE OF o ON t FOR EACH ROW EXECUTE FUNCTION f()",
             "the_trigger"},
-           {"CREATE TABLE t (o int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+           {"CREATE TABLE t (o int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN "
+            "NEW; END'; "
             "CREATE TRIGGER \"~z\" BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()",
             "would run after Curlew's"},
-           {"CREATE TABLE t (o int, id int PRIMARY KEY); CREATE PUBLICATION the_publication FOR TABLE t (id, o)",
+           {"CREATE TABLE t (o int, id int PRIMARY KEY); CREATE PUBLICATION the_publication FOR TABLE t (id, "
+            "o)",
             "the_publication"},
            {"CREATE TABLE t (o int, EXCLUDE USING btree (o WITH =))", "t_o_excl"},
            {"CREATE TABLE t (o int, UNIQUE (o) DEFERRABLE)", "t_o_key"},
            {"CREATE TABLE t (o int) PARTITION BY LIST (o)", "partitioned by it"},
-           {"CREATE TABLE t (o int, p int) PARTITION BY LIST (p); CREATE INDEX the_index ON t (o)", "the_index"},
+           {"CREATE TABLE t (o int, p int) PARTITION BY LIST (p); CREATE INDEX the_index ON t (o)",
+            "the_index"},
            {"CREATE TABLE parent (o int); CREATE TABLE t () INHERITS (parent)", "name the parent"},
-           {"CREATE TABLE t (o int NOT NULL UNIQUE); ALTER TABLE t REPLICA IDENTITY USING INDEX t_o_key", "replica identity"},
+           {"CREATE TABLE t (o int NOT NULL UNIQUE); ALTER TABLE t REPLICA IDENTITY USING INDEX t_o_key",
+            "replica identity"},
            {"CREATE TABLE t (o int, n int)", "exists already"},
            {"CREATE TABLE t (x int)", "does not exist"},
            {"CREATE TABLE other (x int)", "table public.t does not exist"},
@@ -154,11 +165,13 @@ TEST_F(RenameColumnTest, RefusesByNameWhatItCannotCarry) {
   }
   EXPECT_THAT(Refusal("CREATE TABLE t (o int CONSTRAINT old_check CHECK (o > 0))", "o + 1"),
               StatusIs(kRefused, HasSubstr("old_check")));
-  EXPECT_THAT(Refusal("CREATE TABLE t (o int, other int)", "o + other"), StatusIs(kRefused, HasSubstr("up names column other")));
+  EXPECT_THAT(Refusal("CREATE TABLE t (o int, other int)", "o + other"),
+              StatusIs(kRefused, HasSubstr("up names column other")));
 }
 
 TEST_F(RenameColumnTest, APublishedTableStopsUntilTheAuthorSaysThatSubscribersAreReady) {
-  auto connection = Connect(NewDatabase("CREATE TABLE t (id int PRIMARY KEY, o int); CREATE PUBLICATION p FOR TABLE t"));
+  auto connection =
+      Connect(NewDatabase("CREATE TABLE t (id int PRIMARY KEY, o int); CREATE PUBLICATION p FOR TABLE t"));
   v1::Plan plan = Rename("t", "o", "n");
   EXPECT_THAT(CompileOn(connection.get(), plan), StatusIs(kRefused, HasSubstr("published-table")));
   plan.mutable_settings()->add_acknowledge("published-table");
@@ -166,7 +179,8 @@ TEST_F(RenameColumnTest, APublishedTableStopsUntilTheAuthorSaysThatSubscribersAr
 }
 
 TEST_F(RenameColumnTest, DiscardLetsAnObjectGo) {
-  const std::string conninfo = NewDatabase("CREATE TABLE t (o int CONSTRAINT old_check CHECK (o > 0), a int); CREATE INDEX old_index ON t (o)");
+  const std::string conninfo = NewDatabase(
+      "CREATE TABLE t (o int CONSTRAINT old_check CHECK (o > 0), a int); CREATE INDEX old_index ON t (o)");
   auto connection = Connect(conninfo);
   v1::Plan plan = Rename("t", "o", "n");
   auto* rename = plan.mutable_operations(0)->mutable_rename_column();
@@ -177,7 +191,8 @@ TEST_F(RenameColumnTest, DiscardLetsAnObjectGo) {
   ASSERT_THAT(testing::RunPhases(connection.get(), *compiled, v1::PHASE_DROP), IsOk());
   EXPECT_THAT(PgDump(conninfo), Not(HasSubstr("old_")));
   rename->add_discard("no_such");
-  auto again = Connect(NewDatabase("CREATE TABLE t (o int CONSTRAINT old_check CHECK (o > 0)); CREATE INDEX old_index ON t (o)"));
+  auto again = Connect(NewDatabase(
+      "CREATE TABLE t (o int CONSTRAINT old_check CHECK (o > 0)); CREATE INDEX old_index ON t (o)"));
   EXPECT_THAT(CompileOn(again.get(), plan), StatusIs(kRefused, HasSubstr("no_such")));
 }
 

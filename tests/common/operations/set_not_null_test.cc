@@ -18,8 +18,10 @@ TEST_F(SetNotNullTest, ProvesItByACheckFirst) {
 
 TEST_F(SetNotNullTest, LooksForNullsBeforeAnythingChanges) {
   conninfo_ = NewDatabase();
-  EXPECT_THAT(Refusal("  - set_not_null: {table: nowhere, column: x}\n"), HasSubstr("public.nowhere does not exist"));
-  EXPECT_THAT(Refusal("  - set_not_null: {table: '\"Peo ple\"', column: x}\n"), HasSubstr("there are: id, \"Ph one\""));
+  EXPECT_THAT(Refusal("  - set_not_null: {table: nowhere, column: x}\n"),
+              HasSubstr("public.nowhere does not exist"));
+  EXPECT_THAT(Refusal("  - set_not_null: {table: '\"Peo ple\"', column: x}\n"),
+              HasSubstr("there are: id, \"Ph one\""));
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ TEST_F(SqlTest, RunsAndIsUndoneByItsDown) {
 }
 
 TEST_F(SqlTest, RefusesAHazardThatNobodyAccepted) {
-  EXPECT_THAT(Refusal("  - sql: {up: 'CREATE INDEX i ON \"Peo ple\" (age)', down: DROP INDEX i}\n"), HasSubstr("blocks-writes"));
+  EXPECT_THAT(Refusal("  - sql: {up: 'CREATE INDEX i ON \"Peo ple\" (age)', down: DROP INDEX i}\n"),
+              HasSubstr("blocks-writes"));
 }
 
 }  // namespace

@@ -309,12 +309,13 @@ TEST_F(ConnectionTest, GivesUpOnAServerThatDoesNotAnswer) {
 
 TEST_F(ConnectionTest, KnowsTheErrorsThatLibpqxxKeepsNoSqlstateOf) {
   const auto connection = Connect(NewDatabase());
-  for (const auto& [sqlstate, code] : std::map<std::string, absl::StatusCode>{
-           {"40001", absl::StatusCode::kAborted},
-           {"40P01", absl::StatusCode::kAborted},
-           {"42501", absl::StatusCode::kPermissionDenied}}) {
+  for (const auto& [sqlstate, code] :
+       std::map<std::string, absl::StatusCode>{{"40001", absl::StatusCode::kAborted},
+                                               {"40P01", absl::StatusCode::kAborted},
+                                               {"42501", absl::StatusCode::kPermissionDenied}}) {
     const absl::Status status =
-        connection->Execute(absl::StrCat("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '", sqlstate, "'; END $$"))
+        connection
+            ->Execute(absl::StrCat("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '", sqlstate, "'; END $$"))
             .status();
     EXPECT_THAT(status, StatusIs(code));
     EXPECT_EQ(Sqlstate(status), sqlstate);

@@ -43,7 +43,8 @@ TEST(SchemaTest, DiffNamesWhatCameAndWent) {
   v1::Schema schema = TwoTables(), other = TwoTables();
   other.mutable_tables(0)->mutable_columns()->RemoveLast();
   other.mutable_tables(0)->add_indexes()->set_name("a_ix");
-  EXPECT_THAT(Diff(schema, other), ElementsAre("- table public.a column name", "+ table public.a index a_ix"));
+  EXPECT_THAT(Diff(schema, other),
+              ElementsAre("- table public.a column name", "+ table public.a index a_ix"));
 }
 
 TEST(SchemaTest, FindsByExactName) {

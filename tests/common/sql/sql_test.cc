@@ -64,10 +64,32 @@ TEST(ExpressionTest, KnowsQuotedAndFoldedColumns) {
 }
 
 TEST(ExpressionTest, RefusesWhatIsNoValueOfOneRow) {
-  for (const char* bad : {"", "   ", "a, b", "a AS b", "a FROM t", "(SELECT 1)", "count(*)", "sum(a)", "max(a)",
-                          "row_number() OVER ()", "$1", "t.a", "*", "a -- c", "a /* c */", "a; DROP TABLE t", "a ORDER BY 1",
-                          "a LIMIT 1", "a UNION SELECT 1", "a WHERE true", "((a)", "EXISTS (SELECT 1)", "DISTINCT a",
-                          "a = ANY (SELECT 1)", "INTO x", "a\n;\nSELECT 1"}) {
+  for (const char* bad : {"",
+                          "   ",
+                          "a, b",
+                          "a AS b",
+                          "a FROM t",
+                          "(SELECT 1)",
+                          "count(*)",
+                          "sum(a)",
+                          "max(a)",
+                          "row_number() OVER ()",
+                          "$1",
+                          "t.a",
+                          "*",
+                          "a -- c",
+                          "a /* c */",
+                          "a; DROP TABLE t",
+                          "a ORDER BY 1",
+                          "a LIMIT 1",
+                          "a UNION SELECT 1",
+                          "a WHERE true",
+                          "((a)",
+                          "EXISTS (SELECT 1)",
+                          "DISTINCT a",
+                          "a = ANY (SELECT 1)",
+                          "INTO x",
+                          "a\n;\nSELECT 1"}) {
     EXPECT_THAT(Expression::Parse(bad), StatusIs(kInvalid)) << bad;
   }
   EXPECT_THAT(Expression::Parse(std::string("a\0b", 3)), StatusIs(kInvalid));
@@ -93,11 +115,13 @@ TEST(ExpressionTest, TakesUnknownFunctionsForVolatile) {
 }
 
 TEST(TypeTest, TakesTypesAndNothingElse) {
-  for (const char* good : {"text", "numeric(10,2)", "timestamp with time zone", "public.my_enum", "text[]", "\"Odd\""}) {
+  for (const char* good :
+       {"text", "numeric(10,2)", "timestamp with time zone", "public.my_enum", "text[]", "\"Odd\""}) {
     EXPECT_THAT(CheckType(good), IsOk()) << good;
   }
-  for (const char* bad : {"", "text NOT NULL", "text DEFAULT 'x'", "text, ADD COLUMN x int", "serial", "bigserial",
-                          "text; DROP TABLE t", "text COLLATE \"C\"", "text -- x", "setof text"}) {
+  for (const char* bad :
+       {"", "text NOT NULL", "text DEFAULT 'x'", "text, ADD COLUMN x int", "serial", "bigserial",
+        "text; DROP TABLE t", "text COLLATE \"C\"", "text -- x", "setof text"}) {
     EXPECT_THAT(CheckType(bad), StatusIs(kInvalid)) << bad;
   }
 }
@@ -147,23 +171,27 @@ TEST(StatementTest, NamesHazards) {
 }
 
 TEST(StatementTest, RefusesWhatTheAgentOwns) {
-  for (const char* bad : {"BEGIN", "COMMIT", "SET lock_timeout = 0", "VACUUM t", "CREATE DATABASE x", "ALTER SYSTEM RESET ALL",
-                          "REINDEX INDEX CONCURRENTLY i", "CREATE INDEX CONCURRENTLY ON t (a)", "", ";", "SELEC 1"}) {
+  for (const char* bad :
+       {"BEGIN", "COMMIT", "SET lock_timeout = 0", "VACUUM t", "CREATE DATABASE x", "ALTER SYSTEM RESET ALL",
+        "REINDEX INDEX CONCURRENTLY i", "CREATE INDEX CONCURRENTLY ON t (a)", "", ";", "SELEC 1"}) {
     EXPECT_THAT(ParseStatements(bad), StatusIs(kInvalid)) << bad;
   }
 }
 
 TEST(StatementTest, NamesTheStrongestLockOnEachTable) {
-  auto s = ParseStatements("ALTER TABLE crm.orders ADD CONSTRAINT f FOREIGN KEY (c) REFERENCES contacts (id) NOT VALID");
+  auto s = ParseStatements(
+      "ALTER TABLE crm.orders ADD CONSTRAINT f FOREIGN KEY (c) REFERENCES contacts (id) NOT VALID");
   ASSERT_THAT(s, IsOk());
   std::vector<std::string> locks;
   for (const auto& l : (*s)[0].locks) locks.push_back(l.table.Quoted() + " " + l.mode);
-  EXPECT_THAT(locks, UnorderedElementsAre("crm.orders AccessExclusiveLock", "public.contacts ShareRowExclusiveLock"));
+  EXPECT_THAT(
+      locks, UnorderedElementsAre("crm.orders AccessExclusiveLock", "public.contacts ShareRowExclusiveLock"));
 }
 
 TEST(RewriteTest, CarriesAnIndexToAnotherColumn) {
   auto text = RewriteIndex(
-      "CREATE UNIQUE INDEX i ON public.contacts USING btree (lower(phone), tenant_id DESC NULLS LAST) INCLUDE (phone) "
+      "CREATE UNIQUE INDEX i ON public.contacts USING btree (lower(phone), tenant_id DESC NULLS LAST) "
+      "INCLUDE (phone) "
       "WHERE (phone IS NOT NULL)",
       {"phone", "Phone No"}, "new name");
   ASSERT_THAT(text, IsOk());
@@ -176,11 +204,13 @@ TEST(RewriteTest, CarriesAnIndexToAnotherColumn) {
 }
 
 TEST(RewriteTest, CarriesAForeignKeyAsNotValid) {
-  auto text = RewriteForeignKey("FOREIGN KEY (company_id, a) REFERENCES public.companies(id, a) ON DELETE CASCADE",
-                                {"company_id", "org_id"}, {"public", "contacts"}, "k");
+  auto text =
+      RewriteForeignKey("FOREIGN KEY (company_id, a) REFERENCES public.companies(id, a) ON DELETE CASCADE",
+                        {"company_id", "org_id"}, {"public", "contacts"}, "k");
   ASSERT_THAT(text, IsOk());
   EXPECT_EQ(text->str(),
-            "ALTER TABLE public.contacts ADD CONSTRAINT k FOREIGN KEY (org_id, a) REFERENCES public.companies (id, a) ON "
+            "ALTER TABLE public.contacts ADD CONSTRAINT k FOREIGN KEY (org_id, a) REFERENCES "
+            "public.companies (id, a) ON "
             "DELETE CASCADE NOT VALID");
 }
 

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "absl/strings/str_cat.h"
-#include "tests/controller/support/controller_test.h"
+#include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::dispatch {

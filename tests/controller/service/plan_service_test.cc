@@ -9,7 +9,7 @@
 #include "common/compiler/compiler.h"
 #include "common/plan/plan_reader.h"
 #include "common/rpc/error.h"
-#include "tests/controller/support/controller_test.h"
+#include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::service {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc/error.h"
-#include "tests/controller/support/controller_test.h"
+#include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::service {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/base/proto_time.h"
-#include "tests/controller/support/controller_test.h"
+#include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::session {

@@ -1,6 +1,6 @@
 // A controller in the test's own process, behind a real port.
-#ifndef CURLEW_TESTS_CONTROLLER_SUPPORT_CONTROLLER_TEST_H_
-#define CURLEW_TESTS_CONTROLLER_SUPPORT_CONTROLLER_TEST_H_
+#ifndef CURLEW_TESTS_CONTROLLER_SUPPORT_CONTROLLER_FIXTURE_H_
+#define CURLEW_TESTS_CONTROLLER_SUPPORT_CONTROLLER_FIXTURE_H_
 
 #include <gtest/gtest.h>
 
@@ -63,4 +63,4 @@ class ControllerTest : public ::testing::Test {
 
 }  // namespace curlew::testing
 
-#endif  // CURLEW_TESTS_CONTROLLER_SUPPORT_CONTROLLER_TEST_H_
+#endif  // CURLEW_TESTS_CONTROLLER_SUPPORT_CONTROLLER_FIXTURE_H_

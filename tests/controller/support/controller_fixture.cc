@@ -1,4 +1,4 @@
-#include "tests/controller/support/controller_test.h"
+#include "tests/controller/support/controller_fixture.h"
 
 #include <grpcpp/create_channel.h>
 
