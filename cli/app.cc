@@ -67,6 +67,7 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
       "curlew");
   app->require_subcommand(1);
   app->set_help_flag("-h,--help", "Show what the command does, with examples");
+  app->set_version_flag("--version", absl::StrCat("curlew ", CURLEW_VERSION));
   app->formatter_fn(
       [](const CLI::App* shown, const std::string&, CLI::AppFormatMode) { return Help(*shown); });
   GlobalFlags& flags = context.flags;
@@ -122,6 +123,9 @@ ExitCode Run(Context& context, std::vector<std::string> arguments) {
     app->parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {
     context.out << Help(ChosenApp(*app)) << std::flush;
+    return ExitCode::kOk;
+  } catch (const CLI::CallForVersion& version) {
+    context.out << version.what() << std::endl;
     return ExitCode::kOk;
   } catch (const CLI::ParseError& error) {
     const CLI::App& chosen = ChosenApp(*app);

@@ -1,5 +1,7 @@
 #include "cli/files.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,11 +19,14 @@ using ::testing::HasSubstr;
 
 class FilesTest : public ::testing::Test {
  protected:
+  ~FilesTest() override { std::filesystem::remove(path_); }
   std::string Write(const std::string& text) {
-    const std::string path = ::testing::TempDir() + "curlew_files_test.json";
-    std::ofstream(path) << text;
-    return path;
+    std::ofstream(path_) << text;
+    return path_;
   }
+
+  // Of this process alone: tests run in parallel, and as several users.
+  const std::string path_ = ::testing::TempDir() + "curlew_files_test_" + std::to_string(getpid()) + ".json";
 };
 
 TEST_F(FilesTest, ReadsWholeFiles) {
