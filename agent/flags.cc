@@ -25,8 +25,8 @@ The role must own the tables that plans change, or be a member of their owner, a
 CREATE on the database and membership in pg_monitor. No superuser is needed. The agent
 needs a direct connection: poolers are refused.
 
-On SIGTERM the agent stops at the next batch, says goodbye and exits with 0. What was begun
-goes on where it stopped when an agent is there again.
+On SIGTERM the agent stops at the next batch, says goodbye and exits with 0; a second one ends it
+at once. What was begun goes on where it stopped when an agent is there again.
 )";
 
 std::string HostName() {

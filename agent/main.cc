@@ -57,6 +57,9 @@ int Run(const Flags& flags) {
   sigaddset(&signals, SIGINT);
   int signal = 0;
   sigwait(&signals, &signal);
+  // A server that does not answer may hold up the end for long: whoever asks again gets it at once. No end
+  // can do harm.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   spdlog::info(base::WithFields("agent stops", {{"signal", absl::StrCat(signal)}}));
   for (TargetServer* target : targets) target->Stop();
   session.Stop();

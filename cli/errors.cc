@@ -9,8 +9,12 @@ namespace curlew::cli {
 namespace {
 
 // What to do about an error that does not say it itself.
-absl::string_view UsualNextStep(absl::StatusCode code) {
-  switch (code) {
+absl::string_view UsualNextStep(const absl::Status& status) {
+  // A plan that does not fit a schema: the message has said what would.
+  if (absl::IsFailedPrecondition(status) && !base::Detail(status, base::kField).empty()) {
+    return "change the plan, or the schema, and run the command again";
+  }
+  switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kOutOfRange:
       return "correct the input and run the command again; `curlew plan validate FILE` checks a plan without "
@@ -68,8 +72,7 @@ std::string RenderError(const absl::Status& status, const Style& style) {
     AppendLabelled("row: ", key, 2, out);
   }
   const std::string hint = base::Detail(status, base::kHint);
-  AppendLabelled("what to do: ", hint.empty() ? UsualNextStep(status.code()) : absl::string_view(hint), 2,
-                 out);
+  AppendLabelled("what to do: ", hint.empty() ? UsualNextStep(status) : absl::string_view(hint), 2, out);
   return out;
 }
 

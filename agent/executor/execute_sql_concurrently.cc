@@ -148,7 +148,7 @@ absl::Status Build(const RunContext& context, const v1::ExecuteSqlConcurrently& 
 absl::Status Drop(const RunContext& context, const v1::ExecuteSqlConcurrently& action,
                   std::unique_ptr<pg::Connection> session) {
   ASSIGN_OR_RETURN(const IndexState found, ReadIndex(session.get(), action));
-  if (found == IndexState::kAbsent) return absl::OkStatus();
+  if (found == IndexState::kAbsent || found == IndexState::kOnOtherTable) return absl::OkStatus();
   RETURN_IF_ERROR(Execute(context, action, session.get()));
   ASSIGN_OR_RETURN(const IndexState left, ReadIndex(session.get(), action));
   if (left == IndexState::kAbsent) return absl::OkStatus();

@@ -20,6 +20,9 @@ struct Outcome {
   int64_t rows = 0;
   // Whether the agent is no longer the one that serves the target: then the outcome is nobody's to tell.
   bool fenced_out = false;
+  // Whether nobody knows it: a COMMIT was not answered and the journal could not be asked. Then nothing is to
+  // be told either: the step is sent again once the database is back, and by then the journal tells.
+  bool in_doubt = false;
   // Whether the connection to the database is what failed.
   bool database_unreachable = false;
 };

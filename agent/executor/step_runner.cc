@@ -1,14 +1,21 @@
 #include "agent/executor/step_runner.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "agent/executor/ddl.h"
 #include "agent/executor/executors.h"
+#include "agent/journal/names.h"
 #include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::agent {
 namespace {
+
+// How long a transaction whose COMMIT was not answered may take to end.
+constexpr absl::Duration kLostTransactionEnds = absl::Seconds(10);
 
 absl::StatusOr<int64_t> Run(const RunContext& context, const v1::Action& action) {
   absl::Status status;
@@ -48,30 +55,56 @@ absl::StatusOr<int64_t> Run(const RunContext& context, const v1::Action& action)
   return 0;
 }
 
-// After a COMMIT that broke: the journal knows.
-absl::StatusOr<int64_t> ReadOutcome(const RunContext& context) {
+// After a COMMIT that was not answered: the rows of the step where the journal says that it took effect.
+// Fails where that cannot be known now.
+absl::StatusOr<std::optional<int64_t>> ReadOutcome(const RunContext& context) {
   ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
+  const absl::Time deadline = absl::Now() + kLostTransactionEnds;
+  while (true) {
+    ASSIGN_OR_RETURN(const auto transaction, pg::Transaction::Begin(connection.get()));
+    // The lost transaction holds the lock, shared, until it has ended: before that the journal may change
+    // yet.
+    ASSIGN_OR_RETURN(const pg::Result ended,
+                     transaction->Execute(absl::StrCat("SELECT pg_try_advisory_xact_lock(", kWorkLock, ")")));
+    if (ended.Bool(0, 0)) break;
+    if (absl::Now() >= deadline) return absl::UnavailableError("the transaction is still committing");
+    RETURN_IF_ERROR(context.cancel->Pause(absl::Milliseconds(50)));
+  }
   ASSIGN_OR_RETURN(const std::vector<StepRecord> records, ReadSteps(connection.get(), context.attempt.run));
   for (const StepRecord& record : records) {
     if (record.step == context.attempt.step && record.direction == context.attempt.direction &&
         record.succeeded) {
-      return record.rows;
+      return std::optional<int64_t>(record.rows);
     }
   }
-  return absl::UnavailableError("the connection broke while committing, and the work is not in the journal");
+  return std::optional<int64_t>();
+}
+
+Outcome FromFailure(const RunContext& context, const absl::Status& status) {
+  return FromStatus(
+      base::Annotate(status, absl::StrCat("target ", context.target, ", step ", context.attempt.step)),
+      *context.cancel);
+}
+
+Outcome AfterLostCommit(const RunContext& context, const absl::Status& lost) {
+  const absl::StatusOr<std::optional<int64_t>> rows = ReadOutcome(context);
+  if (rows.ok() && rows->has_value()) return Succeeded(**rows);
+  Outcome outcome = FromFailure(
+      context, rows.ok() ? absl::UnavailableError(
+                               "the connection broke while committing, and the work is not in the journal")
+                         : lost);
+  outcome.in_doubt = !rows.ok();
+  return outcome;
 }
 
 }  // namespace
 
 Outcome RunStep(const RunContext& context, const v1::Action& action) {
   base::FaultPoint("step.before_execute");
-  absl::StatusOr<int64_t> rows = Run(context, action);
-  if (absl::IsDataLoss(rows.status())) rows = ReadOutcome(context);
+  const absl::StatusOr<int64_t> rows = Run(context, action);
+  if (absl::IsDataLoss(rows.status())) return AfterLostCommit(context, rows.status());
   base::FaultPoint("step.after_commit");
-  if (rows.ok()) return Succeeded(*rows);
-  return FromStatus(
-      base::Annotate(rows.status(), absl::StrCat("target ", context.target, ", step ", context.attempt.step)),
-      *context.cancel);
+  return rows.ok() ? Succeeded(*rows) : FromFailure(context, rows.status());
 }
 
 v1::Action ActionFor(const v1::Step& step, v1::Direction direction) {

@@ -23,6 +23,18 @@ bool Succeeded(const std::vector<StepRecord>& records, const std::string& step, 
   return record != nullptr && record->succeeded;
 }
 
+// As the controller judges it, too.
+bool IsIrreversible(const v1::Step& step) {
+  switch (step.action().kind_case()) {
+    case v1::Action::kVerify:
+    case v1::Action::kWait:
+    case v1::Action::kAnalyze:
+      return false;
+    default:
+      return step.phase() == v1::PHASE_DROP && !step.has_undo() && !step.preflight();
+  }
+}
+
 Refusal Invalid(std::string message) {
   return {.reason = v1::NACK_REASON_INVALID, .message = std::move(message)};
 }
@@ -49,6 +61,11 @@ std::optional<Refusal> CheckUndo(const v1::CompiledPlan& compiled, const std::ve
                                  int index) {
   for (int i = index + 1; i < compiled.steps_size(); ++i) {
     const std::string& key = compiled.steps(i).key();
+    if (IsIrreversible(compiled.steps(i)) && Succeeded(records, key, v1::DIRECTION_DO)) {
+      return Invalid(absl::StrCat("step ", key,
+                                  " was done, and what it dropped cannot be brought back: the"
+                                  " run cannot be undone any more"));
+    }
     if (compiled.steps(i).has_undo() && Succeeded(records, key, v1::DIRECTION_DO) &&
         !Succeeded(records, key, v1::DIRECTION_UNDO)) {
       return Invalid(absl::StrCat("step ", key, ", which comes after ", compiled.steps(index).key(),

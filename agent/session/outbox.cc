@@ -4,9 +4,10 @@
 
 namespace curlew::agent {
 
-void Outbox::Open() {
+void Outbox::Open(std::optional<v1::AgentMessage> first) {
   absl::MutexLock lock(&mutex_);
   queue_.clear();
+  if (first.has_value()) queue_.push_back(*std::move(first));
   progress_.clear();
   open_ = true;
 }

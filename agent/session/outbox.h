@@ -21,8 +21,9 @@ class Outbox {
  public:
   explicit Outbox(size_t capacity = 1024) : capacity_(capacity) {}
 
-  // Begins a session: empty.
-  void Open();
+  // Begins a session: empty, but for its first message where one is given. Targets speak at any moment, and
+  // nothing may overtake a Hello.
+  void Open(std::optional<v1::AgentMessage> first = std::nullopt);
   // Ends it: Pop returns nothing from now on.
   void Close();
   // Takes a message. Where more than `capacity` wait, the session is closed: a peer that does not read must

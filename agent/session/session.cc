@@ -70,8 +70,6 @@ grpc::Status Session::Serve() {
     context_ = &context;
   }
   const std::unique_ptr<Stream> stream = stub_->Session(&context);
-  outbox_->Open();
-  if (stopping()) outbox_->Close();
   v1::AgentMessage message;
   v1::Hello& hello = *message.mutable_hello();
   hello.set_agent_id(options_.agent_id);
@@ -79,7 +77,8 @@ grpc::Status Session::Serve() {
   hello.set_version(options_.version);
   hello.set_protocol_version(kProtocolVersion);
   for (const TargetServer* target : targets_) hello.add_targets(target->target());
-  outbox_->Push(std::move(message));
+  outbox_->Open(std::move(message));
+  if (stopping()) outbox_->Close();
   std::thread writer([&] { Write(stream.get()); });
   v1::ControllerMessage answer;
   while (stream->Read(&answer)) On(std::move(answer));

@@ -264,11 +264,13 @@ void TargetServer::On(const v1::ReportSchema& request) {
 void TargetServer::Finish() {
   const std::unique_ptr<RunningAttempt> ended = std::move(running_);
   const Outcome outcome = *ended->outcome();
-  if (outcome.fenced_out) {
-    spdlog::warn(base::WithFields("fenced out", {{"target", options_.target},
-                                                 {"run", ended->dispatch().run()},
-                                                 {"step", ended->dispatch().step()},
-                                                 {"attempt", absl::StrCat(ended->dispatch().attempt())}}));
+  if (outcome.fenced_out || outcome.in_doubt) {
+    spdlog::warn(base::WithFields(outcome.fenced_out ? "fenced out" : "outcome in doubt",
+                                  {{"target", options_.target},
+                                   {"run", ended->dispatch().run()},
+                                   {"step", ended->dispatch().step()},
+                                   {"attempt", absl::StrCat(ended->dispatch().attempt())},
+                                   {"message", outcome.error.message()}}));
     if (granted_) ready_at_ = absl::Now();
     return;
   }

@@ -32,6 +32,7 @@ class AddCheck : public Operation {
   absl::Status Compile(const CompileContext& context, StepList* steps) const override {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
     const sql::TableName name = schema::NameOf(*table);
+    RETURN_IF_ERROR(CheckObjectIsFree(context, name, proto_.name()));
     ASSIGN_OR_RETURN(sql::Expression value, context.Project(name, expression_));
     v1::Step* step =
         steps->AddPreflight(absl::StrCat("check that no row breaks ", sql::Ident(proto_.name())));

@@ -54,7 +54,9 @@ class AddColumn : public Operation {
   absl::Status Compile(const CompileContext& context, StepList* steps) const override {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
     const sql::TableName name = schema::NameOf(*table);
+    RETURN_IF_ERROR(CheckColumnIsFree(context, name, proto_.column()));
     RETURN_IF_ERROR(CheckPublications(*table, context));
+    AppendTypePreflight(context, *table, proto_.type(), steps);
     if (up_.has_value()) {
       for (const std::string& column : up_->columns()) {
         if (!context.ExistsNow(name, column)) {

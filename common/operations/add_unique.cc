@@ -45,6 +45,8 @@ class AddUnique : public Operation {
 
   absl::Status Compile(const CompileContext& context, StepList* steps) const override {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
+    RETURN_IF_ERROR(CheckObjectIsFree(context, schema::NameOf(*table), proto_.name()));
+    AppendIndexNamePreflight(*table, proto_.name(), steps);
     RETURN_IF_ERROR(AppendUniquePreflight(context, *table, proto_.name(),
                                           {proto_.columns().begin(), proto_.columns().end()}, std::nullopt,
                                           steps));

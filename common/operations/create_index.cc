@@ -40,6 +40,8 @@ class CreateIndex : public Operation {
 
   absl::Status Compile(const CompileContext& context, StepList* steps) const override {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
+    RETURN_IF_ERROR(CheckObjectIsFree(context, schema::NameOf(*table), proto_.name()));
+    AppendIndexNamePreflight(*table, proto_.name(), steps);
     if (proto_.unique()) {
       RETURN_IF_ERROR(AppendUniquePreflight(
           context, *table, proto_.name(), {proto_.columns().begin(), proto_.columns().end()}, where_, steps));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/operations/operation.h"
 #include "common/operations/step_list.h"
 #include "common/schema/schema.h"
 #include "common/sql/parser.h"
@@ -56,6 +57,15 @@ absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column)
     if (Holds(key.referenced_columns(), column.name())) {
       return refuse(
           absl::StrCat("foreign key ", sql::Ident(key.name()), " of ", key.table(), " references it"),
+          "drop that foreign key first, in a plan of its own");
+    }
+  }
+  for (const v1::Constraint& key : table.constraints()) {
+    const auto referenced = sql::ParseTableName(key.referenced_table());
+    if (referenced.ok() && *referenced == schema::NameOf(table) &&
+        Holds(key.referenced_columns(), column.name())) {
+      return refuse(
+          absl::StrCat("foreign key ", sql::Ident(key.name()), " of the table itself references it"),
           "drop that foreign key first, in a plan of its own");
     }
   }
@@ -123,6 +133,37 @@ absl::Status CheckDropped(const v1::Table& table, const v1::Column& column,
   RETURN_IF_ERROR(check("index", table.indexes()));
   RETURN_IF_ERROR(check("constraint", table.constraints()));
   return check("statistics object", table.statistics());
+}
+
+void AppendPartitionsPreflight(const v1::Table& table, absl::string_view column, StepList* steps) {
+  if (table.kind() != v1::TABLE_KIND_PARTITIONED) return;
+  const sql::SqlText relation = {sql::SqlText::String(schema::NameOf(table).Quoted()),
+                                 "::pg_catalog.regclass"};
+  AppendCataloguePreflight(
+      table,
+      absl::StrCat("nothing stands on column ", sql::Ident(column), " of a partition of ",
+                   schema::NameOf(table).Quoted(), " alone"),
+      {"WITH own AS (SELECT a.attrelid, a.attnum FROM pg_catalog.pg_partition_tree(", relation,
+       ") AS p JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.relid WHERE p.level > 0 AND a.attname = ",
+       sql::SqlText::String(column),
+       ") SELECT (SELECT count(*) FROM own JOIN pg_catalog.pg_partitioned_table AS k ON k.partrelid = "
+       "own.attrelid "
+       "WHERE own.attnum = ANY (k.partattrs)) + (SELECT count(*) FROM own JOIN pg_catalog.pg_depend AS d ON "
+       "d.refclassid "
+       "= 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = own.attrelid AND d.refobjsubid = "
+       "own.attnum WHERE "
+       "d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass "
+       // What the table hands down to its partitions.
+       "AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE d.classid = "
+       "'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid AND (c.relispartition OR c.oid = "
+       "own.attrelid)) "
+       "AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE d.classid = "
+       "'pg_catalog.pg_constraint'::pg_catalog.regclass AND c.oid = d.objid AND (c.conparentid <> 0 OR "
+       "c.coninhcount > "
+       "0)) AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS c WHERE d.classid = "
+       "'pg_catalog.pg_trigger'::pg_catalog.regclass AND c.oid = d.objid AND c.tgparentid <> 0))"},
+      "Drop these indexes, constraints, views and the like of the partitions first, then resume the rollout.",
+      steps);
 }
 
 void RemoveColumn(v1::Table* table, absl::string_view column) {

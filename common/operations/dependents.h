@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/operations/step_list.h"
 #include "curlew/v1/schema.pb.h"
 #include "curlew/v1/step.pb.h"
 
@@ -33,6 +34,10 @@ absl::Status CheckDiscard(const v1::Table& table, const v1::Column& column,
 // names them.
 absl::Status CheckDropped(const v1::Table& table, const v1::Column& column,
                           const std::set<std::string>& discard);
+
+// Preflight for a column that is dropped: nothing stands on it in a partition alone, where the snapshot of
+// the table does not tell. It would go unseen, or keep the column from going.
+void AppendPartitionsPreflight(const v1::Table& table, absl::string_view column, StepList* steps);
 
 // Takes the column out of `table`, with everything that PostgreSQL drops along with it.
 void RemoveColumn(v1::Table* table, absl::string_view column);

@@ -50,6 +50,7 @@ class DropColumn : public Operation {
                        " is added by this very plan; leave both operations out"));
     }
     RETURN_IF_ERROR(CheckDropped(*table, *column, {proto_.discard().begin(), proto_.discard().end()}));
+    AppendPartitionsPreflight(*table, proto_.column(), steps);
     std::vector<SqlText> drop;
     if (down_.has_value()) {
       const InsertDefault fill{.table = table, .column = proto_.column(), .value = *down_};

@@ -31,17 +31,32 @@ SqlText Same(const SqlText& a, const SqlText& b, bool has_equality) {
   return {"ROW(", a, ")::record OPERATOR(pg_catalog.*=) ROW(", b, ")::record"};
 }
 
+// The same down to the bytes: what is equal but reads differently (1.0 and 1.00, citext) is not the same.
+SqlText SameBytes(const SqlText& a, const SqlText& b, absl::string_view type, absl::string_view collation) {
+  return Same(a, b, EqualMeansSame(type, collation));
+}
+
 SqlText Changed(absl::string_view column, absl::string_view type, absl::string_view collation) {
   const SqlText name = SqlText::Name(column);
   if (EqualMeansSame(type, collation)) return {"OLD.", name, " IS DISTINCT FROM NEW.", name};
   return {"ROW(OLD.", name, ")::record OPERATOR(pg_catalog.*<>) ROW(NEW.", name, ")::record"};
 }
 
-// Whether the statement is the backfill's own: its setting names this table, and no trigger stands between.
-SqlText Bypass(const TableName& table, const char* depth) {
-  return {"(pg_catalog.pg_trigger_depth() = ", SqlText::Verified(depth),
-          " AND COALESCE(pg_catalog.current_setting('curlew.backfill', true), '') = ",
-          SqlText::String(table.Quoted()), "::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text)"};
+constexpr char kBackfill[] = "COALESCE(pg_catalog.current_setting('curlew.backfill', true), '')";
+
+// In WHEN: whether the statement is the backfill's own: its setting names this table, and no trigger stands
+// between.
+SqlText Bypass(const TableName& table) {
+  return {"(pg_catalog.pg_trigger_depth() = 0 AND ", kBackfill, " = ", SqlText::String(table.Quoted()),
+          "::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text)"};
+}
+
+// The same within the function. Not by the table's name: whoever writes through a view or a function of
+// another role may lack USAGE on the table's schema, and would fail to look it up.
+SqlText IsBackfill(const v1::Table& table) {
+  if (table.kind() != v1::TABLE_KIND_PARTITIONED) return {kBackfill, " = TG_RELID::pg_catalog.text"};
+  return {"EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE ", kBackfill,
+          " = a.relid::pg_catalog.oid::pg_catalog.text)"};
 }
 
 // `place` := expression, for the value of `column`, with an error that names column, row and expression. A
@@ -68,12 +83,12 @@ SqlText Assign(const v1::Table& table, const SqlText& place, absl::string_view c
 }
 
 SqlText CreateFunction(absl::string_view function, const v1::Table& table, const SqlText& body) {
-  return {"CREATE OR REPLACE FUNCTION ",
-          SqlText::Verified(std::string(function)),
-          "() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = ",
-          SqlText::Verified(SearchPath(table)),
-          " AS ",
-          Body(body)};
+  SqlText create = {"CREATE OR REPLACE FUNCTION ", SqlText::Verified(std::string(function)),
+                    "() RETURNS trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = ",
+                    SqlText::Verified(SearchPath(table))};
+  // The body is read in the application's session, where '\d' may mean something else.
+  if (absl::StrContains(body.str(), '\\')) create.Append({" SET standard_conforming_strings = on"});
+  return create.Append({" AS ", Body(body)});
 }
 
 SqlText CreateTrigger(absl::string_view trigger, const char* event, const TableName& table,
@@ -93,31 +108,34 @@ SqlText PairBody(const ColumnPair& pair) {
   SqlText body = {"\nBEGIN\n"};
   if (pair.from == nullptr) {
     // Filled only: a value that somebody wrote stays.
-    body.Append({"  IF NEW.", to, " IS NULL THEN ", Assign(table, {"NEW.", to}, pair.to, pair.up, "up"),
+    body.Append({"  IF ", IsNull({"NEW.", to}), " THEN ", Assign(table, {"NEW.", to}, pair.to, pair.up, "up"),
                  " END IF;\n"});
   } else {
     const SqlText from = SqlText::Name(pair.from->name());
     const SqlText shape_new = {"COALESCE(pg_catalog.current_setting('curlew.shape', true), '') = 'new'"};
     const SqlText old_changed = Changed(pair.from->name(), pair.from->type(), pair.from->collation());
-    const SqlText new_changed = Changed(pair.to, pair.to_type, "");
+    const SqlText new_changed = Changed(pair.to, pair.to_type, pair.to_collation);
     const SqlText new_to = {"NEW.", to}, new_from = {"NEW.", from};
     const SqlText compute_up = Assign(table, {"up_value"}, pair.to, pair.up, "up");
     const SqlText compute_down = Assign(table, {"down_value"}, pair.from->name(), *pair.down, "down");
     body = {"\nDECLARE\n  old_written boolean;\n  new_written boolean;\n  up_value ",
             SqlText::Verified(pair.to_type), ";\n  down_value ", SqlText::Verified(pair.from->type()),
-            ";\nBEGIN\n", "  IF TG_OP = 'INSERT' THEN\n", "    old_written := ", new_from, " IS NOT NULL;\n",
-            "    new_written := ", new_to, " IS NOT NULL OR ", shape_new, ";\n", "  ELSE\n",
-            "    old_written := ", old_changed, ";\n",
+            ";\nBEGIN\n", "  IF TG_OP = 'INSERT' THEN\n", "    old_written := ", IsGiven(new_from), ";\n",
+            "    new_written := ", IsGiven(new_to), " OR ", shape_new, ";\n", "  ELSE\n",
+            "    old_written := ", old_changed, ";\n", "    new_written := ", new_changed,
+            " OR (NOT old_written AND ", shape_new, ");\n",
             // The backfill's own write, changed by an application's trigger on the way: the old column wins.
-            "    new_written := NOT ", Bypass(schema::NameOf(table), "1"), " AND (", new_changed,
-            " OR (NOT old_written AND ", shape_new, "));\n", "  END IF;\n", "  IF NOT new_written THEN\n    ",
-            compute_up, "\n    ", new_to, " := up_value;\n", "  ELSE\n    ", compute_down, "\n", "    IF ",
-            Same(new_from, {"down_value"}, pair.from->has_equality()), " THEN\n      NULL;\n",
+            "    IF pg_catalog.pg_trigger_depth() = 1 AND ", kBackfill, " <> '' THEN\n", "      IF ",
+            IsBackfill(table), " THEN new_written := false; END IF;\n", "    END IF;\n", "  END IF;\n",
+            "  IF NOT new_written THEN\n    ", compute_up, "\n    ", new_to, " := up_value;\n",
+            "  ELSE\n    ", compute_down, "\n", "    IF ",
+            SameBytes(new_from, {"down_value"}, pair.from->type(), pair.from->collation()),
+            " THEN\n      NULL;\n",
             // Both were written: a pair that agrees the other way round, such as a row that moves to another
             // partition, stays; otherwise the new one wins. `up` is not looked at where only the new was
             // written, since the old value may be one that it cannot take.
             "    ELSIF old_written THEN\n      ", compute_up, "\n      IF NOT (",
-            Same(new_to, {"up_value"}, pair.to_has_equality), ") THEN ", new_from,
+            SameBytes(new_to, {"up_value"}, pair.to_type, pair.to_collation), ") THEN ", new_from,
             " := down_value; END IF;\n", "    ELSE\n      ", new_from,
             " := down_value;\n    END IF;\n  END IF;\n"};
   }
@@ -127,14 +145,13 @@ SqlText PairBody(const ColumnPair& pair) {
 }
 
 SqlText UpdateWhen(const ColumnPair& pair) {
-  const SqlText pending = pair.pending == Pending::kMarker
-                              ? SqlText{"OLD.", SqlText::Name(pair.Marker())}
-                              : SqlText{"NEW.", SqlText::Name(pair.to), " IS NULL"};
-  const SqlText bypass = Bypass(schema::NameOf(*pair.table), "0");
+  const SqlText pending = pair.pending == Pending::kMarker ? SqlText{"OLD.", SqlText::Name(pair.Marker())}
+                                                           : IsNull({"NEW.", SqlText::Name(pair.to)});
+  const SqlText bypass = Bypass(schema::NameOf(*pair.table));
   if (pair.from == nullptr) return {pending, " AND NOT ", bypass};
   return {Changed(pair.from->name(), pair.from->type(), pair.from->collation()),
           " OR ((",
-          Changed(pair.to, pair.to_type, ""),
+          Changed(pair.to, pair.to_type, pair.to_collation),
           " OR ",
           pending,
           ") AND NOT ",
@@ -146,6 +163,17 @@ void AppendInstall(const v1::Table& table, absl::string_view function, const Sql
                    const std::vector<std::pair<std::string, SqlText>>& triggers, absl::string_view title,
                    const std::vector<SqlText>& undo, StepList* steps) {
   const TableName name = schema::NameOf(table);
+  if (table.kind() != v1::TABLE_KIND_PARTITIONED) {
+    // A partitioned table's triggers are its partitions' too; one that others inherit from keeps its own.
+    AppendCataloguePreflight(
+        table,
+        absl::StrCat("no table inherits from ", name.Quoted(), ", whose triggers would not see its rows"),
+        {"SELECT count(*) FROM pg_catalog.pg_inherits WHERE inhparent = ", SqlText::String(name.Quoted()),
+         "::pg_catalog.regclass"},
+        "Take the children out (ALTER TABLE ... NO INHERIT) or make them partitions, then resume the "
+        "rollout.",
+        steps);
+  }
   v1::Step* step = steps->Add(v1::PHASE_DUAL_WRITE, std::string(title));
   v1::InstallTrigger* install = step->mutable_action()->mutable_install_trigger();
   install->set_table(name.Quoted());
@@ -176,7 +204,8 @@ std::string ColumnPair::UpdateTrigger() const { return Hashed("~curlew_update_",
 std::string InsertDefault::Function() const {
   return absl::StrCat("curlew.", Hashed("insert_default_", *table, column));
 }
-std::string InsertDefault::Trigger() const { return Hashed("~curlew_default_", *table, column); }
+// Behind those of pairs: the value may be computed from what they fill.
+std::string InsertDefault::Trigger() const { return Hashed("~curlew_last_", *table, column); }
 
 bool EqualMeansSame(absl::string_view type, absl::string_view collation) {
   static const auto* const types = new std::set<std::string>{"boolean",
@@ -241,8 +270,8 @@ void AppendPair(const ColumnPair& pair, StepList* steps) {
                          sql::Ident(pair.to), " in step by triggers"),
       DropPair(pair), steps);
 
-  const SqlText pending = pair.pending == Pending::kMarker ? SqlText{"t.", SqlText::Name(pair.Marker())}
-                                                           : SqlText{"t.", to, " IS NULL"};
+  const SqlText pending =
+      pair.pending == Pending::kMarker ? SqlText{"t.", SqlText::Name(pair.Marker())} : IsNull({"t.", to});
   v1::Step* fill =
       steps->Add(v1::PHASE_BACKFILL, absl::StrCat("fill ", label, " in the rows that were there before"));
   v1::Backfill* backfill = fill->mutable_action()->mutable_backfill();
@@ -304,7 +333,7 @@ void AppendPair(const ColumnPair& pair, StepList* steps) {
 void AppendInsertDefault(const InsertDefault& fill, StepList* steps) {
   const v1::Table& table = *fill.table;
   const TableName name = schema::NameOf(table);
-  const SqlText when = {"NEW.", SqlText::Name(fill.column), " IS NULL"};
+  const SqlText when = IsNull({"NEW.", SqlText::Name(fill.column)});
   AppendInstall(
       table, fill.Function(),
       {"\nBEGIN\n  ", Assign(table, {"NEW.", SqlText::Name(fill.column)}, fill.column, fill.value, "down"),

@@ -22,7 +22,8 @@ struct ColumnPair {
   const v1::Table* table = nullptr;  // before the plan; must outlive the object
   // The new column.
   std::string to;
-  std::string to_type;  // as in SQL
+  std::string to_type;       // as in SQL
+  std::string to_collation;  // quoted; empty where it is the type's
   bool to_has_equality = true;
   Pending pending = Pending::kNull;
   sql::Expression up;  // over columns of the table

@@ -87,6 +87,11 @@ absl::StatusOr<v1::Column*> NamedColumn(v1::Table* table, absl::string_view colu
 }
 
 absl::Status CheckNewColumn(const v1::Table& table, absl::string_view column) {
+  for (absl::string_view system : {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}) {
+    if (column != system) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(column, " is a system column of every table; choose another name"));
+  }
   if (schema::FindColumn(table, column) == nullptr) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("column ", sql::Ident(column), " of table ", schema::NameOf(table).Quoted(),
@@ -116,6 +121,26 @@ absl::Status CheckPublications(const v1::Table& table, const CompileContext& con
       "then write `settings: {acknowledge: [published-table]}` in the plan"));
 }
 
+absl::Status CheckColumnIsFree(const CompileContext& context, const TableName& table,
+                               absl::string_view column) {
+  if (!context.ExistsNow(table, column)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the name ", sql::Ident(column), " of a column of ", table.Quoted(),
+                   " is still in use while the plan runs; free it in a plan before this one"));
+}
+
+absl::Status CheckObjectIsFree(const CompileContext& context, const TableName& table,
+                               absl::string_view name) {
+  const v1::Table* found = schema::FindTable(context.now, table);
+  if (found == nullptr || CheckNewObject(*found, name).ok()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the name ", sql::Ident(name), " of an index or constraint of ", table.Quoted(),
+      " is still in use while the plan runs; choose another name, or free it in a plan before this one"));
+}
+
+SqlText IsNull(const SqlText& value) { return {value, " IS NOT DISTINCT FROM NULL"}; }
+SqlText IsGiven(const SqlText& value) { return {value, " IS DISTINCT FROM NULL"}; }
+
 std::string SearchPath(const v1::Table& table) {
   if (table.schema() == "public") return "pg_catalog, public, pg_temp";
   return absl::StrCat("pg_catalog, ", sql::Ident(table.schema()), ", public, pg_temp");
@@ -141,7 +166,7 @@ void AppendNotNull(const v1::Table& table, absl::string_view column, StepList* s
   const std::string title = absl::StrCat(sql::Ident(table.name()), ".", sql::Ident(column));
   AppendValidated(table, check,
                   {"ALTER TABLE ", SqlText::Name(name), " ADD CONSTRAINT ", SqlText::Name(check), " CHECK (",
-                   SqlText::Name(column), " IS NOT NULL) NOT VALID"},
+                   IsGiven(SqlText::Name(column)), ") NOT VALID"},
                   steps);
   v1::Step* step = steps->Add(v1::PHASE_CONSTRAIN,
                               absl::StrCat("set ", title, " NOT NULL (the CHECK proves it, no scan)"));
@@ -159,7 +184,7 @@ absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Tab
   const TableName name = schema::NameOf(table);
   ASSIGN_OR_RETURN(sql::Expression value, context.Project(name, column));
   if (value.columns().empty()) return absl::OkStatus();
-  const SqlText where = {" FROM ", SqlText::Name(name), " AS t WHERE ", value.Qualified("t"), " IS NULL"};
+  const SqlText where = {" FROM ", SqlText::Name(name), " AS t WHERE ", IsNull(value.Qualified("t"))};
   v1::Step* step = steps->AddPreflight(absl::StrCat("check that every row has a value for ",
                                                     sql::Ident(table.name()), ".", sql::Ident(column)));
   v1::Verify* verify = step->mutable_action()->mutable_verify();
@@ -196,7 +221,7 @@ absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Tabl
     } else {
       where.Append({" AND "});
     }
-    where.Append({qualified, " IS NOT NULL"});
+    where.Append({IsGiven(qualified)});
   }
   if (predicate.has_value()) {
     ASSIGN_OR_RETURN(sql::Expression value, context.Project(relation, *predicate));
@@ -233,7 +258,7 @@ void AppendUnique(const v1::Table& table, absl::string_view name, const SqlText&
   AddLock(step, relation, kAccessExclusive);
 }
 
-void AppendValidated(const v1::Table& table, absl::string_view name, const SqlText& add, StepList* steps) {
+void AppendNotValid(const v1::Table& table, absl::string_view name, const SqlText& add, StepList* steps) {
   const TableName relation = schema::NameOf(table);
   v1::Step* step = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("add constraint ", sql::Ident(name), " to ",
                                                                 sql::Ident(table.name()), ", NOT VALID"));
@@ -241,13 +266,54 @@ void AppendValidated(const v1::Table& table, absl::string_view name, const SqlTe
   SetSql(step->mutable_undo(),
          {{"ALTER TABLE ", SqlText::Name(relation), " DROP CONSTRAINT IF EXISTS ", SqlText::Name(name)}});
   AddLock(step, relation, kAccessExclusive);
+}
 
+void AppendValidated(const v1::Table& table, absl::string_view name, const SqlText& add, StepList* steps) {
+  const TableName relation = schema::NameOf(table);
+  AppendNotValid(table, name, add, steps);
   v1::Step* validate = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("validate constraint ", sql::Ident(name),
                                                                     " of ", sql::Ident(table.name())));
   validate->mutable_action()->mutable_validate_constraint()->set_table(relation.Quoted());
   validate->mutable_action()->mutable_validate_constraint()->set_constraint(std::string(name));
   validate->set_scans(true);
   AddLock(validate, relation, kShareUpdateExclusive);
+}
+
+void AppendCataloguePreflight(const v1::Table& table, std::string description, const SqlText& count,
+                              absl::string_view hint, StepList* steps) {
+  v1::Step* step = steps->AddPreflight(absl::StrCat("check that ", description));
+  v1::Verify* verify = step->mutable_action()->mutable_verify();
+  verify->set_search_path(SearchPath(table));
+  v1::Check* check = verify->add_checks();
+  check->set_description(std::move(description));
+  check->set_count_query(count.str());
+  check->set_hint(std::string(hint));
+  AddLock(step, schema::NameOf(table), kAccessShare);
+}
+
+void AppendIndexNamePreflight(const v1::Table& table, absl::string_view name, StepList* steps) {
+  AppendCataloguePreflight(
+      table, absl::StrCat("nothing in schema ", sql::Ident(table.schema()), " is named ", sql::Ident(name)),
+      {"SELECT count(*) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = "
+       "c.relnamespace "
+       "WHERE n.nspname = ",
+       SqlText::String(table.schema()), " AND c.relname = ", SqlText::String(name)},
+      "Choose another name in the plan, or free this one, then resume the rollout.", steps);
+}
+
+void AppendTypePreflight(const CompileContext& context, const v1::Table& table, absl::string_view type,
+                         StepList* steps) {
+  if (context.Acknowledged("rewrites-table") || sql::IsBuiltInType(type)) return;
+  AppendCataloguePreflight(
+      table, absl::StrCat("type ", type, " is no domain with constraints, which rewrites the table"),
+      {"WITH RECURSIVE d AS (SELECT ", SqlText::String(type),
+       "::pg_catalog.regtype::pg_catalog.oid AS oid UNION SELECT t.typbasetype FROM d JOIN "
+       "pg_catalog.pg_type AS t ON "
+       "t.oid = d.oid WHERE t.typtype = 'd') SELECT count(*) FROM d JOIN pg_catalog.pg_type AS t ON t.oid = "
+       "d.oid "
+       "WHERE t.typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.contypid = t.oid)"},
+      "Use the type below the domain and a CHECK (add_check), or acknowledge rewrites-table in the plan.",
+      steps);
 }
 
 v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const SqlText& create, v1::Phase phase,
@@ -263,6 +329,8 @@ v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const SqlT
   undo->set_statement(
       SqlText({"DROP INDEX CONCURRENTLY IF EXISTS ", SqlText::Name(table.schema(), name)}).str());
   undo->set_index(action->index());
+  // So that the index of that name on another table is left alone.
+  undo->set_table(action->table());
   step->set_scans(true);
   AddLock(step, schema::NameOf(table), kShareUpdateExclusive);
   return step;

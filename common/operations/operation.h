@@ -74,7 +74,7 @@ absl::StatusOr<const v1::Table*> NamedTable(const v1::Schema& schema, absl::stri
 absl::StatusOr<v1::Column*> NamedColumn(v1::Table* table, absl::string_view column);
 absl::StatusOr<const v1::Column*> NamedColumn(const v1::Table& table, absl::string_view column);
 
-// OK unless the table has a column, index or constraint of that name.
+// OK unless the table has a column (a system column, too), index or constraint of that name.
 absl::Status CheckNewColumn(const v1::Table& table, absl::string_view column);
 absl::Status CheckNewObject(const v1::Table& table, absl::string_view name);
 
@@ -83,6 +83,18 @@ absl::Status CheckColumnsExist(const v1::Table& table, const sql::Expression& ex
 
 // OK unless the table is published and the plan does not acknowledge "published-table".
 absl::Status CheckPublications(const v1::Table& table, const CompileContext& context);
+
+// OK unless the table has a column, or an index or constraint, of that name before the plan: it then stands
+// in the way while the plan runs, and the undo would drop it, even if an operation takes it away in the end.
+absl::Status CheckColumnIsFree(const CompileContext& context, const sql::TableName& table,
+                               absl::string_view column);
+absl::Status CheckObjectIsFree(const CompileContext& context, const sql::TableName& table,
+                               absl::string_view name);
+
+// Whether the value is NULL, or is not, as NOT NULL means it: of a composite type, IS NULL and IS NOT NULL
+// ask for its fields.
+sql::SqlText IsNull(const sql::SqlText& value);
+sql::SqlText IsGiven(const sql::SqlText& value);
 
 // search_path for expressions about a table: fixed, so that trigger, backfill and checks agree.
 std::string SearchPath(const v1::Table& table);
@@ -108,9 +120,23 @@ absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Tabl
 void AppendUnique(const v1::Table& table, absl::string_view name, const sql::SqlText& create_index,
                   StepList* steps);
 
-// Steps that add a constraint NOT VALID by `add` and validate it.
+// A step that adds a constraint NOT VALID by `add`, and the same with one that validates it.
+void AppendNotValid(const v1::Table& table, absl::string_view name, const sql::SqlText& add, StepList* steps);
 void AppendValidated(const v1::Table& table, absl::string_view name, const sql::SqlText& add,
                      StepList* steps);
+
+// Preflight: `count`, a query of the catalogue about what the snapshot does not hold, gives 0.
+void AppendCataloguePreflight(const v1::Table& table, std::string description, const sql::SqlText& count,
+                              absl::string_view hint, StepList* steps);
+
+// Preflight: nothing in the table's schema has the name of an index that the plan builds. It may stand on any
+// table, so that the snapshot does not tell; the undo would drop it.
+void AppendIndexNamePreflight(const v1::Table& table, absl::string_view name, StepList* steps);
+
+// Preflight: a column of `type` can be added without a rewrite of the table, which a domain with constraints
+// forces. Nothing where the type is a plain one, or the plan acknowledges "rewrites-table".
+void AppendTypePreflight(const CompileContext& context, const v1::Table& table, absl::string_view type,
+                         StepList* steps);
 
 // A step that builds an index concurrently; the undo drops it.
 v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const sql::SqlText& create,

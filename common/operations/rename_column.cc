@@ -14,13 +14,6 @@ namespace {
 using sql::SqlText;
 using sql::TableName;
 
-// An object on the old column that gets a twin on the new one, under a name of Curlew's until the old one has
-// gone with its column.
-struct Twin {
-  std::string name;
-  std::string temporary;
-};
-
 class RenameColumn : public Operation {
  public:
   RenameColumn(const v1::RenameColumn& proto, sql::Expression up, sql::Expression down)
@@ -39,6 +32,7 @@ class RenameColumn : public Operation {
     to.set_name(proto_.to());
     to.set_type(NewType(*from));
     ASSIGN_OR_RETURN(std::string default_value, NewDefault(*from));
+    to.set_collation(NewCollation(*from));
     to.set_default_(default_value);
     // Objects that are carried along use the new column; the others go with the old one.
     auto carry = [&](auto* objects) {
@@ -48,6 +42,7 @@ class RenameColumn : public Operation {
           objects->DeleteSubrange(i, 1);
           continue;
         }
+        Carry(&(*objects)[i]);
         for (std::string& column : *(*objects)[i].mutable_columns()) {
           if (column == proto_.from()) column = proto_.to();
         }
@@ -77,6 +72,7 @@ class RenameColumn : public Operation {
         .table = table,
         .to = proto_.to(),
         .to_type = NewType(*from),
+        .to_collation = NewCollation(*from),
         .to_has_equality = proto_.type().empty() ? from->has_equality() : HasEquality(proto_.type()),
         .pending = not_null ? Pending::kNull : Pending::kMarker,
         .up = up_,
@@ -96,11 +92,42 @@ class RenameColumn : public Operation {
     return proto_.type().empty() ? from.type() : proto_.type();
   }
 
+  std::string NewCollation(const v1::Column& from) const {
+    return proto_.type().empty() ? from.collation() : "";
+  }
+
   // Types without a default equality operator: their changes are seen in their bytes.
   static bool HasEquality(absl::string_view type) {
     static const auto* const without = new std::set<std::string>{
         "json", "point", "box", "polygon", "path", "line", "lseg", "circle", "xml", "pg_catalog.json"};
     return without->count(std::string(type.substr(0, type.find('[')))) == 0;
+  }
+
+  // Puts the new column into a definition, so that a later rename of the plan starts from it. What cannot be
+  // written again is refused by Compile.
+  void Carry(v1::Index* index) const {
+    if (auto text = sql::RewriteIndex(index->definition(), {proto_.from(), proto_.to()}, index->name());
+        text.ok()) {
+      index->set_definition(text->str());
+    }
+  }
+  void Carry(v1::Statistics* statistics) const {
+    auto text = sql::RewriteStatistics(statistics->definition(), {proto_.from(), proto_.to()},
+                                       {"public", statistics->name()});
+    if (text.ok()) statistics->set_definition(text->str());
+  }
+  void Carry(v1::Constraint* constraint) const {
+    if (constraint->type() == v1::CONSTRAINT_TYPE_FOREIGN_KEY) {
+      constexpr absl::string_view kAdd = "ALTER TABLE s.t ADD CONSTRAINT k ";
+      auto text =
+          sql::RewriteForeignKey(constraint->definition(), {proto_.from(), proto_.to()}, {"s", "t"}, "k");
+      if (text.ok()) constraint->set_definition(text->str().substr(kAdd.size()));
+    } else if (constraint->type() == v1::CONSTRAINT_TYPE_CHECK) {
+      auto check = sql::CheckExpression(constraint->definition());
+      if (!check.ok()) return;
+      auto carried = check->Substitute({{proto_.from(), sql::Expression::Column(proto_.to())}});
+      if (carried.ok()) constraint->set_definition(absl::StrCat("CHECK (", carried->text(), ")"));
+    }
   }
 
   std::string Temporary(const v1::Table& table, absl::string_view object) const {
@@ -211,6 +238,8 @@ class RenameColumn : public Operation {
 
   absl::Status AppendAdd(const CompileContext& context, const v1::Table& table, const v1::Column& from,
                          const ColumnPair& pair, StepList* steps) const {
+    AppendPartitionsPreflight(table, proto_.from(), steps);
+    AppendTypePreflight(context, table, pair.to_type, steps);
     const TableName name = schema::NameOf(table);
     const SqlText relation = SqlText::Name(name), to = SqlText::Name(proto_.to());
     const std::string label = absl::StrCat(sql::Ident(table.name()), ".", sql::Ident(proto_.to()));
@@ -302,7 +331,11 @@ class RenameColumn : public Operation {
                " CHECK (",         SqlText::Verified(check.text()),
                ") NOT VALID"};
       }
-      AppendValidated(table, temporary, add, steps);
+      if (constraint.validated()) {
+        AppendValidated(table, temporary, add, steps);
+      } else {
+        AppendNotValid(table, temporary, add, steps);
+      }
       if (constraint.type() == v1::CONSTRAINT_TYPE_FOREIGN_KEY) {
         // Adding one also locks the table that it references.
         for (v1::Step& step : steps->steps()) {

@@ -99,7 +99,9 @@ class Connection::Impl {
   absl::Status SetUp() {
     return Execute(
                "SELECT set_config('statement_timeout', $1, false),"
-               "       set_config('idle_in_transaction_session_timeout', $2, false)",
+               "       set_config('idle_in_transaction_session_timeout', $2, false),"
+               // A database or role may say otherwise, and our literals would mean something else.
+               "       set_config('standard_conforming_strings', 'on', false)",
                {absl::StrCat(absl::ToInt64Milliseconds(options_.statement_timeout)),
                 absl::StrCat(absl::ToInt64Milliseconds(options_.idle_in_transaction_timeout))})
         .status();

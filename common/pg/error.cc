@@ -115,6 +115,8 @@ absl::Status FromCurrentException(Canceller canceller, absl::string_view lost) {
   } catch (const pqxx::in_doubt_error& error) {
     return absl::DataLossError(error.what());
   } catch (const pqxx::sql_error& error) {
+    // Without a SQLSTATE it is libpq that speaks, not the server: the session broke within the statement.
+    if (error.sqlstate().empty()) return absl::UnavailableError(lost);
     return ServerError(error.sqlstate(), error.what(), canceller);
   } catch (const pqxx::failure& error) {
     // libpq itself, for example out of memory or a connection that ends half-way through an answer.

@@ -270,6 +270,13 @@ SqlText Expression::Sql() const {
   return SqlText::Verified(is_column_ ? text_ : absl::StrCat("(", text_, ")"));
 }
 
+bool IsBuiltInType(absl::string_view text) {
+  auto tree = Parse(absl::StrCat("SELECT NULL::", text));
+  if (!tree.ok() || tree->stmts_size() != 1) return false;
+  const auto& targets = tree->stmts(0).stmt().select_stmt().target_list();
+  return targets.size() == 1 && IsBuiltInType(targets[0].res_target().val().type_cast().type_name());
+}
+
 absl::Status CheckType(absl::string_view text) {
   auto refuse = [&](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a type: ", why));

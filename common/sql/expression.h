@@ -60,6 +60,10 @@ class Expression {
 // Whether `text` is one type name, as in a column definition. INVALID_ARGUMENT where not.
 absl::Status CheckType(absl::string_view text);
 
+// Whether `text` is a type of PostgreSQL's own by its name, or an array of one. False where that cannot be
+// told.
+bool IsBuiltInType(absl::string_view text);
+
 }  // namespace curlew::sql
 
 #endif  // CURLEW_COMMON_SQL_EXPRESSION_H_

@@ -1,6 +1,7 @@
 #include "common/sql/parser.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -101,6 +102,35 @@ absl::StatusOr<std::string> Deparse(const pg_query::ParseResult& tree) {
   }
   pg_query_free_deparse_result(raw);
   return result;
+}
+
+bool IsBuiltInType(const pg_query::TypeName& type) {
+  static const auto* const names = new std::set<std::string>{"text",          "uuid",
+                                                             "json",          "jsonb",
+                                                             "bytea",         "date",
+                                                             "inet",          "cidr",
+                                                             "macaddr",       "macaddr8",
+                                                             "money",         "name",
+                                                             "oid",           "xml",
+                                                             "point",         "line",
+                                                             "lseg",          "box",
+                                                             "path",          "polygon",
+                                                             "circle",        "tsvector",
+                                                             "tsquery",       "timestamptz",
+                                                             "timetz",        "int2",
+                                                             "int4",          "int8",
+                                                             "float4",        "float8",
+                                                             "bool",          "varbit",
+                                                             "bpchar",        "pg_lsn",
+                                                             "regclass",      "int4range",
+                                                             "int8range",     "numrange",
+                                                             "tsrange",       "tstzrange",
+                                                             "daterange",     "int4multirange",
+                                                             "tsmultirange",  "int8multirange",
+                                                             "nummultirange", "tstzmultirange",
+                                                             "datemultirange"};
+  if (type.names_size() == 2) return type.names(0).string().sval() == "pg_catalog";
+  return type.names_size() == 1 && names->count(type.names(0).string().sval()) > 0;
 }
 
 bool IsKeyword(absl::string_view name) {

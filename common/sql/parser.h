@@ -36,6 +36,9 @@ bool IsKeyword(absl::string_view name);
 // The identifier that a token stands for: unquoted, or folded to lower case.
 std::string TokenName(absl::string_view token);
 
+// Whether a type is PostgreSQL's own by its name, or an array of one: no domain, enum or composite of a user.
+bool IsBuiltInType(const pg_query::TypeName& type);
+
 // Calls `visit` for each message of the tree, parents first; goes below a message only where `visit` returns
 // true.
 void Walk(const google::protobuf::Message& tree,

@@ -77,15 +77,21 @@ class Classifier {
           Lock(parent.range_var(), kAccessExclusive);
         ForeignKeys(node.create_stmt().table_elts());
         ForeignKeys(node.create_stmt().constraints());
+        // A default partition is scanned for rows that belong into the new one.
+        if (node.create_stmt().has_partbound() && !node.create_stmt().partbound().is_default()) {
+          Hazard("scans-under-lock");
+        }
         return absl::OkStatus();
       case Node::kCreateTrigStmt:
         Lock(node.create_trig_stmt().relation(), kShareRowExclusive);
         return absl::OkStatus();
       case Node::kCreatePolicyStmt:
         Lock(node.create_policy_stmt().table(), kAccessExclusive);
+        if (!node.create_policy_stmt().permissive()) Hazard("breaks-applications");
         return absl::OkStatus();
       case Node::kAlterPolicyStmt:
         Lock(node.alter_policy_stmt().table(), kAccessExclusive);
+        Hazard("breaks-applications");
         return absl::OkStatus();
       case Node::kCreateStatsStmt:
         for (const Node& rel : node.create_stats_stmt().relations())
@@ -110,9 +116,14 @@ class Classifier {
         for (const Node& rel : node.truncate_stmt().relations()) Lock(rel.range_var(), kAccessExclusive);
         Hazard("breaks-applications");
         return absl::OkStatus();
+      case Node::kGrantStmt:
+        if (!node.grant_stmt().is_grant()) Hazard("breaks-applications");
+        return absl::OkStatus();
+      case Node::kAlterEnumStmt:
+        if (!node.alter_enum_stmt().old_val().empty()) Hazard("breaks-applications");
+        return absl::OkStatus();
       // New objects, and changes of objects that no application's rows stand in: short locks, if any.
       case Node::kCommentStmt:
-      case Node::kGrantStmt:
       case Node::kAlterDefaultPrivilegesStmt:
       case Node::kDefineStmt:
       case Node::kCreateFunctionStmt:
@@ -125,7 +136,6 @@ class Classifier {
       case Node::kCompositeTypeStmt:
       case Node::kCreateEnumStmt:
       case Node::kCreateRangeStmt:
-      case Node::kAlterEnumStmt:
       case Node::kCreateExtensionStmt:
       case Node::kCreateCastStmt:
         return absl::OkStatus();
@@ -194,13 +204,18 @@ class Classifier {
 
   void AddColumn(const pg_query::ColumnDef& column) {
     ForeignKeys(column.constraints());
+    bool not_null = false, valued = false;
     for (const Node& node : column.constraints()) {
       const pg_query::Constraint& constraint = node.constraint();
+      not_null |= constraint.contype() == pg_query::CONSTR_NOTNULL;
+      valued |= constraint.contype() == pg_query::CONSTR_DEFAULT ||
+                constraint.contype() == pg_query::CONSTR_GENERATED ||
+                constraint.contype() == pg_query::CONSTR_IDENTITY;
       switch (constraint.contype()) {
         case pg_query::CONSTR_NULL:
           break;
         case pg_query::CONSTR_NOTNULL:
-          break;  // with a default it is fast; without one it fails on rows
+          break;  // with a default it is fast
         case pg_query::CONSTR_DEFAULT: {
           bool call = false;
           Walk(constraint.raw_expr(), [&](const google::protobuf::Message& m) {
@@ -221,6 +236,11 @@ class Classifier {
     const auto& names = column.type_name().names();
     if (!names.empty() && names[names.size() - 1].string().sval().find("serial") != std::string::npos) {
       Hazard("rewrites-table");
+    } else {
+      // Without a value it fails on rows, and where there are none, the application's INSERT does.
+      if (not_null && !valued) Hazard("breaks-applications");
+      // A domain with constraints rewrites the table.
+      if (!IsBuiltInType(column.type_name())) Hazard("unknown-effect");
     }
   }
 
@@ -252,17 +272,23 @@ class Classifier {
             Hazard("scans-under-lock");
           break;
         case pg_query::AT_ColumnDefault:
+          // Without its default, an INSERT that leaves the column out may fail.
+          if (!cmd.has_def()) Hazard("breaks-applications");
+          break;
+        // Rows that an application saw are hidden from it, or it may no longer touch them.
+        case pg_query::AT_EnableRowSecurity:
+        case pg_query::AT_ForceRowSecurity:
+        case pg_query::AT_ChangeOwner:
+          Hazard("breaks-applications");
+          break;
         case pg_query::AT_DropNotNull:
         case pg_query::AT_SetStorage:
         case pg_query::AT_SetCompression:
         case pg_query::AT_SetOptions:
         case pg_query::AT_ResetOptions:
         case pg_query::AT_DropConstraint:
-        case pg_query::AT_ChangeOwner:
         case pg_query::AT_ReplicaIdentity:
-        case pg_query::AT_EnableRowSecurity:
         case pg_query::AT_DisableRowSecurity:
-        case pg_query::AT_ForceRowSecurity:
         case pg_query::AT_NoForceRowSecurity:
         case pg_query::AT_EnableTrig:
         case pg_query::AT_EnableAlwaysTrig:

@@ -56,6 +56,8 @@ absl::Status Engine::Start() {
 void Engine::Drain(const absl::Status& status) {
   loop_.Run([&] {
     draining_ = true;
+    // Timers and calls still come; the streams that agents are reached by end now.
+    for (const std::string& target : targets_.names()) Unlink(targets_.Find(target));
     rollouts_.watches().EndAll(status);
     schemas_.FailAll(status);
   });
@@ -63,7 +65,7 @@ void Engine::Drain(const absl::Status& status) {
 
 void Engine::Granted(const std::string& target, AgentLink* link) {
   TargetEntry* entry = targets_.Find(target);
-  if (entry == nullptr) return;
+  if (entry == nullptr || draining_) return;
   entry->link = link;
   entry->agent_id = link->agent_id();
   entry->agent_version = link->agent_version();
@@ -74,13 +76,16 @@ void Engine::Granted(const std::string& target, AgentLink* link) {
 }
 
 void Engine::Released(const std::string& target) {
-  if (TargetEntry* entry = targets_.Find(target); entry != nullptr && entry->link != nullptr) {
-    entry->last_seen = entry->link->last_heard();
-    entry->link = nullptr;
-    entry->ready = false;
-    entry->problem.clear();
-  }
+  if (TargetEntry* entry = targets_.Find(target); entry != nullptr) Unlink(entry);
   Lost(target);
+}
+
+void Engine::Unlink(TargetEntry* entry) {
+  if (entry->link == nullptr) return;
+  entry->last_seen = entry->link->last_heard();
+  entry->link = nullptr;
+  entry->ready = false;
+  entry->problem.clear();
 }
 
 void Engine::Lost(const std::string& target) {
@@ -158,11 +163,12 @@ void Engine::OnReady(AgentLink* link, const v1::TargetReady& ready) {
 void Engine::OnProblem(AgentLink* link, const v1::TargetProblem& problem) {
   TargetEntry* entry = LeasedTo(link, problem.target());
   if (entry == nullptr) return;
-  const bool was_ready = std::exchange(entry->ready, false);
+  entry->ready = false;
   entry->problem = problem.message();
   spdlog::warn("{}", base::WithFields(absl::StrCat("target cannot be served: ", problem.message()),
                                       {{"target", problem.target()}, {"agent", link->agent_id()}}));
-  if (was_ready) Lost(problem.target());
+  // Also where it was not ready: a newer stream of the same process has taken the target over as it stood.
+  Lost(problem.target());
 }
 
 void Engine::OnAck(AgentLink* link, const v1::Ack& ack) {

@@ -78,6 +78,7 @@ class Engine {
   void OnProgress(AgentLink* link, const v1::Progress& progress);
   void OnResult(AgentLink* link, const v1::Result& result);
   void Lost(const std::string& target);
+  static void Unlink(TargetEntry* entry);
 
   store::RolloutStore* const store_;
   const base::Clock* const clock_;

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "tests/e2e/fleet.h"
 #include "tests/support/status_matchers.h"
 
@@ -168,6 +169,49 @@ TEST_F(RolloutTest, PausesResumesAndAborts) {
   CurlewOk({"rollout", "rollback", "r"});
   EXPECT_EQ(UntilEnd("r"), 8);
   EXPECT_EQ(Show("r").state(), v1::ROLLOUT_STATE_ROLLED_BACK);
+}
+
+TEST_F(RolloutTest, AnAgentThatWasFrozenAndReplacedWritesNothingWhenItWakes) {
+  conninfo_ = {{"staging", NewDatabase(AuditedContacts())}};
+  StartController();
+  CurlewOk({"env", "apply", "-f",
+            File("e.yaml", "environments: [{name: only, targets: [staging], before_drop: {approvals: 1}}]")});
+  StartAgent("staging");
+  CurlewOk({"rollout", "start", Plan(), "--id", "r"});
+  while (Query(conninfo_["staging"], "SELECT count(*) FROM written") == "0")
+    absl::SleepFor(absl::Milliseconds(5));
+  agents_["staging"]->Kill(SIGSTOP);
+  StartAgent("staging", {}, "agent-staging");  // the same identity, another process
+  UntilGate("r");
+  agents_["staging"]->Kill(SIGCONT);
+  ASSERT_THAT(agents_["staging"]->WaitForOutput("STANDBY", absl::Seconds(30)), IsOk());
+  EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) || ' ' || count(DISTINCT id) FROM written"),
+            "20000 20000");
+  // It goes on where the other one ends.
+  agents_["agent-staging"]->Kill(SIGKILL);
+  Approve("r");
+  EXPECT_EQ(UntilEnd("r"), 0);
+  EXPECT_EQ(Query(conninfo_["staging"],
+                  "SELECT count(*) FROM contacts WHERE phone_number = '+1' || (5550000000 + id)"),
+            "20000");
+}
+
+TEST_F(RolloutTest, RollsBackWhileAnIndexIsBeingBuilt) {
+  StartFleet(kContacts);
+  const std::string before = PgDump(conninfo_["staging"]);
+  // An old snapshot, for which every concurrent build waits.
+  auto application = Connect(conninfo_["staging"]);
+  ASSERT_THAT(application->Execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1"), IsOk());
+  CurlewOk({"rollout", "start", Plan(), "--id", "r"});
+  while (Query(conninfo_["staging"], "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == "0") {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  CurlewOk({"rollout", "rollback", "r"});
+  EXPECT_EQ(Show("r").state(), v1::ROLLOUT_STATE_ROLLING_BACK);
+  ASSERT_THAT(application->Execute("COMMIT"), IsOk());
+  EXPECT_EQ(UntilEnd("r"), 8);
+  EXPECT_EQ(Show("r").state(), v1::ROLLOUT_STATE_ROLLED_BACK);
+  EXPECT_EQ(PgDump(conninfo_["staging"]), before);
 }
 
 }  // namespace

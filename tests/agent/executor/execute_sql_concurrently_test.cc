@@ -137,6 +137,14 @@ TEST_F(ConcurrentlyTest, ATakeoverEndsTheStatementThatRuns) {
   EXPECT_NE(Journaled("add-2"), "succeeded");
 }
 
+TEST_F(ConcurrentlyTest, LeavesAnIndexOfThatNameOnAnotherTableAlone) {
+  Sql("CREATE INDEX \"Phone Index\" ON other (a)");
+  v1::Action drop = Drop();
+  drop.mutable_execute_sql_concurrently()->set_table("public.contacts");
+  EXPECT_EQ(Run("drop-1", drop).state, v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Valid(), "true");
+}
+
 TEST_F(ConcurrentlyTest, DropsAnIndexHoweverOftenItRuns) {
   Sql("CREATE INDEX \"Phone Index\" ON contacts (phone)");
   EXPECT_EQ(Run("drop-1", Drop()).state, v1::ATTEMPT_STATE_SUCCEEDED);

@@ -73,6 +73,22 @@ TEST(AdmissionTest, AStepThatNeedsNoUndoStandsInNobodysWay) {
   EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(Plan(), {Done("a"), Done("b")}, Undo("a"))));
 }
 
+// Else the undo of what came before would throw away the only copy that is left.
+TEST(AdmissionTest, UndoesNothingOnceSomethingWasDroppedForGood) {
+  v1::CompiledPlan plan = Plan();
+  v1::Step& drop = *plan.add_steps();
+  drop.set_key("drop");
+  drop.set_phase(v1::PHASE_DROP);
+  drop.mutable_action()->mutable_execute_sql()->add_statements("ALTER TABLE t DROP COLUMN old");
+  const std::vector<StepRecord> before = {Done("a"), Done("b"), Done("c")};
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(plan, before, Undo("c"))));
+  std::vector<StepRecord> after = before;
+  after.push_back(Done("drop"));
+  EXPECT_THAT(RefusalOf(Judge(plan, after, Undo("c"))), HasSubstr("step drop was done"));
+  after.push_back(Undone("c"));
+  EXPECT_THAT(RefusalOf(Judge(plan, after, Undo("a"))), HasSubstr("step drop was done"));
+}
+
 TEST(AdmissionTest, UndoesAStepThatStoppedHalfWay) {
   EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(Plan(), {Intended("a")}, Undo("a"))));
 }

@@ -1,7 +1,10 @@
 // The real agent, killed and started again, with a controller that the test plays.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <iostream>
 #include <memory>
@@ -17,6 +20,7 @@
 namespace curlew::agent {
 namespace {
 
+using ::curlew::testing::IsOk;
 using ::curlew::testing::IsOkAndHolds;
 using ::curlew::testing::Process;
 using ::testing::HasSubstr;
@@ -122,6 +126,28 @@ TEST_F(AgentProcessTest, SaysHelloBeatsAndSaysGoodbyeOnSigterm) {
   EXPECT_TRUE(controller_->AwaitGoodbye());
   EXPECT_THAT(agent_->Wait(absl::Seconds(30)), IsOkAndHolds(0));
   EXPECT_THAT(agent_->output(), HasSubstr("goodbye"));
+}
+
+TEST_F(AgentProcessTest, ASecondSigtermEndsAnAgentWhoseServerDoesNotAnswer) {
+  // Takes connections and says nothing.
+  const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(server, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(server, 8), 0);
+  ASSERT_EQ(getsockname(server, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  conninfo_ = absl::StrCat("host=127.0.0.1 dbname=crm connect_timeout=600 port=", ntohs(address.sin_port));
+  ASSERT_NO_FATAL_FAILURE(StartAgent());
+  const int connection = accept4(server, nullptr, nullptr, SOCK_CLOEXEC);
+  agent_->Kill(SIGTERM);
+  ASSERT_THAT(agent_->WaitForOutput("agent stops", absl::Seconds(30)), IsOk());
+  EXPECT_THAT(agent_->Wait(absl::Milliseconds(300)), Not(IsOk()));
+  agent_->Kill(SIGTERM);
+  EXPECT_THAT(agent_->Wait(absl::Seconds(10)), IsOk());
+  close(connection);
+  close(server);
 }
 
 TEST_F(AgentProcessTest, SigtermStopsABackfillAtABatchAndTheNextAgentGoesOn) {

@@ -40,6 +40,19 @@ TEST(OutboxTest, KeepsTheOrder) {
   EXPECT_FALSE(outbox.Pop(kNow).has_value());
 }
 
+TEST(OutboxTest, NothingOvertakesTheFirstMessageOfASession) {
+  Outbox outbox;
+  for (int session = 0; session < 2; ++session) {
+    outbox.Push(Result("crm"));  // closed, or the session before: dropped
+    v1::AgentMessage hello;
+    hello.mutable_hello();
+    outbox.Open(hello);
+    outbox.Push(Ack(1));
+    EXPECT_TRUE(outbox.Pop(kNow)->has_hello());
+    EXPECT_TRUE(outbox.Pop(kNow)->has_ack());
+  }
+}
+
 TEST(OutboxTest, KeepsOnlyTheNewestProgressOfEachTarget) {
   Outbox outbox;
   outbox.Open();

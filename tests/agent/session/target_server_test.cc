@@ -358,6 +358,40 @@ TEST_F(TargetServerTest, ADatabaseThatRefusesConnectionsIsAProblemWithPostgresql
   Await(v1::AgentMessage::kTargetProblem);
 }
 
+TEST_F(TargetServerTest, SaysNothingOfACommitThatNobodyKnowsOfUntilTheJournalCanBeAsked) {
+  const std::string name = Query(conninfo_, "SELECT current_database()");
+  const std::string admin = NewDatabase();
+  Query(conninfo_, R"(
+      CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(300); RETURN NULL; END';
+      CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON contacts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        EXECUTE FUNCTION slow();)");
+  *plan_.mutable_steps(1)->mutable_action()->mutable_execute_sql()->mutable_statements(0) =
+      "INSERT INTO contacts VALUES (-1, 'x')";
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  const std::string committing = absl::StrCat("FROM pg_stat_activity WHERE datname = '", name,
+                                              "' AND query = 'COMMIT' AND wait_event = 'PgSleep'");
+  while (Query(admin, absl::StrCat("SELECT count(*) ", committing)) == "0")
+    absl::SleepFor(absl::Milliseconds(5));
+  Query(admin, absl::StrCat("ALTER DATABASE ", name, " ALLOW_CONNECTIONS false"));
+  Query(admin,
+        absl::StrCat("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '", name, "'"));
+  bool problem = false;
+  while (!problem) {
+    const auto message = outbox_.Pop(absl::Now() + absl::Seconds(60));
+    ASSERT_TRUE(message.has_value());
+    ASSERT_FALSE(message->has_result()) << message->DebugString();
+    problem = message->has_target_problem();
+  }
+  Query(admin, absl::StrCat("ALTER DATABASE ", name, " ALLOW_CONNECTIONS true"));
+  const v1::TargetReady ready = Await(v1::AgentMessage::kTargetReady).target_ready();
+  ASSERT_THAT(ready.held(), SizeIs(1));
+  EXPECT_EQ(ready.held(0).attempt(), 1);
+}
+
 TEST_F(TargetServerTest, PicksADatabaseUpWhenItComesBack) {
   const std::string name = Query(conninfo_, "SELECT current_database()");
   const std::string admin = NewDatabase();

@@ -132,7 +132,10 @@ TEST(CompilerTest, LooksAtTheDataThroughUpBeforeAnythingChanges) {
   }
   EXPECT_THAT(queries, Contains(HasSubstr("GROUP BY ('+1' || right(regexp_replace(t.phone,")));
   EXPECT_THAT(queries, Contains(HasSubstr("~ '^\\+1[0-9]{10}$') IS FALSE")));
-  for (const std::string& query : queries) EXPECT_THAT(query, Not(HasSubstr("phone_number"))) << query;
+  for (const std::string& query : queries) {
+    // Names in the catalogue are looked up as strings.
+    EXPECT_THAT(query, ::testing::AnyOf(Not(HasSubstr("phone_number")), HasSubstr("c.relname = "))) << query;
+  }
 }
 
 TEST(CompilerTest, SaysWhichOperationIsWrong) {
@@ -212,7 +215,8 @@ TEST(CompilerTest, DropColumnNeedsAWayForRowsWithoutIt) {
   drop->set_down("''");
   auto compiled = Compile(plan, Contacts());
   ASSERT_THAT(compiled, IsOk());
-  EXPECT_TRUE(compiled->steps(0).action().has_install_trigger());
+  EXPECT_TRUE(compiled->steps(0).preflight());
+  EXPECT_TRUE(compiled->steps(1).action().has_install_trigger());
   EXPECT_EQ(compiled->old_shape(0).column(), "phone");
 }
 

@@ -1,7 +1,11 @@
 #include "common/pg/connection.h"
 
+#include <sys/socket.h>
+
+#include <filesystem>
 #include <future>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "common/base/error_detail.h"
@@ -30,6 +34,16 @@ class ConnectionTest : public curlew::testing::PgTest {
         pid, " AND ", condition,
         ") THEN RETURN; END IF; PERFORM pg_sleep(0.01); END LOOP; RAISE 'never'; END $$");
     Query(db, sql);
+  }
+  // The sockets that this process has open.
+  static std::set<int> Sockets() {
+    std::set<int> sockets;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+      if (target.rfind("socket:", 0) == 0) sockets.insert(std::stoi(entry.path().filename()));
+    }
+    return sockets;
   }
   // Ends a backend and waits until it is gone.
   void Terminate(const std::string& db, int pid) {
@@ -240,6 +254,19 @@ TEST_F(ConnectionTest, ASessionThatDiesInAStatementSaysWhy) {
   AwaitBackend(db, c->backend_pid(), "wait_event = 'PgSleep'");
   Terminate(db, c->backend_pid());
   EXPECT_THAT(slow.get(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("terminating connection")));
+  EXPECT_FALSE(c->alive());
+}
+
+TEST_F(ConnectionTest, ASessionThatIsCutOffWithoutAWordIsLostAndNoFaultOfTheStatement) {
+  const std::string db = NewDatabase();
+  const std::set<int> before = Sockets();
+  auto c = Connect(db);
+  auto slow = std::async(std::launch::async, [&] { return c->Execute("SELECT pg_sleep(60)"); });
+  AwaitBackend(db, c->backend_pid(), "wait_event = 'PgSleep'");
+  for (const int fd : Sockets()) {
+    if (before.count(fd) == 0) shutdown(fd, SHUT_RDWR);
+  }
+  EXPECT_THAT(slow.get(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("was lost")));
   EXPECT_FALSE(c->alive());
 }
 

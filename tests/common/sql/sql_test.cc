@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "common/sql/expression.h"
 #include "common/sql/identifier.h"
 #include "common/sql/rewrite.h"
@@ -168,6 +169,38 @@ TEST(StatementTest, NamesHazards) {
   EXPECT_THAT(hazards("DO $$ BEGIN END $$"), ElementsAre("unknown-effect"));
   EXPECT_THAT(hazards("SELECT pg_sleep(1)"), ElementsAre("unknown-effect"));
   EXPECT_THAT(hazards("ALTER TABLE t VALIDATE CONSTRAINT c"), IsEmpty());
+  EXPECT_THAT(hazards("REVOKE SELECT ON t FROM app"), ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("GRANT SELECT ON t TO app"), IsEmpty());
+  EXPECT_THAT(hazards("ALTER TYPE mood ADD VALUE 'new'"), IsEmpty());
+  EXPECT_THAT(hazards("ALTER TYPE mood RENAME VALUE 'a' TO 'b'"), ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("ALTER TABLE t ALTER a SET DEFAULT 1"), IsEmpty());
+  EXPECT_THAT(hazards("ALTER TABLE t ALTER a DROP DEFAULT"), ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("ALTER TABLE t ENABLE ROW LEVEL SECURITY"), ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("ALTER TABLE t FORCE ROW LEVEL SECURITY"), ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("CREATE POLICY p ON t AS RESTRICTIVE USING (false)"),
+              ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("CREATE POLICY p ON t USING (true)"), IsEmpty());
+  EXPECT_THAT(hazards("ALTER POLICY p ON t USING (false)"), ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("ALTER TABLE t OWNER TO other"), ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("ALTER TABLE t ADD a int NOT NULL"), ElementsAre("breaks-applications"));
+  EXPECT_THAT(hazards("ALTER TABLE t ADD a public.may_be_a_domain"), ElementsAre("unknown-effect"));
+  for (const char* type :
+       {"int", "numeric(8,2)", "varchar(3)[]", "timestamp(3) with time zone", "uuid", "interval"}) {
+    EXPECT_THAT(hazards(absl::StrCat("ALTER TABLE t ADD a ", type)), IsEmpty()) << type;
+  }
+  EXPECT_THAT(hazards("CREATE TABLE p PARTITION OF t FOR VALUES IN (1)"), ElementsAre("scans-under-lock"));
+  for (const char* unknown : {"SELECT * INTO x FROM t", "CREATE TABLE x AS SELECT * FROM t",
+                              "CREATE RULE r AS ON INSERT TO "
+                              "t DO INSTEAD NOTHING",
+                              "ALTER TABLE t ATTACH PARTITION p DEFAULT",
+                              "ALTER DOMAIN d ADD CHECK "
+                              "(VALUE > 0)",
+                              "WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d",
+                              "COPY t FROM "
+                              "'/x'",
+                              "ALTER TYPE pair ALTER ATTRIBUTE a TYPE bigint", "CALL p()"}) {
+    EXPECT_THAT(hazards(unknown), ElementsAre("unknown-effect")) << unknown;
+  }
 }
 
 TEST(StatementTest, RefusesWhatTheAgentOwns) {

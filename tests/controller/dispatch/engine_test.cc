@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
 
@@ -284,6 +285,29 @@ TEST_F(EngineTest, AnAgentThatIsGoneIsSaidToBeWaitedForAndItsAttemptIsUnknown) {
   EXPECT_EQ(again->dispatch().epoch(), 2);
 }
 
+TEST_F(EngineTest, AnAgentThatComesAgainAndCannotReachItsDatabaseIsWaitedFor) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch dispatch = StartFirstStep(&agent);
+  agent.SayAck(dispatch);
+  WaitFor(kName, [](const v1::Rollout& r) {
+    return r.runs(0).steps(0).attempt().state() == v1::ATTEMPT_STATE_RUNNING;
+  });
+  // Another stream of the same process: the target is not lost in between.
+  FakeAgent again(Channel());
+  again.SayHello();
+  ASSERT_EQ(again.TakeLease(), v1::LEASE_STATE_GRANTED);
+  v1::AgentMessage problem;
+  problem.mutable_target_problem()->set_target("staging-crm");
+  problem.mutable_target_problem()->set_message("connection refused");
+  again.Say(problem);
+  const v1::Rollout waits = WaitFor(kName, [](const v1::Rollout& r) {
+    return r.waiting_size() > 0 && r.waiting(0).cause() == v1::WAIT_CAUSE_AGENT;
+  });
+  ASSERT_EQ(waits.waiting_size(), 1) << waits.DebugString();
+  EXPECT_EQ(waits.waiting(0).target(), "staging-crm");
+  EXPECT_EQ(waits.runs(0).steps(0).attempt().state(), v1::ATTEMPT_STATE_UNKNOWN);
+}
+
 TEST_F(EngineTest, APlanThatDoesNotFitTheTargetFailsTheRolloutWithTheReason) {
   FakeAgent agent(Channel());
   agent.Serve(v1::Schema());
@@ -316,6 +340,52 @@ TEST_F(EngineTest, ARolloutThatAnswersAnEndedOneIsBackWithTheAgentOfToday) {
   ASSERT_THAT(Rollback(kName), IsOk());
   EXPECT_EQ(WaitForState(kName, v1::ROLLOUT_STATE_ROLLED_BACK).state(), v1::ROLLOUT_STATE_ROLLED_BACK);
   EXPECT_EQ(successor.Take(Kind::kDispatch)->dispatch().epoch(), 9);
+}
+
+// A stream that only counts.
+class CountingLink : public AgentLink {
+ public:
+  void Send(v1::ControllerMessage) override { ++sent; }
+  const std::string& agent_id() const override { return name_; }
+  const std::string& agent_version() const override { return name_; }
+  absl::Time last_heard() const override { return absl::Now(); }
+  int sent = 0;
+
+ private:
+  const std::string name_ = "agent-a";
+};
+
+// Streams end while the engine goes on: calls that were open are answered, timers run out.
+TEST(EngineDrainTest, SpeaksToNoStreamOnceItDrains) {
+  testing::SharedStore store;
+  const base::SystemClock clock;
+  Engine engine(&store, &clock, {});
+  ASSERT_THAT(engine.Start(), IsOk());
+  CountingLink link, late;
+  engine.loop().Run([&] {
+    const v1::ApplyEnvironmentsRequest request = testing::TwoEnvironments();
+    ASSERT_THAT(engine.ApplyEnvironments({request.environments().begin(), request.environments().end()}),
+                IsOk());
+    engine.Granted("staging-crm", &link);
+    v1::AgentMessage message;
+    message.mutable_target_ready()->set_target("staging-crm");
+    message.mutable_target_ready()->set_epoch(1);
+    engine.Received(&link, message);
+    EXPECT_TRUE(engine.targets().Describe("staging-crm").served());
+  });
+  engine.Drain(absl::UnavailableError("the controller is shutting down"));
+  absl::Status answer;
+  engine.loop().Run([&] {
+    engine.Granted("production-crm", &late);
+    engine.schemas().Ask("staging-crm", {"public.items"},
+                         [&](const absl::StatusOr<v1::Schema>& schema) { answer = schema.status(); });
+    for (const char* target : {"staging-crm", "production-crm"}) {
+      EXPECT_EQ(engine.targets().Find(target)->link, nullptr) << target;
+    }
+  });
+  engine.Stop();
+  EXPECT_THAT(answer, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(link.sent + late.sent, 0);
 }
 
 }  // namespace
