@@ -102,7 +102,9 @@ void OnCompiled(Draft& draft, v1::Run& run, const Compiled& input) {
     *run.mutable_rollback_gate() = NewStep(input.plan.rollback_gate());
     run.mutable_rollback_gate()->set_key(kRollbackGateKey);
   }
-  AddEvent(draft, v1::EVENT_TYPE_RUN_COMPILED, run, absl::StrCat("compiled to ", run.steps_size(), " steps"));
+  std::string message = absl::StrCat("compiled to ", run.steps_size(), " steps");
+  for (const std::string& warning : input.plan.warnings()) absl::StrAppend(&message, "; warning: ", warning);
+  AddEvent(draft, v1::EVENT_TYPE_RUN_COMPILED, run, std::move(message));
   SetRunState(draft, run, v1::RUN_STATE_RUNNING);
 }
 

@@ -45,7 +45,10 @@ std::string AuditedContacts() {
 TEST_F(RolloutTest, GoesThroughStagingThenProduction) {
   StartFleet(kContacts);
   CurlewOk({"rollout", "start", Plan(), "--id", "r"});
-  UntilGate("r");  // before DROP in staging
+  const CommandResult watched =
+      Curlew({"rollout", "watch", "r", "--until", "gate"});  // before DROP in staging
+  EXPECT_EQ(watched.exit_code, 0) << watched.output;
+  EXPECT_THAT(watched.output, HasSubstr("warning: sessions with a prepared SELECT * on public.contacts"));
   EXPECT_EQ(Query(conninfo_["staging"], "SELECT count(*) FROM contacts WHERE phone_number = '+1' || phone"),
             "20000");
   EXPECT_EQ(Query(conninfo_["production"],
