@@ -97,6 +97,7 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   AddRolloutShow(*rollout, context);
   AddRolloutWatch(*rollout, context);
   AddRolloutApprove(*rollout, context);
+  AddRolloutOverride(*rollout, context);
   AddRolloutPause(*rollout, context);
   AddRolloutResume(*rollout, context);
   AddRolloutAbort(*rollout, context);

@@ -126,8 +126,17 @@ std::string RenderExplain(const v1::CompilePlanResponse& compiled, const std::st
   absl::StrAppend(&out, "  plan      ", plan.plan_digest(), "\n  compiled  ", compiled.digest(),
                   "\n  schema    ", plan.schema_fingerprint(), "\n\n", Summary(plan, style), "\n");
   v1::Phase phase = v1::PHASE_UNSPECIFIED;
+  const int stages = plan.steps().empty() ? 0 : plan.steps(plan.steps_size() - 1).stage() + 1;
+  int stage = -1;
   for (int i = 0; i < plan.steps_size(); ++i) {
     const v1::Step& step = plan.steps(i);
+    if (stages > 1 && step.stage() != stage) {
+      absl::StrAppend(&out,
+                      Paint(absl::StrCat("Stage ", step.stage() + 1, " of ", stages), Tone::kStrong, style),
+                      "\n\n");
+      phase = v1::PHASE_UNSPECIFIED;
+    }
+    stage = step.stage();
     if (step.phase() != phase) {
       phase = step.phase();
       absl::StrAppend(&out, Paint(Word(phase), Tone::kStrong, style), ": ", PhaseMeaning(phase), "\n\n");

@@ -31,7 +31,7 @@ absl::StatusOr<v1::Schema> ReadDatabase(const v1::Plan& plan, const Options& opt
   connect.application_name = "curlew plan explain";
   connect.connect_timeout = timeout;
   ASSIGN_OR_RETURN(const auto connection, pg::Connection::Connect(connect));
-  return pg::ReadSchema(connection.get(), compiler::TouchedTables(plan));
+  return pg::ReadSchema(connection.get(), compiler::ScopeOf(plan));
 }
 
 absl::StatusOr<v1::CompilePlanResponse> CompileHere(const v1::Plan& plan, v1::Schema schema) {

@@ -105,10 +105,16 @@ std::string TimeTaken(const v1::StepStatus& step, absl::Time now) {
   return ShortDuration(end - FromProto(step.start_time()));
 }
 
+std::string WhatText(const v1::StepStatus& step) {
+  if (!step.has_override()) return Printable(step.title());
+  return Printable(absl::StrCat(step.title(), "; overridden by ", step.override().actor(), ": ",
+                                step.override().reason()));
+}
+
 void AddStep(const v1::StepStatus& step, const ViewOptions& options, Table& table) {
   table.AddRow({Printable(step.key()), Word(step.phase()), StepStateText(step, options.style),
                 step.attempts() == 0 ? "-" : absl::StrCat(step.attempts()), TimeTaken(step, options.now),
-                step.rows() == 0 ? "-" : FormatCount(step.rows()), Printable(step.title())});
+                step.rows() == 0 ? "-" : FormatCount(step.rows()), WhatText(step)});
 }
 
 void AppendRun(const v1::Run& run, const ViewOptions& options, std::string& out) {

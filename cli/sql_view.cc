@@ -107,12 +107,46 @@ std::vector<std::string> BackfillSql(const v1::Backfill& backfill) {
   for (const v1::Assignment& assignment : backfill.assignments()) {
     sets.push_back(absl::StrCat(assignment.column(), " = ", assignment.expression()));
   }
-  std::string sql = absl::StrCat("UPDATE ", backfill.table(), " AS t\nSET ", absl::StrJoin(sets, ",\n    "),
+  std::string sql = absl::StrCat(backfill.deletes() ? absl::StrCat("DELETE FROM ", backfill.table(), " AS t")
+                                                    : absl::StrCat("UPDATE ", backfill.table(), " AS t\nSET ",
+                                                                   absl::StrJoin(sets, ",\n    ")),
                                  "\nWHERE t.ctid >= <first block> AND t.ctid < <end block>");
   if (!backfill.pending().empty()) absl::StrAppend(&sql, "\n  AND (", backfill.pending(), ")");
   return {absl::StrCat(
       sql, ";\n-- batch by batch", backfill.has_batch_target() ? ", each about " : "",
       backfill.has_batch_target() ? ShortDuration(base::FromProto(backfill.batch_target())) : "")};
+}
+
+// One line about a statement that the agent runs for each partition.
+std::string ForEachPartition(const std::string& table, const std::string& statement) {
+  return absl::StrCat("-- for each partition of ", table, ":\n", WithSemicolon(statement));
+}
+
+std::vector<std::string> ConcurrentlySql(const v1::ExecuteSqlConcurrently& action) {
+  const std::string table = action.table();
+  if (action.effect() == v1::ExecuteSqlConcurrently::EFFECT_REINDEXES) {
+    return {action.index().empty()
+                ? absl::StrCat("-- for each index of ", table, ":\nREINDEX INDEX CONCURRENTLY <index>;")
+                : absl::StrCat("REINDEX INDEX CONCURRENTLY ", action.index(), ";")};
+  }
+  if (!action.has_partitioned()) return {WithSemicolon(action.statement())};
+  const v1::PartitionedIndex& index = action.partitioned();
+  // CREATE INDEX takes no schema: the index goes to that of its table.
+  const auto parsed = sql::ParseTableName(action.index());
+  const std::string name = parsed.ok() ? sql::Ident(parsed->name) : action.index();
+  const char* unique = index.unique() ? "UNIQUE " : "";
+  if (action.effect() == v1::ExecuteSqlConcurrently::EFFECT_DROPS) {
+    return {absl::StrCat("-- in a transaction, with the indexes of all partitions:\nDROP INDEX ",
+                         action.index(), ";")};
+  }
+  return {
+      index.constraint().empty()
+          ? absl::StrCat("CREATE ", unique, "INDEX ", name, " ON ONLY ", table, " ", index.definition(), ";")
+          : absl::StrCat("ALTER TABLE ONLY ", table, " ADD CONSTRAINT ", action.index(), " ",
+                         index.constraint(), ";"),
+      ForEachPartition(table, absl::StrCat("CREATE ", unique, "INDEX CONCURRENTLY <index> ON <partition> ",
+                                           index.definition())),
+      ForEachPartition(table, absl::StrCat("ALTER INDEX ", action.index(), " ATTACH PARTITION <index>"))};
 }
 
 std::vector<std::string> VerifySql(const v1::Verify& verify) {
@@ -129,13 +163,20 @@ std::vector<std::string> WaitText(const v1::Wait& wait) {
     case v1::Wait::kShapeUnused: {
       std::vector<std::string> columns;
       for (const v1::ShapeUse& use : wait.shape_unused().uses()) {
-        columns.push_back(absl::StrCat(use.table(), ".", sql::Ident(use.column())));
+        columns.push_back(use.column().empty() ? use.table()
+                                               : absl::StrCat(use.table(), ".", sql::Ident(use.column())));
       }
       const std::string quiet = wait.shape_unused().has_quiet()
                                     ? ShortDuration(base::FromProto(wait.shape_unused().quiet()))
-                                    : "2s";
-      return {absl::StrCat("-- waits until no session was seen using the ", wait.shape_unused().shape(),
-                           " shape for ", quiet, ":\n-- ", absl::StrJoin(columns, ", "))};
+                                    : "10s";
+      std::vector<std::string> lines = {absl::StrCat("-- waits until no session was seen using the ",
+                                                     wait.shape_unused().shape(), " shape for ", quiet,
+                                                     ":\n-- ", absl::StrJoin(columns, ", "))};
+      if (!wait.shape_unused().counters().empty()) {
+        lines.push_back(absl::StrCat("-- and none of these has moved, which writes of it advance:\n-- ",
+                                     absl::StrJoin(wait.shape_unused().counters(), ", ")));
+      }
+      return lines;
     }
     case v1::Wait::CONDITION_NOT_SET:
       break;
@@ -163,21 +204,29 @@ std::vector<std::string> ActionSql(const v1::Action& action) {
   };
   switch (action.kind_case()) {
     case v1::Action::kExecuteSql:
+      for (const v1::PartitionStatement& statement : action.execute_sql().each_partition().statements()) {
+        statements.push_back(
+            ForEachPartition(action.execute_sql().each_partition().table(),
+                             absl::StrCat(statement.before(), "<partition>", statement.after())));
+      }
       add_all(action.execute_sql().statements());
       break;
     case v1::Action::kExecuteSqlConcurrently:
-      statements.push_back(WithSemicolon(action.execute_sql_concurrently().statement()));
-      break;
+      return ConcurrentlySql(action.execute_sql_concurrently());
     case v1::Action::kInstallTrigger:
       add_all(action.install_trigger().statements());
       break;
     case v1::Action::kBackfill:
       return BackfillSql(action.backfill());
-    case v1::Action::kValidateConstraint:
-      statements.push_back(absl::StrCat("ALTER TABLE ", action.validate_constraint().table(),
-                                        " VALIDATE CONSTRAINT ",
-                                        sql::Ident(action.validate_constraint().constraint()), ";"));
-      break;
+    case v1::Action::kValidateConstraint: {
+      const v1::ValidateConstraint& validate = action.validate_constraint();
+      const std::string constraint = sql::Ident(validate.constraint());
+      if (validate.each_partition()) {
+        return {ForEachPartition(validate.table(),
+                                 absl::StrCat("ALTER TABLE <partition> VALIDATE CONSTRAINT ", constraint))};
+      }
+      return {absl::StrCat("ALTER TABLE ", validate.table(), " VALIDATE CONSTRAINT ", constraint, ";")};
+    }
     case v1::Action::kVerify:
       return VerifySql(action.verify());
     case v1::Action::kAnalyze:

@@ -19,6 +19,7 @@ void AddRolloutList(CLI::App& group, Context& context);
 void AddRolloutShow(CLI::App& group, Context& context);
 void AddRolloutWatch(CLI::App& group, Context& context);
 void AddRolloutApprove(CLI::App& group, Context& context);
+void AddRolloutOverride(CLI::App& group, Context& context);
 void AddRolloutPause(CLI::App& group, Context& context);
 void AddRolloutResume(CLI::App& group, Context& context);
 void AddRolloutAbort(CLI::App& group, Context& context);

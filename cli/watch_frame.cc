@@ -20,6 +20,8 @@ constexpr int kPercentWidth = 4;
 constexpr int kGap = 2;
 // Room for "21,000 rows/s  ETA 12m05s" beside the bar; below it the environment is left out.
 constexpr int kFactsWidth = 26;
+constexpr int kWaitIndent = 4;
+constexpr size_t kMostWaitLines = 3;
 
 // One target, before alignment.
 struct Row {
@@ -28,13 +30,13 @@ struct Row {
   int step_width = 0;
   double fraction = 0;
   std::string facts;
-  // What it waits for; empty while it works.
-  std::string waits;
+  // What it waits for, in lines; empty while it works. Wrapped, not cut: the way out must stand there whole.
+  std::vector<std::string> waits;
   Tone tone = Tone::kPlain;
   bool working = false;
 };
 
-std::string WaitsOf(const v1::Run& run, const WatchState& state, absl::Time now) {
+std::string WaitText(const v1::Run& run, const WatchState& state, absl::Time now) {
   // The agent knows better than the rollout what the step waits for.
   const auto it = state.progress().find(run.target());
   if (it != state.progress().end() && it->second.has_waiting()) {
@@ -46,12 +48,23 @@ std::string WaitsOf(const v1::Run& run, const WatchState& state, absl::Time now)
   return "";
 }
 
+std::vector<std::string> WaitLines(const std::string& text, const ViewOptions& options) {
+  if (text.empty()) return {};
+  std::vector<std::string> lines = Wrap(text, std::max(options.width - kWaitIndent, 1));
+  if (lines.size() > kMostWaitLines) {
+    // Too wide now: it will be cut.
+    absl::StrAppend(&lines[kMostWaitLines - 1], " ", lines[kMostWaitLines]);
+    lines.resize(kMostWaitLines);
+  }
+  return lines;
+}
+
 Row MakeRow(const v1::Run& run, const WatchState& state, const ViewOptions& options) {
   Row row;
   row.environment = Printable(Bare(run.environment()));
   row.target = Printable(run.target());
   row.tone = ToneOf(run.state());
-  row.waits = WaitsOf(run, state, options.now);
+  row.waits = WaitLines(WaitText(run, state, options.now), options);
   const int total = run.steps_size();
   int done = 0;
   for (const v1::StepStatus& step : run.steps()) {
@@ -131,8 +144,8 @@ std::vector<RowLines> Align(const std::vector<Row>& rows, const ViewOptions& opt
     RowLines lines = {absl::StrCat(
         Paint(head, row.tone, options.style), Bar(row.fraction, bar, options.style), " ",
         PadLeft(FormatPercent(row.fraction), kPercentWidth), row.facts.empty() ? "" : "  ", row.facts)};
-    if (!row.waits.empty()) {
-      lines.push_back(absl::StrCat(std::string(4, ' '), Paint(row.waits, Tone::kBusy, options.style)));
+    for (const std::string& line : row.waits) {
+      lines.push_back(absl::StrCat(std::string(kWaitIndent, ' '), Paint(line, Tone::kBusy, options.style)));
     }
     aligned.push_back(std::move(lines));
   }
@@ -149,7 +162,7 @@ std::vector<std::string> WatchFrame(const WatchState& state, int height, const V
   int needed = 0;
   for (const v1::Run& run : rollout.runs()) {
     rows.push_back(MakeRow(run, state, options));
-    needed += rows.back().waits.empty() ? 1 : 2;
+    needed += 1 + static_cast<int>(rows.back().waits.size());
   }
   int room = std::max(height - 1 - static_cast<int>(footer.size()), 2);
   if (needed > room) {

@@ -24,6 +24,7 @@ Tone EventTone(v1::EventType type) {
     case v1::EVENT_TYPE_GATE_OPENED:
       return Tone::kGood;
     case v1::EVENT_TYPE_GATE_REACHED:
+    case v1::EVENT_TYPE_STEP_OVERRIDDEN:
       return Tone::kBusy;
     default:
       return Tone::kPlain;

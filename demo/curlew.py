@@ -57,6 +57,11 @@ class Rollout:
         return bool(steps) and all(step.get("state") == "STEP_STATE_SUCCEEDED" for step in steps
                                    if step.get("phase") in ("PHASE_ADD", "PHASE_DUAL_WRITE", "PHASE_BACKFILL"))
 
+    def changes_before_drop(self, target: str) -> bool:
+        """Whether the plan has steps before DROP that leave something to undo."""
+        return any(step.get("has_undo") for step in self.run(target).get("steps", [])
+                   if step.get("phase") != "PHASE_DROP")
+
     def describe_failure(self) -> str:
         lines = [self.values.get("reason", "")]
         for run in self.values.get("runs", []):

@@ -32,21 +32,24 @@ absl::StatusOr<FencedTransaction> BackfillBatch::Begin() {
   return transaction;
 }
 
-std::string BackfillBatch::Update(const std::string& leaf, TidNumber from, TidNumber to) const {
+std::string BackfillBatch::Statement(const std::string& leaf, TidNumber from, TidNumber to) const {
+  const std::string where = absl::StrCat(" WHERE ", TidRangeSql(from, to), " AND (",
+                                         action_.pending().empty() ? "true" : action_.pending(), ")");
+  if (action_.deletes()) return absl::StrCat("DELETE FROM ONLY ", leaf, " AS t", where);
   const std::string assignments =
       absl::StrJoin(action_.assignments(), ", ", [](std::string* out, const v1::Assignment& assignment) {
         absl::StrAppend(out, assignment.column(), " = (", assignment.expression(), ")");
       });
-  return absl::StrCat("UPDATE ONLY ", leaf, " AS t SET ", assignments, " WHERE ", TidRangeSql(from, to),
-                      " AND (", action_.pending().empty() ? "true" : action_.pending(), ")");
+  return absl::StrCat("UPDATE ONLY ", leaf, " AS t SET ", assignments, where);
 }
 
 absl::StatusOr<BackfillBatch::Done> BackfillBatch::Run(const BackfillCursor& cursor, int64_t end, Look look) {
   Done done;
   ASSIGN_OR_RETURN(auto transaction, Begin());
-  ASSIGN_OR_RETURN(const pg::Result updated,
-                   transaction.Execute(Update(cursor.leaf_name, FirstTid(cursor.next_block), FirstTid(end))));
-  done.rows = updated.affected();
+  ASSIGN_OR_RETURN(
+      const pg::Result written,
+      transaction.Execute(Statement(cursor.leaf_name, FirstTid(cursor.next_block), FirstTid(end))));
+  done.rows = written.affected();
   ASSIGN_OR_RETURN(const bool advanced,
                    AdvanceCursor(transaction, context_.attempt, cursor.leaf, end, done.rows));
   if (!advanced) {
@@ -66,7 +69,7 @@ absl::Status BackfillBatch::Diagnose(const BackfillCursor& cursor, int64_t end, 
   const auto probe = [&](TidNumber from, TidNumber to) -> absl::Status {
     RETURN_IF_ERROR(context_.cancel->Check());
     ASSIGN_OR_RETURN(auto transaction, Begin());
-    const absl::Status status = transaction.Execute(Update(cursor.leaf_name, from, to)).status();
+    const absl::Status status = transaction.Execute(Statement(cursor.leaf_name, from, to)).status();
     transaction.Rollback();
     return status;
   };
@@ -82,8 +85,12 @@ absl::Status BackfillBatch::Diagnose(const BackfillCursor& cursor, int64_t end, 
 
 absl::Status BackfillBatch::DescribeRow(const Leaf& leaf, TidNumber tid, const absl::Status& failure) {
   std::vector<std::string> expressions;
-  for (const v1::Assignment& assignment : action_.assignments())
-    expressions.push_back(assignment.expression());
+  if (action_.deletes()) {
+    expressions.push_back(action_.pending());
+  } else {
+    for (const v1::Assignment& assignment : action_.assignments())
+      expressions.push_back(assignment.expression());
+  }
   const std::string setup =
       action_.search_path().empty() ? "" : absl::StrCat("SET LOCAL search_path = ", action_.search_path());
   ASSIGN_OR_RETURN(const int failing, FailingExpression(connection_, setup, leaf, tid, expressions));
@@ -95,19 +102,29 @@ absl::Status BackfillBatch::DescribeRow(const Leaf& leaf, TidNumber tid, const a
   RETURN_IF_ERROR(transaction.Commit());
 
   const bool report = context_.row_keys == RowKeys::kReport;
-  const std::string where = failing >= 0
-                                ? absl::StrCat("its expression (", action_.assignments(failing).origin(), ")")
-                                : "what it is filled with, by a constraint or a trigger of the table,";
   // What PostgreSQL says of a row may quote its values.
-  absl::Status status = absl::InvalidArgumentError(absl::StrCat(
-      "a row of ", action_.table(), report ? absl::StrCat(", ", key, ",") : "", " cannot be filled: ", where,
-      " failed with SQLSTATE ", sqlstate, report ? absl::StrCat(": ", std::string(failure.message())) : ""));
+  absl::Status status = absl::InvalidArgumentError(
+      absl::StrCat("a row of ", action_.table(), report ? absl::StrCat(", ", key, ",") : "", " cannot be ",
+                   action_.deletes() ? "deleted: " : "filled: ", Culprit(failing), " failed with SQLSTATE ",
+                   sqlstate, report ? absl::StrCat(": ", std::string(failure.message())) : ""));
   status = base::WithDetail(status, base::kSqlstate, sqlstate);
   if (report) status = base::WithDetail(status, base::kRowKeys, key);
   return base::WithDetail(
       status, base::kHint,
-      "the row stands in curlew.problem on the target: mend it, or roll back and mend the plan's"
-      " expression, then resume");
+      action_.deletes()
+          ? "the row stands in curlew.problem on the target: remove what holds it (a row that references it,"
+            " say), then resume"
+          : "the row stands in curlew.problem on the target: mend it, or roll back and mend the plan's"
+            " expression, then resume");
+}
+
+std::string BackfillBatch::Culprit(int failing) const {
+  if (failing >= 0) {
+    return absl::StrCat(action_.deletes() ? "the condition on it" : "its expression (",
+                        action_.deletes() ? "" : absl::StrCat(action_.assignments(failing).origin(), ")"));
+  }
+  return action_.deletes() ? "a foreign key or a trigger of the table"
+                           : "what it is filled with, by a constraint or a trigger of the table,";
 }
 
 }  // namespace curlew::agent

@@ -29,7 +29,8 @@ class BackfillBatch {
     Pressure pressure;
   };
   enum class Look { kNo, kAtPressure };
-  // Fills the pending rows of blocks [cursor.next_block, end) and moves the cursor, in one transaction.
+  // Fills (or deletes) the pending rows of blocks [cursor.next_block, end) and moves the cursor, in one
+  // transaction.
   absl::StatusOr<Done> Run(const BackfillCursor& cursor, int64_t end, Look look);
 
   // The batch failed with `failure`, and another try would not help: finds a row that is to blame, notes it
@@ -38,7 +39,9 @@ class BackfillBatch {
 
  private:
   absl::StatusOr<FencedTransaction> Begin();
-  std::string Update(const std::string& leaf, TidNumber from, TidNumber to) const;
+  std::string Statement(const std::string& leaf, TidNumber from, TidNumber to) const;
+  // What failed, for people: the expression of that number, or, where it is negative, something else.
+  std::string Culprit(int failing) const;
   absl::Status DescribeRow(const Leaf& leaf, TidNumber tid, const absl::Status& failure);
 
   const RunContext& context_;

@@ -60,19 +60,86 @@ absl::StatusOr<int64_t> BackfillWalk::Run() {
   ASSIGN_OR_RETURN(const pg::Result estimate, connection_->Execute(kEstimate, {absl::StrCat(table_oid)}));
   BackfillProgress progress(estimate.Int(0, 0), absl::Now());
   BackfillBatch batch(context_, action_, connection_, table_oid);
+  int64_t left = 0;
   while (true) {
-    RETURN_IF_ERROR(context_.cancel->Check());
-    ASSIGN_OR_RETURN(const BackfillCursor cursor, NextLeaf(progress));
-    if (cursor.done()) break;
-    RETURN_IF_ERROR(WalkLeaf(batch, cursor, progress));
+    RETURN_IF_ERROR(WalkAll(batch, progress));
+    if (!action_.deletes()) break;
+    ASSIGN_OR_RETURN(const bool again, WalkAgain(&left));
+    if (!again) break;
   }
-  context_.progress->Report(progress.Report(throttle_.share(), absl::Now()));
+  v1::Progress report = progress.Report(throttle_.share(), absl::Now());
+  if (left > 0) {
+    report.set_message(absl::StrCat("after ", kMostDeletingWalks, " walks ", left,
+                                    " rows match still: they came, or came to match, meanwhile"));
+  }
+  context_.progress->Report(report);
   // Synchronous, and so the batches before it are durable too.
   ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection_, context_.attempt.epoch, {}));
   RETURN_IF_ERROR(RecordSuccess(transaction, context_.attempt, progress.rows()));
   base::FaultPoint("step.before_commit");
   RETURN_IF_ERROR(transaction.Commit());
   return progress.rows();
+}
+
+absl::Status BackfillWalk::WalkAll(BackfillBatch& batch, BackfillProgress& progress) {
+  while (true) {
+    RETURN_IF_ERROR(context_.cancel->Check());
+    ASSIGN_OR_RETURN(const BackfillCursor cursor, NextLeaf(progress));
+    if (cursor.done()) return absl::OkStatus();
+    RETURN_IF_ERROR(WalkLeaf(batch, cursor, progress));
+  }
+}
+
+absl::StatusOr<bool> BackfillWalk::WalkAgain(int64_t* left) {
+  base::FaultPoint("backfill.before_count");
+  ASSIGN_OR_RETURN(const std::vector<Leaf> leaves, ListLeaves(connection_, action_.table()));
+  const absl::StatusOr<std::vector<int64_t>> counted = CountLeft(leaves);
+  if (absl::IsNotFound(counted.status())) {
+    ASSIGN_OR_RETURN(const std::vector<Leaf> now, ListLeaves(connection_, action_.table()));
+    const auto names = [](const Leaf& left, const Leaf& right) { return left.name == right.name; };
+    // A partition has gone meanwhile, or has another name.
+    if (!std::equal(leaves.begin(), leaves.end(), now.begin(), now.end(), names)) return true;
+  }
+  ASSIGN_OR_RETURN(const std::vector<int64_t> counts, counted);
+  ASSIGN_OR_RETURN(const std::vector<BackfillCursor> cursors,
+                   ReadCursors(connection_, context_.attempt.run, context_.attempt.step));
+  bool again = false;
+  *left = 0;
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    if (counts[i] == 0) continue;
+    *left += counts[i];
+    const auto cursor = std::find_if(cursors.begin(), cursors.end(), [&](const BackfillCursor& other) {
+      return other.leaf == leaves[i].oid;
+    });
+    if (cursor != cursors.end() && cursor->restarts + 1 >= kMostDeletingWalks) continue;
+    again = true;
+    ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection_, context_.attempt.epoch, {}));
+    RETURN_IF_ERROR(StartCursor(transaction, context_.attempt, leaves[i]));
+    RETURN_IF_ERROR(transaction.Commit());
+  }
+  return again;
+}
+
+absl::StatusOr<std::vector<int64_t>> BackfillWalk::CountLeft(const std::vector<Leaf>& leaves) {
+  v1::Progress progress;
+  progress.set_message(absl::StrCat("counts the rows of ", action_.table(), " that match still"));
+  context_.progress->Report(progress);
+  ASSIGN_OR_RETURN(const auto snapshot,
+                   pg::Transaction::Begin(connection_, pg::Transaction::Mode::kReadOnlySnapshot));
+  if (!action_.search_path().empty()) {
+    RETURN_IF_ERROR(
+        snapshot->Execute(absl::StrCat("SET LOCAL search_path = ", action_.search_path())).status());
+  }
+  std::vector<int64_t> counts;
+  for (const Leaf& leaf : leaves) {
+    ASSIGN_OR_RETURN(
+        const pg::Result count,
+        snapshot->Execute(absl::StrCat("SELECT pg_catalog.count(*) FROM ONLY ", leaf.name, " AS t WHERE (",
+                                       action_.pending().empty() ? "true" : action_.pending(), ")")));
+    counts.push_back(count.Int(0, 0));
+  }
+  RETURN_IF_ERROR(snapshot->Commit());
+  return counts;
 }
 
 absl::StatusOr<uint32_t> BackfillWalk::TableOid() {

@@ -21,9 +21,17 @@ namespace curlew::agent {
 // (their step committed earlier), and complete every row version that is written since, whoever writes it and
 // wherever it lands. What was there before lies below the bound, and does not move but by such a write. Rows
 // that are moved by something else (VACUUM FULL, CLUSTER) change the heap's file, which each batch checks
-// before it commits. Not thread-safe; one use.
+// before it commits.
+//
+// A walk that deletes has no triggers to rely on: rows may come to match, or move, behind it. So it ends only
+// when one snapshot of all heaps holds no row that matches; heaps that do are walked again, each
+// kMostDeletingWalks times at most. What is left then is reported, and no failure: it came meanwhile.
+//
+// Not thread-safe; one use.
 class BackfillWalk {
  public:
+  static constexpr int kMostDeletingWalks = 10;
+
   // Not owned; both must outlive the object.
   BackfillWalk(const RunContext& context, const v1::Backfill& action);
 
@@ -36,6 +44,12 @@ class BackfillWalk {
   absl::StatusOr<uint32_t> TableOid();
   // A heap that is not walked to its end yet, with its cursor; done() where there is none.
   absl::StatusOr<BackfillCursor> NextLeaf(BackfillProgress& progress);
+  // Walks all heaps to their ends.
+  absl::Status WalkAll(BackfillBatch& batch, BackfillProgress& progress);
+  // Counts what still matches; heaps that hold some, and were not walked too often, begin anew: true where
+  // there is one. `left` becomes the number of rows.
+  absl::StatusOr<bool> WalkAgain(int64_t* left);
+  absl::StatusOr<std::vector<int64_t>> CountLeft(const std::vector<Leaf>& leaves);
   absl::Status WalkLeaf(BackfillBatch& batch, BackfillCursor cursor, BackfillProgress& progress);
   // Whether the heap is no part of the table any more (a partition was dropped or detached).
   absl::StatusOr<bool> IsGone(const BackfillCursor& cursor);

@@ -119,6 +119,12 @@ class Ddl {
     }
     DdlTransaction ddl(&transaction, deadline);
     RETURN_IF_ERROR(work_(ddl));
+    if (options_.journal == DdlOptions::Journal::kNothing) {
+      base::FaultPoint("part.before_commit");
+      RETURN_IF_ERROR(transaction.Commit());
+      base::FaultPoint("part.after_commit");
+      return absl::OkStatus();
+    }
     RETURN_IF_ERROR(RecordSuccess(transaction, context_.attempt, 0));
     base::FaultPoint("step.before_commit");
     return transaction.Commit();

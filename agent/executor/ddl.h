@@ -15,9 +15,16 @@
 namespace curlew::agent {
 
 struct DdlOptions {
+  enum class Journal {
+    // The step is done with this transaction.
+    kSuccess,
+    // It is one of several, each of them idempotent.
+    kNothing,
+  };
   // In all, for the whole transaction, its locks included; infinite for work that blocks nobody once it has
   // its lock.
   absl::Duration deadline = absl::InfiniteDuration();
+  Journal journal = Journal::kSuccess;
 };
 
 // The transaction in which DDL runs. Not thread-safe.
@@ -33,13 +40,13 @@ class DdlTransaction {
   const absl::Time deadline_;
 };
 
-// Runs `work` and the journal's success row in one fenced transaction. Each try waits at most lock_timeout
-// for a lock: 50 ms at first, then doubling up to settings.max_lock_timeout; before each try, transactions
-// older than 100 ms that hold a lock in conflict with context.locks are waited for, without queueing, and
-// reported as progress. A plain autovacuum is not waited for: the server cancels it after deadlock_timeout,
-// which is set below lock_timeout where the role may; where not, one try waits 1.2 s. Tries end at
-// settings.lock_retry_deadline with DEADLINE_EXCEEDED that names who held the lock. Other errors of `work`
-// are returned at once.
+// Runs `work` and, as options.journal says, the journal's success row in one fenced transaction. Each try
+// waits at most lock_timeout for a lock: 50 ms at first, then doubling up to settings.max_lock_timeout;
+// before each try, transactions older than 100 ms that hold a lock in conflict with context.locks are waited
+// for, without queueing, and reported as progress. A plain autovacuum is not waited for: the server cancels
+// it after deadlock_timeout, which is set below lock_timeout where the role may; where not, one try waits 1.2
+// s. Tries end at settings.lock_retry_deadline with DEADLINE_EXCEEDED that names who held the lock. Other
+// errors of `work` are returned at once.
 absl::Status RunDdl(const RunContext& context, const DdlOptions& options,
                     const std::function<absl::Status(DdlTransaction&)>& work);
 

@@ -15,22 +15,28 @@
 namespace curlew::agent {
 
 // Statements and journal row in one transaction, under a lock time-out, tried again until they get their
-// locks.
+// locks; where there are none, the journal row alone. Before them, those for each leaf partition, in a
+// transaction of its own, until a look finds no partition for which they were not run (ForEachLeaf).
 absl::Status RunExecuteSql(const RunContext& context, const v1::ExecuteSql& action);
 
-// CREATE or DROP INDEX CONCURRENTLY: an intent first, then, on a session of its own that holds the work lock,
-// what the catalogue says is still to do (an invalid leftover goes first), then the catalogue again. An index
-// that could not be finished is removed at once: an invalid unique index would refuse rows.
+// Indexes made, dropped or built anew CONCURRENTLY: an intent first, then, on a session of its own that holds
+// the work lock, what the catalogue says is still to do (an invalid leftover goes first), then the catalogue
+// again. An index that could not be finished is removed at once: an invalid unique index would refuse rows.
+// One that is there before the intent is not ours: ALREADY_EXISTS, and no intent is left. Undoes nothing
+// where the step was never begun. For partitioned tables see partitioned_index.h, for EFFECT_REINDEXES
+// reindex.h.
 absl::Status RunExecuteSqlConcurrently(const RunContext& context, const v1::ExecuteSqlConcurrently& action);
 
 // As RunExecuteSql; fails unless every trigger is there and enabled at the end of the transaction.
 absl::Status RunInstallTrigger(const RunContext& context, const v1::InstallTrigger& action);
 
 // Walks the heap of each leaf of the table once, by ctid ranges, up to the size that it had when the walk
-// began, and fills rows that are pending. Returns the rows written over all attempts. See backfill_walk.h.
+// began, and fills rows that are pending, or deletes those that match, again and again until none does.
+// Returns the rows written over all attempts. See backfill_walk.h.
 absl::StatusOr<int64_t> RunBackfill(const RunContext& context, const v1::Backfill& action);
 
-// ALTER TABLE ... VALIDATE CONSTRAINT. Blocks no reads or writes, however long it reads.
+// ALTER TABLE ... VALIDATE CONSTRAINT, on the table, or in a transaction of its own on each leaf partition
+// that has such a constraint NOT VALID. Blocks no reads or writes, however long it reads.
 absl::Status RunValidateConstraint(const RunContext& context, const v1::ValidateConstraint& action);
 
 // All checks in one snapshot; FAILED_PRECONDITION with all findings.
@@ -39,7 +45,8 @@ absl::Status RunVerify(const RunContext& context, const v1::Verify& action);
 // ANALYZE.
 absl::Status RunAnalyze(const RunContext& context, const v1::Analyze& action);
 
-// Waits until the condition holds, however long that takes; only a cancel ends it.
+// Waits until the condition holds, however long that takes; only a cancel ends it. With an override it does
+// not look at the condition at all.
 absl::Status RunWait(const RunContext& context, const v1::Wait& action);
 
 }  // namespace curlew::agent

@@ -1,5 +1,8 @@
 #include "agent/executor/leaves.h"
 
+#include <algorithm>
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
@@ -29,6 +32,55 @@ absl::StatusOr<std::vector<Leaf>> ListLeaves(pg::Connection* connection, const s
     leaves.push_back({.oid = static_cast<uint32_t>(rows.Int(i, 0)), .name = rows.Text(i, 1)});
   }
   return leaves;
+}
+
+RunContext AboutPart(const RunContext& context, const std::string& table, const std::string& part,
+                     const std::string& mode) {
+  RunContext about = context;
+  bool found = false;
+  for (v1::TableLock& lock : about.locks) {
+    if (lock.table() != table) continue;
+    found = true;
+    lock.set_table(part);
+    if (!mode.empty()) lock.set_mode(mode);
+  }
+  if (!found && !mode.empty()) {
+    v1::TableLock& lock = about.locks.emplace_back();
+    lock.set_table(part);
+    lock.set_mode(mode);
+  }
+  return about;
+}
+
+absl::Status ForEachLeaf(const RunContext& context, const std::string& table,
+                         const std::function<absl::Status(const RunContext&, const Leaf&)>& work) {
+  const auto list = [&]() -> absl::StatusOr<std::vector<Leaf>> {
+    RETURN_IF_ERROR(context.cancel->Check());
+    ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
+    return ListLeaves(connection.get(), table);
+  };
+  std::set<uint32_t> done;
+  while (true) {
+    ASSIGN_OR_RETURN(std::vector<Leaf> leaves, list());
+    std::erase_if(leaves, [&](const Leaf& leaf) { return done.contains(leaf.oid); });
+    if (leaves.empty()) return absl::OkStatus();
+    std::sort(leaves.begin(), leaves.end(),
+              [](const Leaf& left, const Leaf& right) { return left.name < right.name; });
+    for (const Leaf& leaf : leaves) {
+      done.insert(leaf.oid);
+      const absl::Status status = work(AboutPart(context, table, leaf.name), leaf);
+      if (status.ok()) continue;
+      if (absl::IsCancelled(status)) return status;
+      const absl::StatusOr<std::vector<Leaf>> now = list();
+      if (!now.ok()) return status;
+      const auto still =
+          std::find_if(now->begin(), now->end(), [&](const Leaf& other) { return other.oid == leaf.oid; });
+      if (still == now->end()) continue;
+      // Renamed meanwhile: it comes again under its new name.
+      if (still->name == leaf.name) return status;
+      done.erase(leaf.oid);
+    }
+  }
 }
 
 }  // namespace curlew::agent

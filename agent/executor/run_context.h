@@ -2,6 +2,7 @@
 #ifndef CURLEW_AGENT_EXECUTOR_RUN_CONTEXT_H_
 #define CURLEW_AGENT_EXECUTOR_RUN_CONTEXT_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct RunContext {
   // Locks that the step takes on tables that exist.
   std::vector<v1::TableLock> locks;
   RowKeys row_keys = RowKeys::kWithhold;
+  // An operator's word that a step that waits need not.
+  std::optional<v1::Override> override_wait;
   // Connections for fenced transactions and for looking.
   pg::Pool* pool = nullptr;
   // How to open a session that no transaction fences.

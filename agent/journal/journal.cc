@@ -83,7 +83,8 @@ absl::Status RecordSuccess(FencedTransaction& transaction, const StepAttempt& at
 absl::StatusOr<std::vector<BackfillCursor>> ReadCursors(pg::Connection* connection, const std::string& run,
                                                         const std::string& step) {
   ASSIGN_OR_RETURN(const pg::Result rows,
-                   connection->Execute("SELECT leaf, leaf_name, blocks, next_block, rows FROM curlew.backfill"
+                   connection->Execute("SELECT leaf, leaf_name, blocks, next_block, rows, restarts"
+                                       " FROM curlew.backfill"
                                        " WHERE run = $1 AND step = $2 ORDER BY leaf",
                                        {run, step}));
   std::vector<BackfillCursor> cursors;
@@ -92,7 +93,8 @@ absl::StatusOr<std::vector<BackfillCursor>> ReadCursors(pg::Connection* connecti
                        .leaf_name = rows.Text(i, 1),
                        .blocks = rows.Int(i, 2),
                        .next_block = rows.Int(i, 3),
-                       .rows = rows.Int(i, 4)});
+                       .rows = rows.Int(i, 4),
+                       .restarts = static_cast<int>(rows.Int(i, 5))});
   }
   return cursors;
 }

@@ -40,6 +40,7 @@ struct BackfillCursor {
   int64_t blocks = 0;     // the bound
   int64_t next_block = 0;
   int64_t rows = 0;
+  int restarts = 0;  // how often it was begun anew
   bool done() const { return next_block >= blocks; }
 };
 

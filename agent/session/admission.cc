@@ -35,6 +35,14 @@ bool IsIrreversible(const v1::Step& step) {
   }
 }
 
+// Whether the step's work is one transaction, which the journal's row commits with: what the journal does not
+// know has not happened.
+bool IsOneTransaction(const v1::Step& step) {
+  const v1::Action& action = step.action();
+  return action.has_install_trigger() ||
+         (action.has_execute_sql() && !action.execute_sql().has_each_partition());
+}
+
 Refusal Invalid(std::string message) {
   return {.reason = v1::NACK_REASON_INVALID, .message = std::move(message)};
 }
@@ -125,6 +133,11 @@ Admission Judge(const v1::CompiledPlan& compiled, const std::vector<StepRecord>&
   if (refusal.has_value()) return *std::move(refusal);
   const StepRecord* record = Find(records, dispatch.step(), dispatch.direction());
   if (record != nullptr && record->succeeded) return AlreadyDone{.rows = record->rows};
+  // An author's own undo need not bear being run where nothing was done.
+  if (dispatch.direction() == v1::DIRECTION_UNDO && IsOneTransaction(compiled.steps(index)) &&
+      Find(records, dispatch.step(), v1::DIRECTION_DO) == nullptr) {
+    return AlreadyDone();
+  }
   return Admitted{.step = compiled.steps(index), .settings = compiled.settings()};
 }
 

@@ -229,6 +229,7 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
                      .pool = &pool_,
                      .connect = options_.pool.connect,
                      .lease = lease_};
+  if (dispatch.has_override()) context.override_wait = dispatch.override();
   newest_begun_[dispatch.run()] = dispatch.attempt();
   running_ = std::make_unique<RunningAttempt>(dispatch, std::move(step), std::move(context), outbox_, [this] {
     absl::MutexLock lock(&mutex_);
@@ -247,9 +248,11 @@ void TargetServer::On(const v1::ReportSchema& request) {
   report.set_target(options_.target);
   const absl::Status status = [&]() -> absl::Status {
     if (!tenure_.has_value()) return absl::UnavailableError(problem_);
-    const std::vector<std::string> tables(request.tables().begin(), request.tables().end());
     ASSIGN_OR_RETURN(const auto connection, pool_.Acquire());
-    ASSIGN_OR_RETURN(*report.mutable_schema(), pg::ReadSchema(connection.get(), tables));
+    ASSIGN_OR_RETURN(*report.mutable_schema(), pg::ReadSchema(connection.get(), request.scope()));
+    if (report.schema().tables().empty()) return absl::OkStatus();
+    const auto& names = request.scope().tables();
+    const std::vector<std::string> tables(names.begin(), names.end());
     ASSIGN_OR_RETURN(const std::vector<v1::TableSize> sizes, pg::ReadSizes(connection.get(), tables));
     *report.mutable_sizes() = {sizes.begin(), sizes.end()};
     return absl::OkStatus();

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/canonical_json.h"
 #include "common/base/error_detail.h"
-#include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
+#include "common/compiler/stage.h"
 #include "common/operations/operation.h"
 #include "common/plan/plan_reader.h"
 #include "common/plan/settings.h"
@@ -18,17 +17,7 @@
 namespace curlew::compiler {
 namespace {
 
-using operations::AddedColumn;
-using operations::CompileContext;
 using operations::Operation;
-using operations::StepList;
-
-// What a plan's operations make of a schema, one after the other.
-struct Analysis {
-  std::vector<std::unique_ptr<Operation>> operations;
-  std::vector<v1::Schema> before;  // before[i] is what operation i sees; the last one is the end
-  std::vector<AddedColumn> added;
-};
 
 std::string OperationName(const v1::Plan& plan, int index) {
   const v1::Operation& proto = plan.operations(index);
@@ -37,67 +26,33 @@ std::string OperationName(const v1::Plan& plan, int index) {
   return absl::StrCat("operations[", index, "]", field == nullptr ? "" : absl::StrCat(".", field->name()));
 }
 
-absl::Status Blame(const absl::Status& status, const v1::Plan& plan, int index) {
-  const std::string name = OperationName(plan, index);
-  return base::WithDetail(base::Annotate(status, name), base::kField, name);
+absl::Status BlameFor(const Blame& blame, const v1::Plan& plan) {
+  const std::string name = OperationName(plan, blame.operation);
+  return base::WithDetail(base::Annotate(blame.status, name), base::kField, name);
 }
 
-absl::StatusOr<Analysis> Analyse(const v1::Plan& plan, const v1::Schema& schema) {
+// All operations of the plan, made.
+absl::StatusOr<std::vector<std::unique_ptr<Operation>>> MakeAll(const v1::Plan& plan) {
   if (plan.operations().empty()) return absl::InvalidArgumentError("the plan has no operations");
-  Analysis analysis;
-  analysis.before.push_back(schema);
+  std::vector<std::unique_ptr<Operation>> all;
   for (int i = 0; i < plan.operations_size(); ++i) {
     auto operation = operations::MakeOperation(plan.operations(i));
-    if (!operation.ok()) return Blame(operation.status(), plan, i);
-    v1::Schema next = analysis.before.back();
-    if (absl::Status s = (*operation)->Apply(&next); !s.ok()) return Blame(s, plan, i);
-    auto added = (*operation)->Adds(analysis.before.back());
-    if (!added.ok()) return Blame(added.status(), plan, i);
-    analysis.added.insert(analysis.added.end(), added->begin(), added->end());
-    analysis.operations.push_back(*std::move(operation));
-    analysis.before.push_back(std::move(next));
+    if (!operation.ok()) return BlameFor({operation.status(), i}, plan);
+    all.push_back(*std::move(operation));
   }
-  return analysis;
+  return all;
 }
 
-void SetUses(const std::vector<StepList::Use>& uses, google::protobuf::RepeatedPtrField<v1::ShapeUse>* out) {
-  for (const StepList::Use& use : uses) {
-    v1::ShapeUse* shape = out->Add();
-    shape->set_table(use.table.Quoted());
-    shape->set_column(use.column);
-  }
-}
-
-v1::Step WaitUntilUnused(const google::protobuf::RepeatedPtrField<v1::ShapeUse>& uses,
-                         absl::string_view shape) {
+v1::Step WaitUntilUnused(const std::vector<v1::ShapeUse>& uses, const std::vector<std::string>& counters,
+                         const v1::PlanSettings& settings, absl::string_view shape) {
   v1::Step step;
   step.set_title(absl::StrCat("wait until no session uses the ", shape, " shape"));
   v1::ShapeUnused* unused = step.mutable_action()->mutable_wait()->mutable_shape_unused();
-  *unused->mutable_uses() = uses;
-  *unused->mutable_quiet() = base::ToProto(absl::Seconds(2));
+  unused->mutable_uses()->Assign(uses.begin(), uses.end());
+  unused->mutable_counters()->Assign(counters.begin(), counters.end());
+  *unused->mutable_quiet() = settings.unused_for();
   unused->set_shape(std::string(shape));
   return step;
-}
-
-// Looks at one table become one step: all that is wrong with its data is then reported together, of one
-// moment.
-void MergeLooks(std::vector<v1::Step>* steps) {
-  std::map<std::string, size_t> looks;  // by table
-  std::vector<v1::Step> merged;
-  for (v1::Step& step : *steps) {
-    if (step.preflight() && step.action().has_verify() && step.locks_size() == 1) {
-      const auto [known, is_new] = looks.emplace(step.locks(0).table(), merged.size());
-      if (!is_new) {
-        merged[known->second].mutable_action()->mutable_verify()->mutable_checks()->MergeFrom(
-            step.action().verify().checks());
-        merged[known->second].set_title(
-            absl::StrCat("check the rows of ", step.locks(0).table(), " before anything changes"));
-        continue;
-      }
-    }
-    merged.push_back(std::move(step));
-  }
-  *steps = std::move(merged);
 }
 
 absl::string_view PhaseName(v1::Phase phase) {
@@ -121,7 +76,7 @@ absl::string_view PhaseName(v1::Phase phase) {
 }  // namespace
 
 absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema& schema) {
-  ASSIGN_OR_RETURN(Analysis analysis, Analyse(plan, schema));
+  ASSIGN_OR_RETURN(const std::vector<std::unique_ptr<Operation>> all, MakeAll(plan));
   v1::CompiledPlan compiled;
   compiled.set_plan_name(plan.name());
   compiled.set_plan_digest(plan::Digest(plan));
@@ -129,72 +84,95 @@ absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema&
   compiled.set_compiler_version(kCompilerVersion);
   *compiled.mutable_settings() = plan::DefaultedSettings(plan.settings());
 
-  std::vector<v1::Step> steps;
-  std::vector<StepList::Use> old_shape, new_shape;
-  for (int i = 0; i < plan.operations_size(); ++i) {
-    const CompileContext context{.now = schema,
-                                 .before = analysis.before[i],
-                                 .after = analysis.before.back(),
-                                 .settings = compiled.settings(),
-                                 .added = analysis.added};
-    StepList list;
-    if (absl::Status s = analysis.operations[i]->Compile(context, &list); !s.ok()) return Blame(s, plan, i);
-    for (v1::Step& step : list.steps()) {
-      step.set_operation_index(i);
-      if (step.action().has_backfill()) {
-        *step.mutable_action()->mutable_backfill()->mutable_batch_target() =
-            compiled.settings().backfill_batch_target();
+  std::vector<Stage> stages;
+  v1::Schema now = schema;
+  for (int first = 0, end = 0; first < plan.operations_size(); first = end) {
+    // As many operations as can go together.
+    end = plan.operations_size();
+    while (true) {
+      Blame blame;
+      absl::StatusOr<Stage> stage = CompileStage(plan, all, first, end, now, compiled.settings(), &blame);
+      if (stage.ok()) {
+        now = stage->after;
+        stages.push_back(*std::move(stage));
+        break;
       }
-      steps.push_back(std::move(step));
+      if (!operations::IsNeedsLaterStage(blame.status) || blame.operation == first) {
+        return BlameFor(blame, plan);
+      }
+      end = blame.operation;
     }
-    for (const std::string& warning : list.warnings()) {
+  }
+
+  std::map<std::string, int> numbers;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    Stage& stage = stages[i];
+    if (!stage.old_shape.empty()) {
+      v1::Step wait = WaitUntilUnused(stage.old_shape, stage.old_counters, compiled.settings(), "old");
+      wait.set_phase(v1::PHASE_DROP);
+      const auto drop = std::find_if(stage.steps.begin(), stage.steps.end(), [](const v1::Step& step) {
+        return !step.preflight() && step.phase() == v1::PHASE_DROP;
+      });
+      stage.steps.insert(drop, std::move(wait));
+    }
+    for (v1::Step& step : stage.steps) {
+      const std::string prefix = absl::StrCat(stages.size() > 1 ? absl::StrCat("stage-", i + 1, "-") : "",
+                                              step.preflight() ? "preflight" : PhaseName(step.phase()));
+      step.set_key(absl::StrCat(prefix, "-", ++numbers[prefix]));
+      step.set_stage(i);
+      *compiled.add_steps() = std::move(step);
+    }
+    for (const std::string& warning : stage.warnings) {
       const auto& known = compiled.warnings();
       if (std::find(known.begin(), known.end(), warning) == known.end()) compiled.add_warnings(warning);
     }
-    old_shape.insert(old_shape.end(), list.old_shape().begin(), list.old_shape().end());
-    new_shape.insert(new_shape.end(), list.new_shape().begin(), list.new_shape().end());
+    compiled.mutable_old_shape()->Add(stage.old_shape.begin(), stage.old_shape.end());
   }
-  SetUses(old_shape, compiled.mutable_old_shape());
-  SetUses(new_shape, compiled.mutable_new_shape());
-  if (!compiled.old_shape().empty()) {
-    v1::Step wait = WaitUntilUnused(compiled.old_shape(), "old");
-    wait.set_phase(v1::PHASE_DROP);
-    steps.insert(steps.begin(), std::move(wait));
+  if (stages.size() > 1) {
+    compiled.add_warnings(absl::StrCat("the plan has ", stages.size(),
+                                       " stages, because operations need what the DROP of earlier ones "
+                                       "provides: after the first stage's DROP "
+                                       "there is no way back for the whole plan"));
   }
+  // A rollback can only begin before the first DROP, so that only the first stage's new shape counts.
+  compiled.mutable_new_shape()->Add(stages[0].new_shape.begin(), stages[0].new_shape.end());
   if (!compiled.new_shape().empty()) {
-    *compiled.mutable_rollback_gate() = WaitUntilUnused(compiled.new_shape(), "new");
+    *compiled.mutable_rollback_gate() =
+        WaitUntilUnused(stages[0].new_shape, stages[0].new_counters, compiled.settings(), "new");
     compiled.mutable_rollback_gate()->set_key("rollback-gate");
     compiled.mutable_rollback_gate()->set_phase(v1::PHASE_ADD);
-  }
-  // Looks come first; then phases in order, and within a phase the order of the plan.
-  std::stable_sort(steps.begin(), steps.end(), [](const v1::Step& a, const v1::Step& b) {
-    return std::make_pair(!a.preflight(), a.phase()) < std::make_pair(!b.preflight(), b.phase());
-  });
-  MergeLooks(&steps);
-  std::map<std::string, int> numbers;
-  for (v1::Step& step : steps) {
-    const std::string prefix = step.preflight() ? "preflight" : std::string(PhaseName(step.phase()));
-    step.set_key(absl::StrCat(prefix, "-", ++numbers[prefix]));
-    *compiled.add_steps() = std::move(step);
   }
   return compiled;
 }
 
 absl::StatusOr<v1::Schema> Apply(const v1::Plan& plan, const v1::Schema& schema) {
-  ASSIGN_OR_RETURN(Analysis analysis, Analyse(plan, schema));
-  return std::move(analysis.before.back());
+  ASSIGN_OR_RETURN(const std::vector<std::unique_ptr<Operation>> all, MakeAll(plan));
+  Blame blame;
+  absl::StatusOr<Analysis> analysis = Analyse(all, 0, plan.operations_size(), schema, &blame);
+  if (!analysis.ok()) return BlameFor(blame, plan);
+  return std::move(analysis->before.back());
 }
 
-std::vector<std::string> TouchedTables(const v1::Plan& plan) {
-  std::vector<std::string> tables;
-  for (const v1::Operation& proto : plan.operations()) {
-    auto operation = operations::MakeOperation(proto);
-    if (!operation.ok()) continue;
-    for (const std::string& table : (*operation)->Tables()) {
-      if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
+v1::Scope ScopeOf(const v1::Plan& plan) {
+  v1::Scope scope;
+  auto add = [](const google::protobuf::RepeatedPtrField<std::string>& names,
+                google::protobuf::RepeatedPtrField<std::string>* to) {
+    for (const std::string& name : names) {
+      if (std::find(to->begin(), to->end(), name) == to->end()) *to->Add() = name;
     }
+  };
+  for (const v1::Operation& proto : plan.operations()) {
+    const auto operation = operations::MakeOperation(proto);
+    if (!operation.ok()) continue;
+    const v1::Scope own = (*operation)->Scope();
+    add(own.tables(), scope.mutable_tables());
+    add(own.views(), scope.mutable_views());
+    add(own.functions(), scope.mutable_functions());
+    add(own.types(), scope.mutable_types());
+    add(own.sequences(), scope.mutable_sequences());
+    add(own.extensions(), scope.mutable_extensions());
   }
-  return tables;
+  return scope;
 }
 
 std::string Digest(const v1::CompiledPlan& compiled) { return base::CanonicalDigest(compiled); }

@@ -13,20 +13,20 @@
 namespace curlew::compiler {
 
 // Part of every compiled plan and of its digest. Raised whenever the same input gives other steps.
-inline constexpr char kCompilerVersion[] = "1";
+inline constexpr char kCompilerVersion[] = "2";
 
-// Compiles `plan` against `schema`, which must hold every table that the plan touches (TouchedTables) as far
-// as it exists. The steps come in the order in which they run. INVALID_ARGUMENT or FAILED_PRECONDITION where
-// the plan does not fit the schema; the message names operation, object, reason and the way out, and
-// base::kField the operation. Thread-safe.
+// Compiles `plan` against `schema`, which must hold what the plan touches (ScopeOf) as far as it exists. Most
+// plans have one stage of five phases; where an operation needs what the DROP of an earlier one provides,
+// such as a name that is dropped and used again, another stage begins with it. The steps come in the order in
+// which they run. INVALID_ARGUMENT or FAILED_PRECONDITION where the plan does not fit the schema; the message
+// names operation, object, reason and the way out, and base::kField the operation. Thread-safe.
 absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema& schema);
 
 // The schema as it will be when the plan is done. Same errors.
 absl::StatusOr<v1::Schema> Apply(const v1::Plan& plan, const v1::Schema& schema);
 
-// The tables that the plan touches, as written in it, without duplicates: what to introspect. Never empty
-// for a valid plan that touches a table.
-std::vector<std::string> TouchedTables(const v1::Plan& plan);
+// What the plan touches, by the names that it writes, without duplicates: what to introspect.
+v1::Scope ScopeOf(const v1::Plan& plan);
 
 // Digest of a compiled plan: of its canonical form.
 std::string Digest(const v1::CompiledPlan& compiled);

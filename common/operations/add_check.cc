@@ -13,7 +13,7 @@ class AddCheck : public Operation {
   AddCheck(const v1::AddCheck& proto, sql::Expression expression)
       : proto_(proto), expression_(std::move(expression)) {}
 
-  std::vector<std::string> Tables() const override { return {proto_.table()}; }
+  v1::Scope Scope() const override { return TableScope(proto_.table()); }
 
   absl::Status Apply(v1::Schema* schema) const override {
     ASSIGN_OR_RETURN(v1::Table * table, NamedTable(schema, proto_.table()));
@@ -33,22 +33,10 @@ class AddCheck : public Operation {
     ASSIGN_OR_RETURN(const v1::Table* table, NamedTable(context.before, proto_.table()));
     const sql::TableName name = schema::NameOf(*table);
     RETURN_IF_ERROR(CheckObjectIsFree(context, name, proto_.name()));
-    ASSIGN_OR_RETURN(sql::Expression value, context.Project(name, expression_));
-    v1::Step* step =
-        steps->AddPreflight(absl::StrCat("check that no row breaks ", sql::Ident(proto_.name())));
-    v1::Verify* verify = step->mutable_action()->mutable_verify();
-    verify->set_search_path(SearchPath(*table));
-    v1::Check* check = verify->add_checks();
-    const SqlText where = {" FROM ", SqlText::Name(name), " AS t WHERE ", value.Qualified("t"), " IS FALSE"};
-    check->set_description(absl::StrCat("every row of ", name.Quoted(), " satisfies ",
-                                        sql::Ident(proto_.name()), ": ", expression_.text()));
-    check->set_count_query(SqlText({"SELECT count(*)", where}).str());
-    check->set_key_query(SqlText({"SELECT ", RowKey(*table, "t"), where}).str());
-    check->set_hint("Mend these rows, or change `up` or the constraint, then resume the rollout.");
-    check->set_table(name.Quoted());
-    check->add_expressions(value.Qualified("t").str());
-    AddLock(step, name, kAccessShare);
-
+    AppendConstraintNamePreflight(*table, proto_.name(), steps);
+    RETURN_IF_ERROR(AppendCheckPreflight(
+        context, *table, proto_.name(), expression_,
+        "Mend these rows, or change `up` or the constraint, then resume the rollout.", steps));
     AppendValidated(*table, proto_.name(),
                     {"ALTER TABLE ", SqlText::Name(name), " ADD CONSTRAINT ", SqlText::Name(proto_.name()),
                      " CHECK (", SqlText::Verified(expression_.text()), ") NOT VALID"},

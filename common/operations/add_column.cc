@@ -1,6 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/operations/dual_write.h"
+#include "common/operations/new_column.h"
 #include "common/operations/operations.h"
 #include "common/schema/schema.h"
 
@@ -11,44 +11,44 @@ using sql::SqlText;
 
 class AddColumn : public Operation {
  public:
-  AddColumn(const v1::AddColumn& proto, std::optional<sql::Expression> default_value,
-            std::optional<sql::Expression> up)
-      : proto_(proto), default_(std::move(default_value)), up_(std::move(up)) {}
+  AddColumn(const v1::AddColumn& proto, v1::Column column, std::optional<sql::Expression> default_value,
+            std::optional<sql::Expression> up, std::optional<sql::Expression> generated)
+      : proto_(proto),
+        column_(std::move(column)),
+        default_(std::move(default_value)),
+        up_(std::move(up)),
+        generated_(std::move(generated)) {}
 
-  std::vector<std::string> Tables() const override { return {proto_.table()}; }
+  v1::Scope Scope() const override { return TableScope(proto_.table()); }
 
   absl::Status Apply(v1::Schema* schema) const override {
     ASSIGN_OR_RETURN(v1::Table * table, NamedTable(schema, proto_.table()));
     RETURN_IF_ERROR(CheckNewColumn(*table, proto_.column()));
-    if (default_.has_value() && !default_->columns().empty()) {
-      return absl::InvalidArgumentError("default: PostgreSQL allows no column in a default; use `up`");
-    }
     if (up_.has_value()) RETURN_IF_ERROR(CheckColumnsExist(*table, *up_));
-    if (proto_.not_null() && !default_.has_value() && !up_.has_value()) {
-      return absl::InvalidArgumentError(
-          "not_null: existing rows would have no value; give `default` or `up`");
-    }
     if (default_.has_value() && !up_.has_value() && default_->MayBeVolatile()) {
       return absl::FailedPreconditionError(
           absl::StrCat("default ", default_->text(),
                        " may be volatile: adding a column with it rewrites the table under a lock. "
                        "Write the same expression as `up` too: existing rows are then filled in batches"));
     }
-    v1::Column* column = table->add_columns();
-    column->set_name(proto_.column());
-    column->set_type(proto_.type());
-    column->set_collation(proto_.collation());
-    column->set_not_null(proto_.not_null());
-    column->set_default_(default_.has_value() ? default_->text() : "");
-    column->set_comment(proto_.comment());
-    column->set_has_equality(true);
-    column->set_statistics_target(-1);
+    if (IsIdentity() && table->kind() == v1::TABLE_KIND_PARTITIONED) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("identity: table ", schema::NameOf(*table).Quoted(),
+                       " is partitioned, and PostgreSQL adds no identity column to a table that has "
+                       "partitions; make a sequence "
+                       "(create_sequence) and add the column with its nextval as `up` and `default`"));
+    }
+    if (generated_.has_value()) RETURN_IF_ERROR(CheckGenerated(*table, *generated_));
+    *table->add_columns() = column_;
+    if (generated_.has_value()) AddGeneratedDependents(*generated_, proto_.column(), table);
     return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<AddedColumn>> Adds(const v1::Schema&) const override {
     ASSIGN_OR_RETURN(sql::TableName table, sql::ParseTableName(proto_.table()));
-    return std::vector<AddedColumn>{{table, proto_.column(), up_.has_value() ? up_ : default_}};
+    AddedColumn added = {table, proto_.column(), up_.has_value() ? up_ : default_};
+    if (generated_.has_value()) added.value = generated_;
+    return std::vector<AddedColumn>{std::move(added)};
   }
 
   absl::Status Compile(const CompileContext& context, StepList* steps) const override {
@@ -57,97 +57,185 @@ class AddColumn : public Operation {
     RETURN_IF_ERROR(CheckColumnIsFree(context, name, proto_.column()));
     RETURN_IF_ERROR(CheckPublications(*table, context));
     AppendTypePreflight(context, *table, proto_.type(), steps);
+    steps->NewShape(name, proto_.column());
+    if (generated_.has_value()) return CompileGenerated(context, *table, steps);
     if (up_.has_value()) {
       for (const std::string& column : up_->columns()) {
         if (!context.ExistsNow(name, column)) {
-          return absl::FailedPreconditionError(
-              absl::StrCat("up names column ", sql::Ident(column),
-                           ", which this plan only adds; use columns that exist now"));
+          return NeedsLaterStage(absl::StrCat("up names column ", sql::Ident(column),
+                                              ", which this plan only adds; use columns that exist now"));
         }
       }
     }
-    const v1::Column* in_the_end =
-        schema::FindColumn(*schema::FindTable(context.after, name), proto_.column());
-    const bool not_null = in_the_end != nullptr && in_the_end->not_null();
-    const std::string label = absl::StrCat(sql::Ident(table->name()), ".", sql::Ident(proto_.column()));
-    ColumnPair pair{.table = table,
-                    .to = proto_.column(),
-                    .to_type = proto_.type(),
-                    .pending = not_null ? Pending::kNull : Pending::kMarker,
-                    .up = up_.value_or(sql::Expression())};
+    const SqlText column = SqlText::Name(proto_.column());
+    const bool is_direct = !context.ExistsNow(name);
 
-    v1::Step* step = steps->Add(v1::PHASE_ADD, absl::StrCat("add column ", label, " (", proto_.type(), ")"));
-    SqlText add = {"ALTER TABLE ",
-                   SqlText::Name(name),
-                   " ADD COLUMN ",
-                   SqlText::Name(proto_.column()),
-                   " ",
-                   SqlText::Verified(proto_.type())};
-    if (!proto_.collation().empty()) add.Append({" COLLATE ", SqlText::Verified(proto_.collation())});
-    if (!up_.has_value() && default_.has_value()) {
+    TableWork* work = steps->Work(*table);
+    SqlText add = AddClause();
+    if (IsIdentity() && is_direct) {
+      add.Append({" ", IdentityClause(proto_.identity())});
+    } else if (!up_.has_value() && default_.has_value()) {
       // A default that is not volatile is kept once for all rows: no rewrite, and NOT NULL is true at once.
       add.Append({" DEFAULT ", default_->Sql()});
       if (proto_.not_null()) add.Append({" NOT NULL"});
     }
-    const SqlText marker = up_.has_value() ? AddMarker(pair) : SqlText();
-    if (!marker.empty()) add.Append({", ", marker});
-    std::vector<SqlText> statements = {add};
-    if (!proto_.comment().empty()) {
-      statements.push_back({"COMMENT ON COLUMN ", SqlText::Name(name), ".", SqlText::Name(proto_.column()),
-                            " IS ", SqlText::String(proto_.comment())});
-    }
-    SetSql(step->mutable_action(), statements);
-    SqlText drop = {"ALTER TABLE ", SqlText::Name(name), " DROP COLUMN IF EXISTS ",
-                    SqlText::Name(proto_.column())};
-    if (!marker.empty()) drop.Append({", DROP COLUMN IF EXISTS ", SqlText::Name(pair.Marker())});
-    SetSql(step->mutable_undo(), {drop});
-    AddLock(step, name, kAccessExclusive);
-    steps->NewShape(name, proto_.column());
+    work->add_clauses.push_back(add);
+    if (!proto_.comment().empty()) work->after_add.push_back(Comment(name));
+    work->added.push_back(proto_.column());
+    work->add_titles.push_back(Title(*table));
+    if (IsIdentity()) return is_direct ? absl::OkStatus() : CompileIdentity(*table, steps);
     if (!up_.has_value()) return absl::OkStatus();
 
-    AppendPair(pair, steps);
+    const v1::Table* after = schema::FindTable(context.after, name);
+    const v1::Column* in_the_end = after == nullptr ? nullptr : schema::FindColumn(*after, proto_.column());
+    work->links.push_back({.to = {{.name = proto_.column(),
+                                   .type = proto_.type(),
+                                   .collation = proto_.collation(),
+                                   .up = *up_,
+                                   .not_null = in_the_end != nullptr && in_the_end->not_null()}},
+                           .from = {}});
     if (proto_.not_null()) {
       RETURN_IF_ERROR(AppendNotNullPreflight(context, *table, proto_.column(), steps));
       AppendNotNull(*table, proto_.column(), steps);
     }
-    v1::Step* finish = steps->Add(v1::PHASE_DROP, absl::StrCat("remove the triggers of ", label));
-    std::vector<SqlText> last = DropTriggers(pair);
-    SqlText alter = {"ALTER TABLE ", SqlText::Name(name)};
-    const SqlText before = alter;
     if (default_.has_value()) {
-      alter.Append({" ALTER COLUMN ", SqlText::Name(proto_.column()), " SET DEFAULT ", default_->Sql()});
+      work->finish_clauses.push_back({"ALTER COLUMN ", column, " SET DEFAULT ", default_->Sql()});
     }
-    if (!marker.empty()) {
-      if (default_.has_value()) alter.Append({","});
-      alter.Append({" DROP COLUMN IF EXISTS ", SqlText::Name(pair.Marker())});
-    }
-    if (alter.str() != before.str()) last.push_back(alter);
-    SetSql(finish->mutable_action(), last);
-    AddLock(finish, name, kAccessExclusive);
     return absl::OkStatus();
   }
 
  private:
+  bool IsIdentity() const { return proto_.identity() != v1::IDENTITY_UNSPECIFIED; }
+
+  SqlText AddClause() const {
+    SqlText add = {"ADD COLUMN ", SqlText::Name(proto_.column()), " ", SqlText::Verified(proto_.type())};
+    if (!proto_.collation().empty()) add.Append({" COLLATE ", SqlText::Verified(proto_.collation())});
+    return add;
+  }
+
+  SqlText Comment(const sql::TableName& table) const {
+    return {"COMMENT ON COLUMN ",
+            SqlText::Name(table),
+            ".",
+            SqlText::Name(proto_.column()),
+            " IS ",
+            SqlText::String(proto_.comment())};
+  }
+
+  std::string Label(const v1::Table& table) const {
+    return absl::StrCat(sql::Ident(table.name()), ".", sql::Ident(proto_.column()));
+  }
+
+  std::string Title(const v1::Table& table) const {
+    return absl::StrCat("add column ", Label(table), " (", proto_.type(), ")");
+  }
+
+  // PostgreSQL would number the rows under its lock. A sequence of Curlew's own does it in batches, and hands
+  // over to the identity's in the end.
+  absl::Status CompileIdentity(const v1::Table& table, StepList* steps) const {
+    const sql::TableName name = schema::NameOf(table);
+    const std::string sequence = sql::HashedName("curlew.number_", {name.schema, name.name, proto_.column()});
+    ASSIGN_OR_RETURN(sql::Expression next,
+                     sql::Expression::Parse(SqlText({"nextval(", SqlText::String(sequence), ")"}).str()));
+    TableWork* work = steps->Work(table);
+    work->links.push_back({.to = {{.name = proto_.column(),
+                                   .type = proto_.type(),
+                                   .collation = "",
+                                   .up = std::move(next),
+                                   .not_null = true,
+                                   .sequence = sequence}},
+                           .from = {}});
+    AppendNotNull(table, proto_.column(), steps);
+    const SqlText column = SqlText::Name(proto_.column()), from = SqlText::Verified(sequence);
+    work->finish_clauses.push_back({"ALTER COLUMN ", column, " ADD ", IdentityClause(proto_.identity())});
+    work->after_finish.push_back({"SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(",
+                                  SqlText::String(name.Quoted()), ", ", SqlText::String(proto_.column()),
+                                  ")::pg_catalog.regclass, s.last_value, s.is_called) FROM ", from, " AS s"});
+    work->after_finish.push_back({"DROP SEQUENCE IF EXISTS ", from});
+    work->finish_titles.push_back(absl::StrCat("make ", Label(table), " an identity column"));
+    return absl::OkStatus();
+  }
+
+  absl::Status CompileGenerated(const CompileContext& context, const v1::Table& table,
+                                StepList* steps) const {
+    const sql::TableName name = schema::NameOf(table);
+    const bool rewrites = context.ExistsNow(name);
+    if (rewrites && !context.Acknowledged("rewrites-table")) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "generated: PostgreSQL rewrites table ", name.Quoted(),
+          " for it under a lock that stops readers and writers. Give the expression as `up` instead and let "
+          "applications, or a trigger, keep the column; or, where the table is small, write `settings: "
+          "{acknowledge: [rewrites-table]}` in the plan"));
+    }
+    for (const std::string& column : generated_->columns()) {
+      if (!rewrites || context.ExistsNow(name, column)) continue;
+      return NeedsLaterStage(absl::StrCat("generated names column ", sql::Ident(column),
+                                          ", which this plan only adds; use columns that exist now"));
+    }
+    SqlText add = {AddClause(), " GENERATED ALWAYS AS (", SqlText::Verified(generated_->text()), ") STORED"};
+    if (proto_.not_null()) add.Append({" NOT NULL"});
+    v1::Step* step = steps->Add(v1::PHASE_ADD, Title(table));
+    const SqlText alter = {"ALTER TABLE ", SqlText::Name(name), " "};
+    std::vector<SqlText> statements = {{alter, add}};
+    if (!proto_.comment().empty()) statements.push_back(Comment(name));
+    SetSql(step->mutable_action(), statements);
+    SetSql(step->mutable_undo(), {{alter, "DROP COLUMN IF EXISTS ", SqlText::Name(proto_.column())}});
+    step->set_rewrites(rewrites);
+    AddLock(step, name, kAccessExclusive);
+    if (rewrites) {
+      steps->Warn(absl::StrCat("add_column: ", name.Quoted(),
+                               " is rewritten under a lock that stops readers and writers; the step has "
+                               "settings.ddl_statement_timeout for it"));
+    }
+    return absl::OkStatus();
+  }
+
   const v1::AddColumn proto_;
-  const std::optional<sql::Expression> default_, up_;
+  const v1::Column column_;  // as the catalogue will show it
+  const std::optional<sql::Expression> default_, up_, generated_;
 };
+
+absl::StatusOr<std::optional<sql::Expression>> Read(const std::string& text) {
+  if (text.empty()) return std::optional<sql::Expression>();
+  ASSIGN_OR_RETURN(sql::Expression expression, sql::Expression::Parse(text));
+  return std::make_optional(std::move(expression));
+}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Operation>> MakeAddColumn(const v1::AddColumn& proto) {
-  RETURN_IF_ERROR(sql::CheckType(proto.type()));
-  std::optional<sql::Expression> default_value, up;
-  if (!proto.default_().empty()) {
-    ASSIGN_OR_RETURN(default_value, sql::Expression::Parse(proto.default_()));
+  ASSIGN_OR_RETURN(v1::Column column, MakeColumn(proto.column(), proto.type(), proto.collation()));
+  ASSIGN_OR_RETURN(std::optional<sql::Expression> default_value, Read(proto.default_()));
+  ASSIGN_OR_RETURN(std::optional<sql::Expression> up, Read(proto.up()));
+  ASSIGN_OR_RETURN(std::optional<sql::Expression> generated, Read(proto.generated()));
+  const bool is_identity = proto.identity() != v1::IDENTITY_UNSPECIFIED;
+  if ((is_identity || generated.has_value()) && (default_value.has_value() || up.has_value())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(is_identity ? "identity" : "generated",
+                     ": PostgreSQL gives such a column its values itself; leave out `default` and `up`"));
   }
-  if (!proto.up().empty()) {
-    ASSIGN_OR_RETURN(up, sql::Expression::Parse(proto.up()));
+  if (is_identity && generated.has_value()) {
+    return absl::InvalidArgumentError("identity and generated exclude each other; keep one of them");
   }
-  if (!proto.collation().empty()) {
-    // A collation is a name; anything else would be SQL of its own.
-    RETURN_IF_ERROR(sql::ParseTableName(proto.collation()).status());
+  if (is_identity) RETURN_IF_ERROR(CheckIdentityType(proto.type()));
+  if (generated.has_value() && generated->columns().count(proto.column()) > 0) {
+    return absl::InvalidArgumentError(
+        "generated: names the column itself; its value has to come from other columns");
   }
-  return std::make_unique<AddColumn>(proto, std::move(default_value), std::move(up));
+  if (default_value.has_value() && !default_value->columns().empty()) {
+    return absl::InvalidArgumentError("default: PostgreSQL allows no column in a default; use `up`");
+  }
+  if (proto.not_null() && !default_value.has_value() && !up.has_value() && !generated.has_value() &&
+      !is_identity) {
+    return absl::InvalidArgumentError("not_null: existing rows would have no value; give `default` or `up`");
+  }
+  column.set_not_null(proto.not_null() || is_identity);
+  column.set_identity(IdentityName(proto.identity()));
+  if (default_value.has_value()) column.set_default_(default_value->text());
+  if (generated.has_value()) column.set_generated(generated->text());
+  column.set_comment(proto.comment());
+  return std::make_unique<AddColumn>(proto, std::move(column), std::move(default_value), std::move(up),
+                                     std::move(generated));
 }
 
 }  // namespace curlew::operations

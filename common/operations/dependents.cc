@@ -22,7 +22,7 @@ void EraseUsers(Repeated* elements, absl::string_view column) {
 
 }  // namespace
 
-absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column) {
+absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column, PrimaryKey primary_key) {
   auto refuse = [&](absl::string_view what, absl::string_view way_out) {
     return absl::FailedPreconditionError(absl::StrCat("column ", sql::Ident(column.name()), " of ",
                                                       schema::NameOf(table).Quoted(), ": ", what, "; ",
@@ -41,7 +41,8 @@ absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column)
     }
   }
   for (const v1::Constraint& c : table.constraints()) {
-    if (c.type() == v1::CONSTRAINT_TYPE_PRIMARY_KEY && Holds(c.columns(), column.name())) {
+    if (primary_key == PrimaryKey::kRefused && c.type() == v1::CONSTRAINT_TYPE_PRIMARY_KEY &&
+        Holds(c.columns(), column.name())) {
       return refuse(absl::StrCat("it belongs to the primary key ", sql::Ident(c.name())),
                     "a primary key cannot be changed by this operation; keep the column");
     }
@@ -135,6 +136,37 @@ absl::Status CheckDropped(const v1::Table& table, const v1::Column& column,
   return check("statistics object", table.statistics());
 }
 
+absl::Status CheckAllDiscarded(const v1::Table& table, const std::vector<const v1::Column*>& columns,
+                               const std::set<std::string>& discard) {
+  std::set<std::string> used;
+  auto check = [&](absl::string_view kind, const auto& objects) -> absl::Status {
+    for (const auto& object : objects) {
+      for (const v1::Column* column : columns) {
+        if (!Holds(object.columns(), column->name())) continue;
+        used.insert(object.name());
+        if (discard.count(object.name()) > 0) continue;
+        return absl::FailedPreconditionError(
+            absl::StrCat("column ", sql::Ident(column->name()), " of ", schema::NameOf(table).Quoted(), ": ",
+                         kind, " ", sql::Ident(object.name()),
+                         " goes with it; add it to `discard`, and what should hold for the new columns as an "
+                         "operation of its own"));
+      }
+    }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(check("constraint", table.constraints()));
+  RETURN_IF_ERROR(check("index", table.indexes()));
+  RETURN_IF_ERROR(check("statistics object", table.statistics()));
+  for (const std::string& name : discard) {
+    if (used.count(name) > 0) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("discard: ", sql::Ident(name), " is no index, constraint or statistics object on ",
+                     columns.size() == 1 ? "the column" : "one of the columns", " of ",
+                     schema::NameOf(table).Quoted(), "; take it out of the list"));
+  }
+  return absl::OkStatus();
+}
+
 void AppendPartitionsPreflight(const v1::Table& table, absl::string_view column, StepList* steps) {
   if (table.kind() != v1::TABLE_KIND_PARTITIONED) return;
   const sql::SqlText relation = {sql::SqlText::String(schema::NameOf(table).Quoted()),
@@ -176,12 +208,11 @@ void RemoveColumn(v1::Table* table, absl::string_view column) {
       columns->end());
 }
 
-void LockReferenced(const v1::Table& table, absl::string_view column, v1::Step* step) {
+void AppendReferencedLocks(const v1::Table& table, absl::string_view column, TableWork* work) {
   for (const v1::Constraint& c : table.constraints()) {
-    if (c.type() != v1::CONSTRAINT_TYPE_FOREIGN_KEY || !Holds(c.columns(), column)) continue;
-    v1::TableLock* lock = step->add_locks();
-    lock->set_table(c.referenced_table());
-    lock->set_mode(kAccessExclusive);
+    if (c.type() == v1::CONSTRAINT_TYPE_FOREIGN_KEY && Holds(c.columns(), column)) {
+      work->finish_locks.push_back(c.referenced_table());
+    }
   }
 }
 

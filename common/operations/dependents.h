@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/operations/step_list.h"
@@ -21,10 +22,14 @@ bool Holds(const Names& names, absl::string_view name) {
   return false;
 }
 
+// What an operation does with a primary key on the column.
+enum class PrimaryKey { kRefused, kCarried };
+
 // FAILED_PRECONDITION, naming the first one, where something stands on the column that no operation can carry
 // or drop: the partition key, the primary key, replica identity, triggers, policies, publication lists,
 // foreign keys of others, views, functions, generated columns.
-absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column);
+absl::Status CheckNothingFixed(const v1::Table& table, const v1::Column& column,
+                               PrimaryKey primary_key = PrimaryKey::kRefused);
 
 // OK where every name in `discard` is an index, constraint or statistics object that uses the column.
 absl::Status CheckDiscard(const v1::Table& table, const v1::Column& column,
@@ -39,11 +44,16 @@ absl::Status CheckDropped(const v1::Table& table, const v1::Column& column,
 // the table does not tell. It would go unseen, or keep the column from going.
 void AppendPartitionsPreflight(const v1::Table& table, absl::string_view column, StepList* steps);
 
+// For columns that go while others take their values: every object on one of them has to stand in `discard`,
+// and everything in `discard` on one of them.
+absl::Status CheckAllDiscarded(const v1::Table& table, const std::vector<const v1::Column*>& columns,
+                               const std::set<std::string>& discard);
+
 // Takes the column out of `table`, with everything that PostgreSQL drops along with it.
 void RemoveColumn(v1::Table* table, absl::string_view column);
 
-// Dropping a foreign key locks the table that it references, too: notes that on `step`.
-void LockReferenced(const v1::Table& table, absl::string_view column, v1::Step* step);
+// Dropping a foreign key locks the table that it references, too: notes those of the column in `work`.
+void AppendReferencedLocks(const v1::Table& table, absl::string_view column, TableWork* work);
 
 }  // namespace curlew::operations
 

@@ -3,7 +3,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/operations/dependents.h"
-#include "common/operations/dual_write.h"
 #include "common/operations/operations.h"
 #include "common/schema/schema.h"
 
@@ -17,7 +16,7 @@ class DropColumn : public Operation {
   DropColumn(const v1::DropColumn& proto, std::optional<sql::Expression> down)
       : proto_(proto), down_(std::move(down)) {}
 
-  std::vector<std::string> Tables() const override { return {proto_.table()}; }
+  v1::Scope Scope() const override { return TableScope(proto_.table()); }
 
   absl::Status Apply(v1::Schema* schema) const override {
     ASSIGN_OR_RETURN(v1::Table * table, NamedTable(schema, proto_.table()));
@@ -45,24 +44,17 @@ class DropColumn : public Operation {
     ASSIGN_OR_RETURN(const v1::Column* column, NamedColumn(*table, proto_.column()));
     const sql::TableName name = schema::NameOf(*table);
     if (!context.ExistsNow(name, proto_.column())) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("column ", sql::Ident(proto_.column()), " of ", name.Quoted(),
-                       " is added by this very plan; leave both operations out"));
+      return NeedsLaterStage(absl::StrCat("column ", sql::Ident(proto_.column()), " of ", name.Quoted(),
+                                          " is added by this very plan; leave both operations out"));
     }
     RETURN_IF_ERROR(CheckDropped(*table, *column, {proto_.discard().begin(), proto_.discard().end()}));
     AppendPartitionsPreflight(*table, proto_.column(), steps);
-    std::vector<SqlText> drop;
-    if (down_.has_value()) {
-      const InsertDefault fill{.table = table, .column = proto_.column(), .value = *down_};
-      AppendInsertDefault(fill, steps);
-      drop = DropTriggers(fill);
-    }
-    drop.push_back({"ALTER TABLE ", SqlText::Name(name), " DROP COLUMN ", SqlText::Name(proto_.column())});
-    v1::Step* step = steps->Add(v1::PHASE_DROP, absl::StrCat("drop column ", sql::Ident(table->name()), ".",
-                                                             sql::Ident(proto_.column())));
-    SetSql(step->mutable_action(), drop);
-    AddLock(step, name, kAccessExclusive);
-    LockReferenced(*table, proto_.column(), step);
+    TableWork* work = steps->Work(*table);
+    if (down_.has_value()) work->insert_defaults.push_back({.column = *column, .value = *down_});
+    work->finish_clauses.push_back({"DROP COLUMN ", SqlText::Name(proto_.column())});
+    work->finish_titles.push_back(
+        absl::StrCat("drop column ", sql::Ident(table->name()), ".", sql::Ident(proto_.column())));
+    AppendReferencedLocks(*table, proto_.column(), work);
     steps->OldShape(name, proto_.column());
     steps->Warn(
         absl::StrCat("sessions with a prepared SELECT * on ", name.Quoted(),

@@ -1,68 +1,83 @@
-// The triggers that keep old and new in step. docs/dual-write.md publishes the truth table.
+// The trigger function that keeps the columns of one table in step, and the steps around it.
+// docs/dual-write.md publishes the truth table.
 #ifndef CURLEW_COMMON_OPERATIONS_DUAL_WRITE_H_
 #define CURLEW_COMMON_OPERATIONS_DUAL_WRITE_H_
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/operations/step_list.h"
-#include "common/sql/expression.h"
-#include "curlew/v1/schema.pb.h"
+#include "common/operations/table_work.h"
 
 namespace curlew::operations {
-
-// How a pending row, one whose new column has not been filled, is told from others.
-enum class Pending {
-  kNull,    // the new column is NULL: right where NULL can mean nothing else, because it becomes NOT NULL
-  kMarker,  // a boolean column says it; dropped at the end
-};
-
-// A column that is filled, and where `from` is set, kept in step with another one.
-struct ColumnPair {
-  const v1::Table* table = nullptr;  // before the plan; must outlive the object
-  // The new column.
-  std::string to;
-  std::string to_type;       // as in SQL
-  std::string to_collation;  // quoted; empty where it is the type's
-  bool to_has_equality = true;
-  Pending pending = Pending::kNull;
-  sql::Expression up;  // over columns of the table
-  // The old column and the way back; absent for a column that is only filled.
-  const v1::Column* from = nullptr;
-  std::optional<sql::Expression> down;
-
-  // Names of Curlew's own: stable for table and column.
-  std::string Marker() const;
-  std::string Function() const;  // qualified
-  std::string InsertTrigger() const;
-  std::string UpdateTrigger() const;
-};
 
 // Whether `value` of `type` can be compared by IS DISTINCT FROM so that every change shows: true for types
 // whose equal values are the same bytes.
 bool EqualMeansSame(absl::string_view type, absl::string_view collation);
 
-// ADD: the marker column's definition, or empty: "ADD COLUMN m boolean NOT NULL DEFAULT true".
-sql::SqlText AddMarker(const ColumnPair& pair);
+// Dual write and backfill of one table. Names of Curlew's own are stable for the table. Immutable but for
+// the work that it refers to.
+class DualWrite {
+ public:
+  // `work` must outlive the object.
+  explicit DualWrite(const TableWork& work);
 
-// SQL that drops triggers, function, the marker and the new column, all IF EXISTS: the undo of DUAL_WRITE.
-std::vector<sql::SqlText> DropPair(const ColumnPair& pair);
-// SQL that drops triggers and function only.
-std::vector<sql::SqlText> DropTriggers(const ColumnPair& pair);
+  // Whether there is anything to keep in step, to fill or to give a value to.
+  bool Needed() const;
+  // The boolean column that says that a row is still pending; empty where NULL in a new column says it.
+  const std::string& marker() const { return marker_; }
+  // "ADD COLUMN m boolean NOT NULL DEFAULT true", or empty.
+  sql::SqlText AddMarker() const;
 
-// Steps of DUAL_WRITE and BACKFILL: install the triggers, fill, analyse, verify.
-void AppendPair(const ColumnPair& pair, StepList* steps);
+  // Sequences that move with each statement that writes the old, or the new, shape: qualified, quoted names.
+  // Empty where nothing is kept in step.
+  std::string OldCounter() const;
+  std::string NewCounter() const;
 
-// A trigger that gives `column` a value where an INSERT gives none; for columns that will be dropped.
-struct InsertDefault {
-  const v1::Table* table = nullptr;
-  std::string column;
-  sql::Expression value;
-  std::string Function() const;
-  std::string Trigger() const;
+  // SQL that drops triggers, functions and counters, all IF EXISTS.
+  std::vector<sql::SqlText> DropTriggers() const;
+
+  // Steps of DUAL_WRITE: the triggers; the undo drops them together with the new columns.
+  void AppendInstall(StepList* steps) const;
+  // Steps of BACKFILL: fill, analyse, verify. Nothing without links.
+  void AppendBackfill(StepList* steps) const;
+  // The step of DROP that ends it all in one transaction: without its triggers a pair would part, without its
+  // column a trigger would fail. Nothing where there is nothing to end.
+  void AppendFinish(StepList* steps) const;
+
+ private:
+  sql::SqlText PendingOf(absl::string_view row) const;
+  sql::SqlText LinkBody(const Link& link, int number) const;
+  sql::SqlText Body() const;
+  sql::SqlText UpdateWhen() const;
+  void AppendVerify(StepList* steps) const;
+  bool Counts() const;
+  // Whether columns are numbered and nothing else is done.
+  bool OnlyNumbers() const;
+  std::vector<const NewColumn*> Numbered() const;
+  std::string HashOf(const NewColumn& column) const;
+
+  const TableWork& work_;
+  const std::string hash_;
+  std::string marker_;
 };
-void AppendInsertDefault(const InsertDefault& fill, StepList* steps);
-std::vector<sql::SqlText> DropTriggers(const InsertDefault& fill);
+
+// The triggers' parts that do not depend on what they compute; also for changes in place.
+
+// An expression that is true where the statement is the backfill's own, for WHEN.
+sql::SqlText BypassInWhen(const sql::TableName& table);
+// `place` := expression, for the value of `column`, with an error that names column, row and expression.
+// `which` is the field of the plan that it comes from.
+sql::SqlText Assign(const v1::Table& table, const sql::SqlText& place, absl::string_view column,
+                    const sql::Expression& expression, const char* which);
+sql::SqlText CreateTriggerFunction(absl::string_view function, const v1::Table& table,
+                                   const sql::SqlText& body);
+// A BEFORE ROW trigger; `when` may be empty.
+sql::SqlText CreateRowTrigger(absl::string_view trigger, const char* event, const sql::TableName& table,
+                              const sql::SqlText& when, absl::string_view function);
+// Preflight: no table inherits from a plain `table`, whose triggers would not see the rows of its children.
+void AppendNoChildrenPreflight(const v1::Table& table, StepList* steps);
 
 }  // namespace curlew::operations
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "common/schema/schema.h"
 
@@ -11,6 +12,28 @@ namespace curlew::operations {
 
 using sql::SqlText;
 using sql::TableName;
+
+namespace {
+
+constexpr char kNeedsLaterStage[] = "needs-later-stage";
+
+// A look at the catalogue, concerning `table` where it is not empty.
+void AppendLook(absl::string_view table, const std::string& search_path, std::string description,
+                const SqlText& count, absl::string_view hint, StepList* steps) {
+  v1::Step* step = steps->AddPreflight(absl::StrCat("check that ", description));
+  v1::Verify* verify = step->mutable_action()->mutable_verify();
+  verify->set_search_path(search_path);
+  v1::Check* check = verify->add_checks();
+  check->set_description(std::move(description));
+  check->set_count_query(count.str());
+  check->set_hint(std::string(hint));
+  if (table.empty()) return;
+  v1::TableLock* lock = step->add_locks();
+  lock->set_table(std::string(table));
+  lock->set_mode(kAccessShare);
+}
+
+}  // namespace
 
 bool CompileContext::Acknowledged(absl::string_view hazard) const {
   return std::find(settings.acknowledge().begin(), settings.acknowledge().end(), hazard) !=
@@ -22,9 +45,27 @@ bool CompileContext::ExistsNow(const TableName& table, absl::string_view column)
   return found != nullptr && schema::FindColumn(*found, column) != nullptr;
 }
 
+bool CompileContext::ExistsNow(const TableName& table) const {
+  return schema::FindTable(now, table) != nullptr;
+}
+
+absl::Status NeedsLaterStage(absl::string_view message) {
+  return base::WithDetail(absl::FailedPreconditionError(message), base::kReason, kNeedsLaterStage);
+}
+
+bool IsNeedsLaterStage(const absl::Status& status) {
+  return base::Detail(status, base::kReason) == kNeedsLaterStage;
+}
+
+v1::Scope TableScope(absl::string_view name) {
+  v1::Scope scope;
+  scope.add_tables(std::string(name));
+  return scope;
+}
+
 absl::StatusOr<sql::Expression> CompileContext::Project(const TableName& table,
                                                         absl::string_view column) const {
-  if (ExistsNow(table, column)) return sql::Expression::Column(column);
+  if (ExistsNow(table, column) || !ExistsNow(table)) return sql::Expression::Column(column);
   for (const AddedColumn& add : added) {
     if (add.table == table && add.column == column && add.value.has_value()) return *add.value;
   }
@@ -124,18 +165,17 @@ absl::Status CheckPublications(const v1::Table& table, const CompileContext& con
 absl::Status CheckColumnIsFree(const CompileContext& context, const TableName& table,
                                absl::string_view column) {
   if (!context.ExistsNow(table, column)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the name ", sql::Ident(column), " of a column of ", table.Quoted(),
-                   " is still in use while the plan runs; free it in a plan before this one"));
+  return NeedsLaterStage(absl::StrCat("the name ", sql::Ident(column), " of a column of ", table.Quoted(),
+                                      " is in use; choose another name, or drop that column first"));
 }
 
 absl::Status CheckObjectIsFree(const CompileContext& context, const TableName& table,
                                absl::string_view name) {
   const v1::Table* found = schema::FindTable(context.now, table);
   if (found == nullptr || CheckNewObject(*found, name).ok()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the name ", sql::Ident(name), " of an index or constraint of ", table.Quoted(),
-      " is still in use while the plan runs; choose another name, or free it in a plan before this one"));
+  return NeedsLaterStage(absl::StrCat("the name ", sql::Ident(name), " of an index or constraint of ",
+                                      table.Quoted(),
+                                      " is in use; choose another name, or drop that object first"));
 }
 
 SqlText IsNull(const SqlText& value) { return {value, " IS NOT DISTINCT FROM NULL"}; }
@@ -201,139 +241,45 @@ absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Tab
   return absl::OkStatus();
 }
 
-absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Table& table,
-                                   absl::string_view name, const std::vector<std::string>& columns,
-                                   const std::optional<sql::Expression>& predicate, StepList* steps) {
-  const TableName relation = schema::NameOf(table);
-  v1::Step* step = steps->AddPreflight(absl::StrCat("check that no rows collide in ", sql::Ident(name)));
-  v1::Verify* verify = step->mutable_action()->mutable_verify();
-  verify->set_search_path(SearchPath(table));
-  v1::Check* check = verify->add_checks();
-  SqlText values, where;
-  for (const std::string& column : columns) {
-    ASSIGN_OR_RETURN(sql::Expression value, context.Project(relation, column));
-    const SqlText qualified = value.Qualified("t");
-    check->add_expressions(qualified.str());
-    if (!values.empty()) values.Append({", "});
-    values.Append({qualified});
-    if (where.empty()) {
-      where.Append({" WHERE "});
-    } else {
-      where.Append({" AND "});
-    }
-    where.Append({IsGiven(qualified)});
-  }
-  if (predicate.has_value()) {
-    ASSIGN_OR_RETURN(sql::Expression value, context.Project(relation, *predicate));
-    where.Append({" AND ", value.Qualified("t")});
-  }
-  const SqlText from = {" FROM ", SqlText::Name(relation), " AS t", where};
-  check->set_description(absl::StrCat("no two rows of ", relation.Quoted(), " share (",
-                                      SqlText::NameList(columns).str(), "), as ", sql::Ident(name),
-                                      " demands"));
-  check->set_count_query(
-      SqlText({"SELECT count(*) FROM (SELECT 1", from, " GROUP BY ", values, " HAVING count(*) > 1) AS d"})
-          .str());
-  check->set_key_query(
-      SqlText({"SELECT k FROM (SELECT ", RowKey(table, "t"), " AS k, count(*) OVER (PARTITION BY ", values,
-               ") AS n", from, ") AS d WHERE n > 1"})
-          .str());
-  check->set_hint("Make these rows differ, or change `up` or the columns, then resume the rollout.");
-  check->set_table(relation.Quoted());
-  AddLock(step, relation, kAccessShare);
-  return absl::OkStatus();
-}
-
-void AppendUnique(const v1::Table& table, absl::string_view name, const SqlText& create_index,
-                  StepList* steps) {
-  const TableName relation = schema::NameOf(table);
-  AppendIndex(table, name, create_index, v1::PHASE_CONSTRAIN, steps);
-  v1::Step* step = steps->Add(
-      v1::PHASE_CONSTRAIN,
-      absl::StrCat("make index ", sql::Ident(name), " a UNIQUE constraint of ", sql::Ident(table.name())));
-  SetSql(step->mutable_action(), {{"ALTER TABLE ", SqlText::Name(relation), " ADD CONSTRAINT ",
-                                   SqlText::Name(name), " UNIQUE USING INDEX ", SqlText::Name(name)}});
-  SetSql(step->mutable_undo(),
-         {{"ALTER TABLE ", SqlText::Name(relation), " DROP CONSTRAINT IF EXISTS ", SqlText::Name(name)}});
-  AddLock(step, relation, kAccessExclusive);
-}
-
-void AppendNotValid(const v1::Table& table, absl::string_view name, const SqlText& add, StepList* steps) {
-  const TableName relation = schema::NameOf(table);
-  v1::Step* step = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("add constraint ", sql::Ident(name), " to ",
-                                                                sql::Ident(table.name()), ", NOT VALID"));
-  SetSql(step->mutable_action(), {add});
-  SetSql(step->mutable_undo(),
-         {{"ALTER TABLE ", SqlText::Name(relation), " DROP CONSTRAINT IF EXISTS ", SqlText::Name(name)}});
-  AddLock(step, relation, kAccessExclusive);
-}
-
-void AppendValidated(const v1::Table& table, absl::string_view name, const SqlText& add, StepList* steps) {
-  const TableName relation = schema::NameOf(table);
-  AppendNotValid(table, name, add, steps);
-  v1::Step* validate = steps->Add(v1::PHASE_CONSTRAIN, absl::StrCat("validate constraint ", sql::Ident(name),
-                                                                    " of ", sql::Ident(table.name())));
-  validate->mutable_action()->mutable_validate_constraint()->set_table(relation.Quoted());
-  validate->mutable_action()->mutable_validate_constraint()->set_constraint(std::string(name));
-  validate->set_scans(true);
-  AddLock(validate, relation, kShareUpdateExclusive);
-}
-
 void AppendCataloguePreflight(const v1::Table& table, std::string description, const SqlText& count,
                               absl::string_view hint, StepList* steps) {
-  v1::Step* step = steps->AddPreflight(absl::StrCat("check that ", description));
-  v1::Verify* verify = step->mutable_action()->mutable_verify();
-  verify->set_search_path(SearchPath(table));
-  v1::Check* check = verify->add_checks();
-  check->set_description(std::move(description));
-  check->set_count_query(count.str());
-  check->set_hint(std::string(hint));
-  AddLock(step, schema::NameOf(table), kAccessShare);
+  AppendLook(schema::NameOf(table).Quoted(), SearchPath(table), std::move(description), count, hint, steps);
 }
 
-void AppendIndexNamePreflight(const v1::Table& table, absl::string_view name, StepList* steps) {
+void AppendCataloguePreflight(std::string description, const SqlText& count, absl::string_view hint,
+                              StepList* steps) {
+  AppendLook("", "pg_catalog, pg_temp", std::move(description), count, hint, steps);
+}
+
+void AppendRelationNamePreflight(const v1::Table& table, absl::string_view schema, absl::string_view name,
+                                 StepList* steps) {
   AppendCataloguePreflight(
-      table, absl::StrCat("nothing in schema ", sql::Ident(table.schema()), " is named ", sql::Ident(name)),
+      table, absl::StrCat("nothing in schema ", sql::Ident(schema), " is named ", sql::Ident(name)),
       {"SELECT count(*) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = "
-       "c.relnamespace "
-       "WHERE n.nspname = ",
-       SqlText::String(table.schema()), " AND c.relname = ", SqlText::String(name)},
+       "c.relnamespace WHERE n.nspname = ",
+       SqlText::String(schema), " AND c.relname = ", SqlText::String(name)},
       "Choose another name in the plan, or free this one, then resume the rollout.", steps);
 }
 
 void AppendTypePreflight(const CompileContext& context, const v1::Table& table, absl::string_view type,
                          StepList* steps) {
   if (context.Acknowledged("rewrites-table") || sql::IsBuiltInType(type)) return;
+  SqlText count = {
+      "WITH RECURSIVE d AS (SELECT pg_catalog.to_regtype(", SqlText::String(type),
+      ")::pg_catalog.oid AS oid UNION SELECT t.typbasetype FROM d JOIN pg_catalog.pg_type AS t ON "
+      "t.oid = d.oid WHERE t.typtype = 'd') SELECT count(*) FROM d JOIN pg_catalog.pg_type AS t ON "
+      "t.oid = d.oid WHERE t.typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE "
+      "c.contypid = t.oid)"};
+  // A domain that this plan creates cannot be looked at yet.
+  const auto name = sql::ParseTableName(type);
+  if (name.ok() && schema::FindDomain(context.now, name->Quoted()) == nullptr) {
+    const v1::Domain* made = schema::FindDomain(context.before, name->Quoted());
+    if (made != nullptr && (made->not_null() || !made->constraints().empty())) count = {"SELECT 1"};
+  }
   AppendCataloguePreflight(
-      table, absl::StrCat("type ", type, " is no domain with constraints, which rewrites the table"),
-      {"WITH RECURSIVE d AS (SELECT ", SqlText::String(type),
-       "::pg_catalog.regtype::pg_catalog.oid AS oid UNION SELECT t.typbasetype FROM d JOIN "
-       "pg_catalog.pg_type AS t ON "
-       "t.oid = d.oid WHERE t.typtype = 'd') SELECT count(*) FROM d JOIN pg_catalog.pg_type AS t ON t.oid = "
-       "d.oid "
-       "WHERE t.typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.contypid = t.oid)"},
+      table, absl::StrCat("type ", type, " is no domain with constraints, which rewrites the table"), count,
       "Use the type below the domain and a CHECK (add_check), or acknowledge rewrites-table in the plan.",
       steps);
-}
-
-v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const SqlText& create, v1::Phase phase,
-                      StepList* steps) {
-  v1::Step* step = steps->Add(phase, absl::StrCat("build index ", sql::Ident(name), " on ",
-                                                  sql::Ident(table.name()), " concurrently"));
-  v1::ExecuteSqlConcurrently* action = step->mutable_action()->mutable_execute_sql_concurrently();
-  action->set_statement(create.str());
-  action->set_index(TableName{table.schema(), std::string(name)}.Quoted());
-  action->set_table(schema::NameOf(table).Quoted());
-  action->set_creates(true);
-  v1::ExecuteSqlConcurrently* undo = step->mutable_undo()->mutable_execute_sql_concurrently();
-  undo->set_statement(
-      SqlText({"DROP INDEX CONCURRENTLY IF EXISTS ", SqlText::Name(table.schema(), name)}).str());
-  undo->set_index(action->index());
-  // So that the index of that name on another table is left alone.
-  undo->set_table(action->table());
-  step->set_scans(true);
-  AddLock(step, schema::NameOf(table), kShareUpdateExclusive);
-  return step;
 }
 
 }  // namespace curlew::operations

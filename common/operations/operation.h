@@ -11,6 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/operations/constraint_steps.h"
+#include "common/operations/index_steps.h"
 #include "common/operations/step_list.h"
 #include "common/sql/expression.h"
 #include "common/sql/identifier.h"
@@ -19,31 +21,45 @@
 
 namespace curlew::operations {
 
-// A column that the plan adds, and the value that existing rows get in it, over columns that exist now.
+// A column that an operation adds, and the value that existing rows get in it, over columns that exist now.
 struct AddedColumn {
   sql::TableName table;
   std::string column;
   std::optional<sql::Expression> value;  // absent where rows get NULL or the default
+  // Whether it takes the place of a column of the same name, which stays until DROP: what a later operation
+  // of the plan says of that name goes into a later stage.
+  bool replaces = false;
 };
 
-// What an operation may look at while it is compiled.
+// What an operation may look at while it is compiled. "Stage" is the stage of the plan that the operation
+// belongs to; most plans have one.
 struct CompileContext {
-  const v1::Schema& now;     // before the plan
+  const v1::Schema& now;     // before the stage
   const v1::Schema& before;  // after the operations before this one
-  const v1::Schema& after;   // after the whole plan
+  const v1::Schema& after;   // after the whole stage
   const v1::PlanSettings& settings;
-  const std::vector<AddedColumn>& added;  // by all operations of the plan
+  const std::vector<AddedColumn>& added;  // by all operations of the stage
 
   bool Acknowledged(absl::string_view hazard) const;
   // The value that a column of `table` will have, over the columns that exist now: itself, or what the plan
-  // fills it with. FAILED_PRECONDITION for an added column that is not filled.
+  // fills it with. FAILED_PRECONDITION for an added column that is not filled. Any column of a table that the
+  // stage creates is itself.
   absl::StatusOr<sql::Expression> Project(const sql::TableName& table, absl::string_view column) const;
   // The same for an expression.
   absl::StatusOr<sql::Expression> Project(const sql::TableName& table,
                                           const sql::Expression& expression) const;
-  // Whether the column is there before the plan.
+  // Whether the column is there before the stage.
   bool ExistsNow(const sql::TableName& table, absl::string_view column) const;
+  // Whether the table is there before the stage; one that the stage creates is empty and unknown to
+  // applications.
+  bool ExistsNow(const sql::TableName& table) const;
 };
+
+// FAILED_PRECONDITION that does not hold against a later stage of the plan: the operation needs what an
+// earlier one's later phase provides (a name that is dropped and used again). The compiler begins a new stage
+// with the operation; only where it is the first of its stage does the error reach the author.
+absl::Status NeedsLaterStage(absl::string_view message);
+bool IsNeedsLaterStage(const absl::Status& status);
 
 // One operation of a plan. Const and thread-safe. Errors are INVALID_ARGUMENT where the operation is wrong in
 // itself, FAILED_PRECONDITION where the schema does not let it; each names object, reason and the way out.
@@ -51,13 +67,16 @@ class Operation {
  public:
   virtual ~Operation() = default;
 
-  // The table that it works on, as the plan writes it; empty where it cannot be told (sql).
-  virtual std::vector<std::string> Tables() const = 0;
+  // What it has to know of the catalogue, by the names that the plan writes: what it works on and what must
+  // not be there yet. Empty where that cannot be told (sql).
+  virtual v1::Scope Scope() const = 0;
   // Changes `schema` to what later operations of the plan see. Judges the operation against the schema.
   virtual absl::Status Apply(v1::Schema* schema) const = 0;
-  // The columns that it adds.
+  // The columns that it adds to tables that exist.
   virtual absl::StatusOr<std::vector<AddedColumn>> Adds(const v1::Schema& before) const;
-  // The steps of every phase, each with its undo. Called after Apply has succeeded on context.before.
+  // The steps of every phase, each with its undo. Called after Apply has succeeded on context.before. What it
+  // wants of the table's dual write and backfill goes into StepList::Work, which all operations of the stage
+  // on that table share.
   virtual absl::Status Compile(const CompileContext& context, StepList* steps) const = 0;
 };
 
@@ -65,6 +84,9 @@ class Operation {
 absl::StatusOr<std::unique_ptr<Operation>> MakeOperation(const v1::Operation& proto);
 
 // --- Shared by the operations. ---
+
+// A scope of one table.
+v1::Scope TableScope(absl::string_view name);
 
 // The table that a plan names, in `schema`. FAILED_PRECONDITION where it is not there or is a partition.
 absl::StatusOr<v1::Table*> NamedTable(v1::Schema* schema, absl::string_view name);
@@ -84,8 +106,9 @@ absl::Status CheckColumnsExist(const v1::Table& table, const sql::Expression& ex
 // OK unless the table is published and the plan does not acknowledge "published-table".
 absl::Status CheckPublications(const v1::Table& table, const CompileContext& context);
 
-// OK unless the table has a column, or an index or constraint, of that name before the plan: it then stands
-// in the way while the plan runs, and the undo would drop it, even if an operation takes it away in the end.
+// OK unless the table has a column, or an index or constraint, of that name before the stage: it then stands
+// in the way while the stage runs, and the undo would drop it, even if an operation takes it away in the end.
+// NeedsLaterStage otherwise.
 absl::Status CheckColumnIsFree(const CompileContext& context, const sql::TableName& table,
                                absl::string_view column);
 absl::Status CheckObjectIsFree(const CompileContext& context, const sql::TableName& table,
@@ -110,37 +133,23 @@ void AppendNotNull(const v1::Table& table, absl::string_view column, StepList* s
 absl::Status AppendNotNullPreflight(const CompileContext& context, const v1::Table& table,
                                     absl::string_view column, StepList* steps);
 
-// Preflight: no two rows will have the same values in `columns`, as far as none is NULL and `predicate`,
-// where given, holds.
-absl::Status AppendUniquePreflight(const CompileContext& context, const v1::Table& table,
-                                   absl::string_view name, const std::vector<std::string>& columns,
-                                   const std::optional<sql::Expression>& predicate, StepList* steps);
-
-// Steps that add a UNIQUE constraint `name` over an index built concurrently by `create_index`.
-void AppendUnique(const v1::Table& table, absl::string_view name, const sql::SqlText& create_index,
-                  StepList* steps);
-
-// A step that adds a constraint NOT VALID by `add`, and the same with one that validates it.
-void AppendNotValid(const v1::Table& table, absl::string_view name, const sql::SqlText& add, StepList* steps);
-void AppendValidated(const v1::Table& table, absl::string_view name, const sql::SqlText& add,
-                     StepList* steps);
-
 // Preflight: `count`, a query of the catalogue about what the snapshot does not hold, gives 0.
 void AppendCataloguePreflight(const v1::Table& table, std::string description, const sql::SqlText& count,
                               absl::string_view hint, StepList* steps);
 
-// Preflight: nothing in the table's schema has the name of an index that the plan builds. It may stand on any
-// table, so that the snapshot does not tell; the undo would drop it.
-void AppendIndexNamePreflight(const v1::Table& table, absl::string_view name, StepList* steps);
+// Preflight: nothing in `schema` has the name of a relation (table, view, sequence, index) that the plan
+// makes. `table` is the one that the step names as its concern.
+void AppendRelationNamePreflight(const v1::Table& table, absl::string_view schema, absl::string_view name,
+                                 StepList* steps);
+
+// Preflight without a table: `count`, a query of the catalogue, gives 0. For objects that are no tables.
+void AppendCataloguePreflight(std::string description, const sql::SqlText& count, absl::string_view hint,
+                              StepList* steps);
 
 // Preflight: a column of `type` can be added without a rewrite of the table, which a domain with constraints
 // forces. Nothing where the type is a plain one, or the plan acknowledges "rewrites-table".
 void AppendTypePreflight(const CompileContext& context, const v1::Table& table, absl::string_view type,
                          StepList* steps);
-
-// A step that builds an index concurrently; the undo drops it.
-v1::Step* AppendIndex(const v1::Table& table, absl::string_view name, const sql::SqlText& create,
-                      v1::Phase phase, StepList* steps);
 
 }  // namespace curlew::operations
 

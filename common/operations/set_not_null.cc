@@ -10,7 +10,7 @@ class SetNotNull : public Operation {
  public:
   explicit SetNotNull(const v1::SetNotNull& proto) : proto_(proto) {}
 
-  std::vector<std::string> Tables() const override { return {proto_.table()}; }
+  v1::Scope Scope() const override { return TableScope(proto_.table()); }
 
   absl::Status Apply(v1::Schema* schema) const override {
     ASSIGN_OR_RETURN(v1::Table * table, NamedTable(schema, proto_.table()));
@@ -27,6 +27,13 @@ class SetNotNull : public Operation {
                                sql::Ident(column->name()),
                                " is NOT NULL without it; the operation does nothing"));
       return absl::OkStatus();
+    }
+    const v1::Table* now = schema::FindTable(context.now, schema::NameOf(*table));
+    const v1::Column* was = now == nullptr ? nullptr : schema::FindColumn(*now, proto_.column());
+    if (was != nullptr && was->not_null()) {
+      return NeedsLaterStage(
+          absl::StrCat("column ", sql::Ident(column->name()), " of ", schema::NameOf(*table).Quoted(),
+                       " may be NULL after this very plan's DROP only; leave drop_not_null out"));
     }
     RETURN_IF_ERROR(AppendNotNullPreflight(context, *table, proto_.column(), steps));
     AppendNotNull(*table, proto_.column(), steps);

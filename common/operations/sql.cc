@@ -25,8 +25,10 @@ absl::Status FillAction(const std::vector<sql::Statement>& statements, v1::Actio
     v1::ExecuteSqlConcurrently* concurrently = action->mutable_execute_sql_concurrently();
     concurrently->set_statement(statement.text);
     concurrently->set_index(statement.index.Quoted());
-    concurrently->set_creates(statement.kind == sql::StatementKind::kCreateIndexConcurrently);
-    if (concurrently->creates()) concurrently->set_table(statement.locks[0].table.Quoted());
+    const bool creates = statement.kind == sql::StatementKind::kCreateIndexConcurrently;
+    concurrently->set_effect(creates ? v1::ExecuteSqlConcurrently::EFFECT_CREATES
+                                     : v1::ExecuteSqlConcurrently::EFFECT_DROPS);
+    if (creates) concurrently->set_table(statement.locks[0].table.Quoted());
   }
   return absl::OkStatus();
 }
@@ -36,12 +38,14 @@ class RunSql : public Operation {
   RunSql(const v1::Sql& proto, std::vector<sql::Statement> up, v1::Action action, v1::Action undo)
       : proto_(proto), up_(std::move(up)), action_(std::move(action)), undo_(std::move(undo)) {}
 
-  std::vector<std::string> Tables() const override {
+  v1::Scope Scope() const override {
     std::set<std::string> tables;
     for (const sql::Statement& statement : up_) {
       for (const sql::StatementLock& lock : statement.locks) tables.insert(lock.table.Quoted());
     }
-    return {tables.begin(), tables.end()};
+    v1::Scope scope;
+    for (const std::string& table : tables) scope.add_tables(table);
+    return scope;
   }
 
   // What free SQL does to the catalogue is not modelled: later operations of the plan see the schema without

@@ -9,11 +9,26 @@ v1::Step* StepList::Add(v1::Phase phase, std::string title) {
   return &step;
 }
 
+v1::Step* StepList::AddLast(std::string title) {
+  v1::Step& step = last_steps_.emplace_back();
+  step.set_phase(v1::PHASE_DROP);
+  step.set_title(std::move(title));
+  return &step;
+}
+
 v1::Step* StepList::AddPreflight(std::string title) {
   v1::Step* step = Add(v1::PHASE_ADD, std::move(title));
   step->set_preflight(true);
   step->set_scans(true);
   return step;
+}
+
+TableWork* StepList::Work(const v1::Table& table) {
+  for (TableWork& work : works_) {
+    if (work.table.schema() == table.schema() && work.table.name() == table.name()) return &work;
+  }
+  works_.emplace_back().table = table;
+  return &works_.back();
 }
 
 void SetSql(v1::Action* action, const std::vector<sql::SqlText>& statements) {

@@ -7,12 +7,13 @@
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "common/pg/error.h"
+#include "common/pg/introspect_objects.h"
 #include "common/pg/introspect_queries.h"
 
 namespace curlew::pg {
 namespace {
 
-constexpr int kTries = 10;
+constexpr int kTries = 50;
 
 // Fills a Schema query by query. The catalogue's functions give NULL for an object that has gone since the
 // snapshot was taken; that shows as an empty definition and cannot do harm, because whoever compiles against
@@ -22,8 +23,12 @@ class Reader {
   explicit Reader(Transaction* transaction, int server_version)
       : transaction_(*transaction), server_version_(server_version) {}
 
-  absl::Status FindTables(const std::vector<std::string>& names) {
-    ASSIGN_OR_RETURN(const Result r, transaction_.Execute(kTables, {ArrayParam(names)}));
+  absl::Status FindTables(const v1::Scope& scope) {
+    const std::vector<std::string> names(scope.tables().begin(), scope.tables().end());
+    // A scope that names nothing has an empty wire form.
+    const bool all = scope.ByteSizeLong() == 0;
+    ASSIGN_OR_RETURN(const Result r, transaction_.Execute(absl::StrCat(kNamed, kTables),
+                                                          {ArrayParam(names), all ? "t" : "f"}));
     for (int64_t i = 0; i < r.size(); ++i) {
       v1::Table* table = schema_.add_tables();
       table->set_schema(r.Text(i, 1));
@@ -34,6 +39,9 @@ class Reader {
       table->set_partition_key(r.Text(i, 6));
       table->set_is_child(r.Bool(i, 7));
       table->set_replica_identity(r.Text(i, 8));
+      table->set_row_security(r.Text(i, 9));
+      SetNames(r.Array(i, 10), table->mutable_options());
+      table->set_comment(r.Text(i, 11));
       oids_.push_back(r.Text(i, 0));
       tables_[r.Text(i, 0)] = table;
     }
@@ -63,7 +71,7 @@ class Reader {
   absl::Status ReadGrants() {
     ASSIGN_OR_RETURN(const Result r, Ask(kGrants));
     for (int64_t i = 0; i < r.size(); ++i) {
-      v1::ColumnGrant* grant = ColumnOf(r, i)->add_grants();
+      v1::Privilege* grant = r.Int(i, 1) == 0 ? TableOf(r, i)->add_grants() : ColumnOf(r, i)->add_grants();
       grant->set_grantee(r.Text(i, 2));
       grant->set_privilege(r.Text(i, 3));
       grant->set_grantable(r.Bool(i, 4));
@@ -122,6 +130,7 @@ class Reader {
       trigger->set_definition(r.Text(i, 2));
       SetNames(r.Array(i, 3), trigger->mutable_columns());
       trigger->set_before_row(r.Bool(i, 4));
+      trigger->set_enabled(r.Text(i, 5));
     }
     return absl::OkStatus();
   }
@@ -133,6 +142,7 @@ class Reader {
       policy->set_name(r.Text(i, 1));
       SetNames(r.Array(i, 2), policy->mutable_columns());
       policy->set_definition(r.Text(i, 3));
+      policy->set_clauses(r.Text(i, 3));
     }
     return absl::OkStatus();
   }
@@ -159,14 +169,21 @@ class Reader {
     return absl::OkStatus();
   }
 
-  absl::Status ReadEnums() {
-    ASSIGN_OR_RETURN(const Result r, Ask(kEnums, kPartsOfTypes));
+  absl::Status ReadEnums(const std::vector<std::string>& asked) {
+    ASSIGN_OR_RETURN(const Result r, transaction_.Execute(absl::StrCat(kPartsOfTypes, kEnums),
+                                                          {ArrayParam(oids_), ArrayParam(asked)}));
     for (int64_t i = 0; i < r.size(); ++i) {
       v1::EnumType* type = schema_.add_enums();
       type->set_name(r.Text(i, 0));
       SetNames(r.Array(i, 1), type->mutable_labels());
     }
     return absl::OkStatus();
+  }
+
+  // What is neither a table nor an enum that only columns use.
+  absl::Status ReadObjects(const v1::Scope& scope) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> enums, pg::ReadObjects(&transaction_, scope, &schema_));
+    return ReadEnums(enums);
   }
 
   absl::StatusOr<std::vector<v1::TableSize>> ReadSizes() {
@@ -212,15 +229,16 @@ class Reader {
   std::map<std::pair<std::string, int64_t>, v1::Column*> columns_;  // by OID of the table and number
 };
 
-// Runs `read` on a Reader that knows the tables. The catalogue's functions look past the snapshot at what is
-// there now, and fail (XX000) on an object that another session drops meanwhile: then a new snapshot will do.
+// Runs `read` on a Reader that knows the scope's tables. The catalogue's functions look past the snapshot at
+// what is there now, and fail (XX000) on an object that another session drops meanwhile: then a new snapshot
+// will do.
 template <typename T, typename Read>
-absl::StatusOr<T> InSnapshot(Connection* connection, const std::vector<std::string>& tables, Read read) {
+absl::StatusOr<T> InSnapshot(Connection* connection, const v1::Scope& scope, Read read) {
   for (int attempt = 1;; ++attempt) {
     ASSIGN_OR_RETURN(auto transaction, Transaction::Begin(connection, Transaction::Mode::kReadOnlySnapshot));
     RETURN_IF_ERROR(transaction->Execute(kSettings).status());
     Reader reader(transaction.get(), connection->server_version_num());
-    absl::Status status = reader.FindTables(tables);
+    absl::Status status = reader.FindTables(scope);
     if (status.ok()) {
       absl::StatusOr<T> value = read(reader);
       if (value.ok()) return value;
@@ -232,10 +250,16 @@ absl::StatusOr<T> InSnapshot(Connection* connection, const std::vector<std::stri
   }
 }
 
+v1::Scope TablesOnly(const std::vector<std::string>& tables) {
+  v1::Scope scope;
+  scope.mutable_tables()->Assign(tables.begin(), tables.end());
+  return scope;
+}
+
 }  // namespace
 
-absl::StatusOr<v1::Schema> ReadSchema(Connection* connection, const std::vector<std::string>& tables) {
-  return InSnapshot<v1::Schema>(connection, tables, [](Reader& reader) -> absl::StatusOr<v1::Schema> {
+absl::StatusOr<v1::Schema> ReadSchema(Connection* connection, const v1::Scope& scope) {
+  return InSnapshot<v1::Schema>(connection, scope, [&](Reader& reader) -> absl::StatusOr<v1::Schema> {
     RETURN_IF_ERROR(reader.ReadColumns());
     RETURN_IF_ERROR(reader.ReadGrants());
     RETURN_IF_ERROR(reader.ReadDependents());
@@ -245,14 +269,18 @@ absl::StatusOr<v1::Schema> ReadSchema(Connection* connection, const std::vector<
     RETURN_IF_ERROR(reader.ReadPolicies());
     RETURN_IF_ERROR(reader.ReadPublications());
     RETURN_IF_ERROR(reader.ReadStatistics());
-    RETURN_IF_ERROR(reader.ReadEnums());
+    RETURN_IF_ERROR(reader.ReadObjects(scope));
     return reader.TakeSchema();
   });
 }
 
+absl::StatusOr<v1::Schema> ReadSchema(Connection* connection, const std::vector<std::string>& tables) {
+  return ReadSchema(connection, TablesOnly(tables));
+}
+
 absl::StatusOr<std::vector<v1::TableSize>> ReadSizes(Connection* connection,
                                                      const std::vector<std::string>& tables) {
-  return InSnapshot<std::vector<v1::TableSize>>(connection, tables,
+  return InSnapshot<std::vector<v1::TableSize>>(connection, TablesOnly(tables),
                                                 [](Reader& reader) { return reader.ReadSizes(); });
 }
 

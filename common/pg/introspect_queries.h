@@ -1,7 +1,7 @@
-// What introspection asks the catalogue. Of this folder alone. Every query but kTables takes the OIDs of the
-// tables as $1 and returns the table's OID first; all are sorted as schema.proto says. They run with
-// search_path = pg_catalog, so that the server qualifies every name that it prints, and with names sorted by
-// bytes (the collation of type name).
+// What introspection asks the catalogue about tables. Of this folder alone. Every query but kTables takes the
+// OIDs of the tables as $1 and returns the table's OID first; all are sorted as schema.proto says. They run
+// with search_path = pg_catalog, so that the server qualifies every name that it prints, and with names
+// sorted by bytes (the collation of type name).
 #ifndef CURLEW_COMMON_PG_INTROSPECT_QUERIES_H_
 #define CURLEW_COMMON_PG_INTROSPECT_QUERIES_H_
 
@@ -22,14 +22,19 @@ SET LOCAL jit = off;
 SET LOCAL lock_timeout = '5s';
 )";
 
-// $1: names as plans write them; empty for all tables.
-inline constexpr char kTables[] = R"(
+// How queries begin that take names, as plans write them, as $1.
+inline constexpr char kNamed[] = R"(
 WITH parsed AS (SELECT parse_ident(given) AS parts FROM unnest($1::text[]) given),
 named AS MATERIALIZED (
   SELECT CASE cardinality(parts) WHEN 1 THEN 'public' ELSE parts[1] END::name AS schema,
          parts[cardinality(parts)]::name AS name
-  FROM parsed WHERE cardinality(parts) <= 2
-)
+  FROM parsed
+  WHERE cardinality(parts) = 1
+     OR cardinality(parts) = 2 AND parts[1] NOT IN ('curlew', 'information_schema') AND parts[1] !~ '^pg_'
+))";
+
+// After kNamed. $2: whether all tables are asked for.
+inline constexpr char kTables[] = R"(
 SELECT c.oid, n.nspname, c.relname, c.relkind = 'p', pg_get_userbyid(c.relowner),
        EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)
          OR c.relkind = 'p' AND EXISTS (
@@ -42,12 +47,18 @@ SELECT c.oid, n.nspname, c.relname, c.relkind = 'p', pg_get_userbyid(c.relowner)
          WHEN 'i' THEN coalesce((SELECT 'index ' || x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
                                  WHERE i.indrelid = c.oid AND i.indisreplident), 'nothing')
          ELSE 'nothing'
-       END
+       END,
+       CASE WHEN c.relrowsecurity AND c.relforcerowsecurity THEN 'forced' WHEN c.relrowsecurity THEN 'enabled' END,
+       ARRAY(SELECT option COLLATE "C" FROM (
+               SELECT unnest(c.reloptions)
+               UNION ALL
+               SELECT 'toast.' || unnest(t.reloptions) FROM pg_class t WHERE t.oid = c.reltoastrelid) o (option)
+             ORDER BY 1),
+       obj_description(c.oid, 'pg_class')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('curlew', 'information_schema') AND n.nspname !~ '^pg_'
-  AND CASE cardinality($1::text[])
-        WHEN 0 THEN NOT c.relispartition
-        ELSE (n.nspname, c.relname) IN (SELECT schema, name FROM named)
+  AND CASE WHEN $2::boolean THEN NOT c.relispartition
+           ELSE (n.nspname, c.relname) IN (SELECT schema, name FROM named)
       END
 ORDER BY n.nspname, c.relname
 )";
@@ -105,21 +116,28 @@ WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 )";
 
-// Enum types; no table in front.
+// Enum types; no table in front. $2: OIDs of those that were asked for.
 inline constexpr char kEnums[] = R"(
 SELECT format('%I.%I', n.nspname, t.typname) COLLATE "C" AS name,
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-WHERE t.typtype = 'e' AND t.oid IN (SELECT typ FROM part)
+WHERE t.typtype = 'e' AND (t.oid = ANY ($2::oid[]) OR t.oid IN (SELECT typ FROM part))
 ORDER BY name
 )";
 
-// Grants on columns. Several roles may have granted the same.
+// Grants, on tables (column 0) to others than the owner, and on columns. Several roles may have granted the
+// same.
 inline constexpr char kGrants[] = R"(
-SELECT a.attrelid, a.attnum, coalesce(r.rolname, '') AS grantee, x.privilege_type COLLATE "C" AS privilege,
+WITH held (tbl, col, acl, owner) AS (
+  SELECT oid, 0, relacl, relowner FROM pg_class WHERE oid = ANY ($1::oid[])
+  UNION ALL
+  SELECT attrelid, attnum, attacl, NULL FROM pg_attribute
+  WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped
+)
+SELECT h.tbl, h.col, coalesce(r.rolname, '') AS grantee, x.privilege_type COLLATE "C" AS privilege,
        bool_or(x.is_grantable)
-FROM pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
-WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+FROM held h CROSS JOIN LATERAL aclexplode(h.acl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE x.grantee IS DISTINCT FROM h.owner
 GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4
 )";
@@ -206,7 +224,8 @@ SELECT t.tgrelid, t.tgname, pg_get_triggerdef(t.oid),
                       WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = t.tgrelid))
              ORDER BY a.attname),
-       (t.tgtype & 1) <> 0 AND (t.tgtype & 2) <> 0
+       (t.tgtype & 1) <> 0 AND (t.tgtype & 2) <> 0,
+       CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'replica' WHEN 'A' THEN 'always' END
 FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid JOIN pg_namespace n ON n.oid = f.pronamespace
 WHERE t.tgrelid = ANY ($1::oid[]) AND NOT t.tgisinternal AND n.nspname <> 'curlew'
 ORDER BY t.tgrelid, t.tgname

@@ -37,7 +37,17 @@ absl::Status MayNotUse(const std::string& expression, const std::string& column,
 }
 
 absl::Status Check(const v1::AddColumn& op, const std::string& path) {
-  if (op.not_null() && op.default_().empty() && op.up().empty()) {
+  const bool is_identity = op.identity() != v1::IDENTITY_UNSPECIFIED;
+  for (const auto& [field, given] :
+       {std::make_pair("default", !op.default_().empty()), std::make_pair("up", !op.up().empty()),
+        std::make_pair("generated", is_identity && !op.generated().empty())}) {
+    if (!given || (!is_identity && op.generated().empty())) continue;
+    return FieldError(
+        absl::StrCat(path, ".", field),
+        absl::StrCat("excludes `", is_identity ? "identity" : "generated",
+                     "`, with which PostgreSQL gives the values itself; leave one of them out"));
+  }
+  if (op.not_null() && op.default_().empty() && op.up().empty() && !is_identity && op.generated().empty()) {
     return FieldError(absl::StrCat(path, ".not_null"),
                       "rows without a value would break it; give `up` (for rows that exist) or `default`");
   }

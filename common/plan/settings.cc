@@ -36,6 +36,8 @@ const DurationSetting kDurationSettings[] = {
     {"backfill_batch_target", &v1::PlanSettings::backfill_batch_target,
      &v1::PlanSettings::has_backfill_batch_target, &v1::PlanSettings::mutable_backfill_batch_target,
      absl::Milliseconds(50), absl::Milliseconds(1), absl::Seconds(10)},
+    {"unused_for", &v1::PlanSettings::unused_for, &v1::PlanSettings::has_unused_for,
+     &v1::PlanSettings::mutable_unused_for, absl::Seconds(10), absl::Milliseconds(1), absl::Hours(24)},
 };
 
 }  // namespace

@@ -23,6 +23,21 @@ v1::Column* FindColumn(v1::Table* table, absl::string_view name);
 const v1::Index* FindIndex(const v1::Table& table, absl::string_view name);
 const v1::Constraint* FindConstraint(const v1::Table& table, absl::string_view name);
 
+// The object by its name as the schema writes it, or nullptr: qualified and quoted (TableName::Quoted); of a
+// function the text that it was asked for by; of an extension not quoted.
+const v1::View* FindView(const v1::Schema& schema, absl::string_view name);
+v1::View* FindView(v1::Schema* schema, absl::string_view name);
+const v1::Function* FindFunction(const v1::Schema& schema, absl::string_view name);
+v1::Function* FindFunction(v1::Schema* schema, absl::string_view name);
+const v1::EnumType* FindEnum(const v1::Schema& schema, absl::string_view name);
+v1::EnumType* FindEnum(v1::Schema* schema, absl::string_view name);
+const v1::Domain* FindDomain(const v1::Schema& schema, absl::string_view name);
+v1::Domain* FindDomain(v1::Schema* schema, absl::string_view name);
+const v1::Sequence* FindSequence(const v1::Schema& schema, absl::string_view name);
+v1::Sequence* FindSequence(v1::Schema* schema, absl::string_view name);
+const v1::Extension* FindExtension(const v1::Schema& schema, absl::string_view name);
+v1::Extension* FindExtension(v1::Schema* schema, absl::string_view name);
+
 // Name of a table of the schema.
 sql::TableName NameOf(const v1::Table& table);
 

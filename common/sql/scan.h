@@ -12,6 +12,11 @@ namespace curlew::sql {
 // and cannot be recognised. Thread-safe.
 bool MentionsColumn(absl::string_view query, absl::string_view table, absl::string_view column);
 
+// The same for a table or view as a whole. Its schema does not count: a table of that name in another schema
+// is taken for it. What reaches it through a view, a function or an inherited table cannot be recognised.
+// Thread-safe.
+bool MentionsTable(absl::string_view query, absl::string_view table);
+
 }  // namespace curlew::sql
 
 #endif  // CURLEW_COMMON_SQL_SCAN_H_

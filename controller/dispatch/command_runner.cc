@@ -148,6 +148,7 @@ absl::Status CommandRunner::Send(const rollout::DispatchAttempt& command, AgentL
   dispatch->set_direction(command.direction);
   dispatch->set_epoch(command.epoch);
   dispatch->set_compiled_digest(command.compiled_digest);
+  if (command.override_wait.has_value()) *dispatch->mutable_override() = *command.override_wait;
   if (command.with_plan) {
     ASSIGN_OR_RETURN(*dispatch->mutable_compiled_plan(), store_->GetCompiledPlan(command.run));
   }
@@ -159,7 +160,7 @@ absl::Status CommandRunner::Compile(int64_t id, const Item& item, const std::str
   ASSIGN_OR_RETURN(const v1::Rollout state, state_(item.rollout));
   ASSIGN_OR_RETURN(const v1::StoredPlan stored, store_->GetPlan(state.plan()));
   schemas_->Ask(
-      target, compiler::TouchedTables(stored.plan()),
+      target, compiler::ScopeOf(stored.plan()),
       [this, id, rollout = item.rollout, target, plan = stored.plan()](absl::StatusOr<v1::Schema> schema) {
         Compiled(id, rollout, target, plan, std::move(schema));
       });

@@ -27,6 +27,7 @@ void Encode(const rollout::DispatchAttempt& command, store::OutboxEntry* entry) 
   payload.set_epoch(command.epoch);
   payload.set_compiled_digest(command.compiled_digest);
   if (command.with_plan) payload.mutable_compiled_plan();
+  if (command.override_wait.has_value()) *payload.mutable_override() = *command.override_wait;
   entry->kind = kDispatch;
   entry->target = command.target;
   entry->payload = payload.SerializeAsString();
@@ -63,14 +64,16 @@ store::OutboxEntry EncodeCommand(const std::string& rollout, const rollout::Comm
 absl::StatusOr<rollout::Command> DecodeCommand(const store::OutboxEntry& entry) {
   if (entry.kind == kCompile) return rollout::CompileRun{entry.target};
   if (v1::Dispatch d; entry.kind == kDispatch && d.ParseFromString(entry.payload)) {
-    return rollout::DispatchAttempt{.target = d.target(),
-                                    .run = d.run(),
-                                    .step = d.step(),
-                                    .attempt = d.attempt(),
-                                    .direction = d.direction(),
-                                    .epoch = d.epoch(),
-                                    .compiled_digest = d.compiled_digest(),
-                                    .with_plan = d.has_compiled_plan()};
+    rollout::DispatchAttempt command{.target = d.target(),
+                                     .run = d.run(),
+                                     .step = d.step(),
+                                     .attempt = d.attempt(),
+                                     .direction = d.direction(),
+                                     .epoch = d.epoch(),
+                                     .compiled_digest = d.compiled_digest(),
+                                     .with_plan = d.has_compiled_plan()};
+    if (d.has_override()) command.override_wait = d.override();
+    return command;
   }
   if (v1::Cancel c; entry.kind == kCancel && c.ParseFromString(entry.payload)) {
     return rollout::CancelAttempt{

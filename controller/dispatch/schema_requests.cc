@@ -17,8 +17,7 @@ absl::Status NotServed(const std::string& target, absl::string_view why) {
 
 }  // namespace
 
-void SchemaRequests::Ask(const std::string& target, const std::vector<std::string>& tables,
-                         Callback callback) {
+void SchemaRequests::Ask(const std::string& target, const v1::Scope& scope, Callback callback) {
   const TargetEntry* entry = targets_->Find(target);
   if (entry == nullptr || !entry->ready) {
     loop_->Post([status = NotServed(target, targets_->WhyNotServed(target)),
@@ -30,7 +29,7 @@ void SchemaRequests::Ask(const std::string& target, const std::vector<std::strin
   v1::ControllerMessage message;
   message.mutable_report_schema()->set_request(request);
   message.mutable_report_schema()->set_target(target);
-  for (const std::string& table : tables) message.mutable_report_schema()->add_tables(table);
+  *message.mutable_report_schema()->mutable_scope() = scope;
   entry->link->Send(std::move(message));
   loop_->PostAfter(deadline_, [this, request, target] {
     End(request, absl::DeadlineExceededError(

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -31,10 +30,10 @@ class SchemaRequests {
   SchemaRequests(Loop* loop, TargetTable* targets, absl::Duration deadline)
       : loop_(loop), targets_(targets), deadline_(deadline) {}
 
-  // Asks the agent of `target` for `tables`. Calls back exactly once, never before it returns: with the
-  // schema; UNAVAILABLE with kTargetNotServed; UNAVAILABLE with what the agent said is wrong;
+  // Asks the agent of `target` for what `scope` names. Calls back exactly once, never before it returns: with
+  // the schema; UNAVAILABLE with kTargetNotServed; UNAVAILABLE with what the agent said is wrong;
   // DEADLINE_EXCEEDED.
-  void Ask(const std::string& target, const std::vector<std::string>& tables, Callback callback);
+  void Ask(const std::string& target, const v1::Scope& scope, Callback callback);
 
   // An answer. Ignored where nobody waits for it, or another agent was asked.
   void Answered(const AgentLink* link, const v1::SchemaReport& report);

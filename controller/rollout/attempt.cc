@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/base/proto_time.h"
+#include "controller/rollout/override.h"
 #include "controller/rollout/run.h"
 
 namespace curlew::rollout {
@@ -64,19 +65,22 @@ void Send(Draft& draft, v1::Run& run, v1::StepStatus& step) {
   attempt.set_epoch(run.epoch());
   attempt.clear_not_before();
   attempt.clear_error();
+  attempt.set_with_override(step.has_override());
   if (!run.has_start_time()) {
     attempt.set_with_plan(true);
     *run.mutable_start_time() = base::ToProto(draft.now);
   }
   if (!step.has_start_time()) *step.mutable_start_time() = base::ToProto(draft.now);
-  draft.commands.push_back(DispatchAttempt{.target = run.target(),
-                                           .run = run.name(),
-                                           .step = step.key(),
-                                           .attempt = attempt.number(),
-                                           .direction = attempt.direction(),
-                                           .epoch = attempt.epoch(),
-                                           .compiled_digest = run.compiled_digest(),
-                                           .with_plan = attempt.with_plan()});
+  DispatchAttempt command{.target = run.target(),
+                          .run = run.name(),
+                          .step = step.key(),
+                          .attempt = attempt.number(),
+                          .direction = attempt.direction(),
+                          .epoch = attempt.epoch(),
+                          .compiled_digest = run.compiled_digest(),
+                          .with_plan = attempt.with_plan()};
+  if (step.has_override()) command.override_wait = step.override();
+  draft.commands.push_back(std::move(command));
 }
 
 void SendAgainLater(Draft& draft, v1::Run& run, v1::StepStatus& step, absl::string_view why) {
@@ -149,9 +153,12 @@ void Succeed(Draft& draft, const v1::Run& run, v1::StepStatus& step, const Attem
   }
   step.set_state(v1::STEP_STATE_SUCCEEDED);
   step.set_rows(input.rows);
-  AddEvent(draft, v1::EVENT_TYPE_STEP_SUCCEEDED, run, step,
-           input.rows == 0 ? std::string("succeeded") : absl::StrCat("succeeded, ", input.rows, " rows"))
-      .set_attempt(input.attempt);
+  std::string message = "succeeded";
+  if (input.rows != 0) absl::StrAppend(&message, ", ", input.rows, " rows");
+  if (attempt.number() == input.attempt && attempt.with_override()) {
+    absl::StrAppend(&message, " without waiting, ", OverrideText(step.override()));
+  }
+  AddEvent(draft, v1::EVENT_TYPE_STEP_SUCCEEDED, run, step, message).set_attempt(input.attempt);
 }
 
 void Fail(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::StepError error) {
@@ -193,13 +200,17 @@ void Cancelled(Draft& draft, v1::Run& run, v1::StepStatus& step) {
   v1::Attempt& attempt = *step.mutable_attempt();
   attempt.set_state(v1::ATTEMPT_STATE_CANCELLED);
   step.set_state(v1::STEP_STATE_PENDING);
-  AddEvent(draft, v1::EVENT_TYPE_STEP_FAILED, run, step, "stopped");
-  // Resumed before it had stopped, or stopped unasked: not at once, lest the two chase each other.
-  if (GoesOn(draft.state, run, attempt.direction())) {
-    v1::StepError why;
-    why.set_message("the attempt before was stopped");
-    Queue(run, step, attempt.direction(), draft.now + draft.options.first_retry_pause, why);
-  }
+  const bool overridden = LacksOverride(step);
+  AddEvent(draft, v1::EVENT_TYPE_STEP_FAILED, run, step,
+           overridden ? "stopped: it need not wait" : "stopped");
+  if (!GoesOn(draft.state, run, attempt.direction())) return;
+  v1::StepError why;
+  why.set_message("the attempt before was stopped");
+  // Resumed before it had stopped, or stopped unasked: not at once, lest the two chase each other. An
+  // override stops each step once.
+  const absl::Time not_before =
+      overridden ? absl::InfinitePast() : draft.now + draft.options.first_retry_pause;
+  Queue(run, step, attempt.direction(), not_before, why);
 }
 
 }  // namespace
@@ -242,6 +253,12 @@ void Stop(Draft& draft, v1::Run& run, absl::string_view reason) {
   }
 }
 
+void OnOverridden(Draft& draft, v1::Run& run, v1::StepStatus& step, absl::string_view reason) {
+  v1::Attempt& attempt = *step.mutable_attempt();
+  if (attempt.state() == v1::ATTEMPT_STATE_QUEUED) attempt.clear_not_before();
+  if (attempt.state() == v1::ATTEMPT_STATE_RUNNING) Cancel(draft, run, attempt.number(), reason);
+}
+
 void DropQueued(v1::Run& run) {
   v1::StepStatus* step = LiveStep(run);
   if (!step || step->attempt().state() != v1::ATTEMPT_STATE_QUEUED) return;
@@ -266,6 +283,7 @@ void OnAcked(Draft& draft, v1::Run& run, const AttemptAcked& input) {
     return;
   }
   MarkRunning(draft, run, *step);
+  if (LacksOverride(*step)) Cancel(draft, run, input.attempt, OverrideText(step->override()));
 }
 
 void OnNacked(Draft& draft, v1::Run& run, const AttemptNacked& input) {
@@ -337,6 +355,8 @@ void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input) {
     MarkRunning(draft, run, *live);
     if (IsUnwanted(draft.state, run, live->attempt().direction())) {
       Cancel(draft, run, number, draft.state.reason());
+    } else if (LacksOverride(*live)) {
+      Cancel(draft, run, number, OverrideText(live->override()));
     }
   }
   if (live && !is_held && IsSent(live->attempt())) MarkUnknown(*live);

@@ -25,6 +25,9 @@ void Work(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::Direction direct
 // Stops the run's live attempt, if any: a queued one is dropped and its step PENDING again, a sent one is
 // asked to stop; its end comes as AttemptEnded, or it is settled when the agent is back.
 void Stop(Draft& draft, v1::Run& run, absl::string_view reason);
+// The step got an override: its attempt that is queued is sent at once; one that runs is asked to stop (one
+// that was only sent, when it begins), and another one follows where the rollout goes on.
+void OnOverridden(Draft& draft, v1::Run& run, v1::StepStatus& step, absl::string_view reason);
 // Drops the run's queued attempt, if any.
 void DropQueued(v1::Run& run);
 // Gives up on an UNKNOWN attempt that the agent, which is back, does not hold: its step is PENDING and in

@@ -12,6 +12,7 @@
 #include "controller/rollout/draft.h"
 #include "controller/rollout/gates.h"
 #include "controller/rollout/operators.h"
+#include "controller/rollout/override.h"
 #include "controller/rollout/rollback.h"
 #include "controller/rollout/run.h"
 
@@ -74,6 +75,7 @@ class Dispatcher {
   absl::Status operator()(const ResumeAsked& input) { return OnResumeAsked(draft_, input); }
   absl::Status operator()(const AbortAsked& input) { return OnAbortAsked(draft_, input); }
   absl::Status operator()(const RollbackAsked& input) { return OnRollbackAsked(draft_, input); }
+  absl::Status operator()(const OverrideAsked& input) { return OnOverrideAsked(draft_, input); }
   absl::Status operator()(const Ticked&) { return absl::OkStatus(); }
 
  private:

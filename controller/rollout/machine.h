@@ -95,12 +95,18 @@ struct AbortAsked {
 struct RollbackAsked {
   std::string actor, reason;
 };
+// What `target` (with "" every target) waits for in a step need not be waited for: the step that the run is
+// at, or the rollback gate of one that rolls back. It holds for the step's next attempts, whatever happens
+// meanwhile; one that waits now is stopped.
+struct OverrideAsked {
+  std::string target, actor, reason;
+};
 // Time has passed (soaks, pauses between attempts).
 struct Ticked {};
 
-using Input =
-    std::variant<Started, Compiled, CompileFailed, AgentReady, AgentLost, AttemptAcked, AttemptNacked,
-                 AttemptEnded, Approved, PauseAsked, ResumeAsked, AbortAsked, RollbackAsked, Ticked>;
+using Input = std::variant<Started, Compiled, CompileFailed, AgentReady, AgentLost, AttemptAcked,
+                           AttemptNacked, AttemptEnded, Approved, PauseAsked, ResumeAsked, AbortAsked,
+                           RollbackAsked, OverrideAsked, Ticked>;
 
 // --- What to do. Each is idempotent for whom it is sent to. ---
 
@@ -119,6 +125,8 @@ struct DispatchAttempt {
   int64_t epoch = 0;
   std::string compiled_digest;
   bool with_plan = false;
+  // The step need not wait.
+  std::optional<v1::Override> override_wait;
 };
 // Ask the target's agent to stop an attempt.
 struct CancelAttempt {
@@ -160,8 +168,9 @@ v1::Rollout NewRollout(std::string name, std::string plan, std::string plan_dige
 // The next state, and what to do. Deterministic. Inputs from agents that no longer fit (an old attempt, a
 // wrong epoch) change nothing and are OK: they are delivered at least once; then `state` is the old one, etag
 // included. Operators' inputs that do not fit are FAILED_PRECONDITION with what would be right;
-// INVALID_ARGUMENT for an approval by nobody or an outcome that is none; NOT_FOUND for an unknown gate or
-// target. The decisions, state by input, stand in docs/rollout-states.md.
+// INVALID_ARGUMENT for an approval or override by nobody, an override without a reason or an outcome that is
+// none; NOT_FOUND for an unknown gate or target. The decisions, state by input, stand in
+// docs/rollout-states.md.
 //
 // RollbackAsked of a rollout that is not Active occupies its targets again: the caller sees to it first that
 // no other rollout does.

@@ -68,11 +68,8 @@ void RetreatRun(Draft& draft, v1::Run& run) {
     if (!known_lost) return;
     SettleUnknown(draft, run, *live);
   }
-  const bool changed = std::any_of(run.steps().begin(), run.steps().end(), [](const v1::StepStatus& step) {
-    return IsTouched(step) && !step.preflight();
-  });
-  if (changed && run.has_rollback_gate() && run.rollback_gate().state() != v1::STEP_STATE_SUCCEEDED) {
-    Work(draft, run, *run.mutable_rollback_gate(), v1::DIRECTION_UNDO);
+  if (v1::StepStatus* gate = GateAhead(run)) {
+    Work(draft, run, *gate, v1::DIRECTION_UNDO);
     return;
   }
   for (int i = run.steps_size() - 1; i >= 0; --i) {
@@ -97,6 +94,15 @@ const v1::StepStatus* PastNoReturn(const v1::Run& run) {
     if (step.state() == v1::STEP_STATE_SUCCEEDED || step.in_doubt() || IsSent(step.attempt())) return &step;
   }
   return nullptr;
+}
+
+v1::StepStatus* GateAhead(v1::Run& run) {
+  const bool changed = std::any_of(run.steps().begin(), run.steps().end(), [](const v1::StepStatus& step) {
+    return IsTouched(step) && !step.preflight();
+  });
+  if (!changed || !run.has_rollback_gate()) return nullptr;
+  v1::StepStatus* gate = run.mutable_rollback_gate();
+  return gate->state() == v1::STEP_STATE_SUCCEEDED ? nullptr : gate;
 }
 
 void AdvanceRollback(Draft& draft) {

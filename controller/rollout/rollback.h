@@ -11,6 +11,10 @@ namespace curlew::rollout {
 // is done, that an agent may be doing, or whose outcome was never learnt.
 const v1::StepStatus* PastNoReturn(const v1::Run& run);
 
+// The gate that must hold before anything of the run is undone, where it does not hold yet; nullptr where
+// there is none, or nothing to undo but preflight.
+v1::StepStatus* GateAhead(v1::Run& run);
+
 // Takes a rollout that is ROLLING_BACK as far as it can go now.
 void AdvanceRollback(Draft& draft);
 

@@ -38,6 +38,8 @@ v1::StepStatus NewStep(const v1::Step& step) {
   status.set_state(v1::STEP_STATE_PENDING);
   status.set_has_undo(step.has_undo());
   status.set_preflight(step.preflight());
+  status.set_stage(step.stage());
+  status.set_waits(step.action().has_wait());
   status.set_reversible(step.phase() != v1::PHASE_DROP || step.has_undo() || step.preflight() ||
                         ChangesNothing(step.action()));
   return status;
@@ -66,14 +68,21 @@ void AdvanceRun(Draft& draft, v1::Run& run) {
     default:
       return;
   }
-  const bool dropping = run.state() == v1::RUN_STATE_DROPPING;
-  for (v1::StepStatus& step : *run.mutable_steps()) {
-    if (step.state() == v1::STEP_STATE_SUCCEEDED) continue;
-    if (!dropping && step.phase() == v1::PHASE_DROP) break;
-    Work(draft, run, step, v1::DIRECTION_DO);
+  if (v1::StepStatus* step = NextStep(StageOf(draft.state, run), run)) {
+    Work(draft, run, *step, v1::DIRECTION_DO);
     return;
   }
+  const bool dropping = run.state() == v1::RUN_STATE_DROPPING;
   SetRunState(draft, run, dropping ? v1::RUN_STATE_SUCCEEDED : v1::RUN_STATE_READY_TO_DROP);
+}
+
+v1::StepStatus* NextStep(const v1::EnvironmentStage& stage, v1::Run& run) {
+  for (v1::StepStatus& step : *run.mutable_steps()) {
+    if (step.state() == v1::STEP_STATE_SUCCEEDED) continue;
+    const bool may_drop = stage.state() == v1::STAGE_STATE_DROPPING;
+    return may_drop || step.phase() != v1::PHASE_DROP ? &step : nullptr;
+  }
+  return nullptr;
 }
 
 void QueueCompilation(v1::Run& run) {

@@ -10,6 +10,10 @@ namespace curlew::rollout {
 // gate before DROP, in a run that is DROPPING to the end.
 void AdvanceRun(Draft& draft, v1::Run& run);
 
+// The step that the run has to do next, in an environment that stands at `stage`: nullptr where all are done,
+// or all before the gate that is still closed.
+v1::StepStatus* NextStep(const v1::EnvironmentStage& stage, v1::Run& run);
+
 void OnCompiled(Draft& draft, v1::Run& run, const Compiled& input);
 void OnCompileFailed(Draft& draft, v1::Run& run, const CompileFailed& input);
 

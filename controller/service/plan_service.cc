@@ -83,7 +83,7 @@ grpc::ServerUnaryReactor* PlanService::CompilePlan(grpc::CallbackServerContext* 
       status = absl::NotFoundError(engine_->targets().WhyNotServed(target));
     }
     if (!status.ok()) return done(status);
-    engine_->schemas().Ask(target, compiler::TouchedTables(request->plan()),
+    engine_->schemas().Ask(target, compiler::ScopeOf(request->plan()),
                            [=](const absl::StatusOr<v1::Schema>& schema) {
                              if (!schema.ok()) return done(schema.status());
                              auto compiled = compiler::Compile(request->plan(), *schema);

@@ -194,4 +194,19 @@ grpc::ServerUnaryReactor* RolloutService::RollbackRollout(grpc::CallbackServerCo
   return Change<rollout::RollbackAsked>(context, request, response);
 }
 
+grpc::ServerUnaryReactor* RolloutService::OverrideWait(grpc::CallbackServerContext* context,
+                                                       const v1::OverrideWaitRequest* request,
+                                                       v1::Rollout* response) {
+  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
+    RETURN_IF_ERROR(Required("name", request->name()));
+    RETURN_IF_ERROR(Required("reason", absl::StripAsciiWhitespace(request->reason())));
+    RETURN_IF_ERROR(Required("actor", request->actor()));
+    const rollout::OverrideAsked asked{.target = dispatch::WithoutCollection("targets", request->target()),
+                                       .actor = request->actor(),
+                                       .reason = request->reason()};
+    ASSIGN_OR_RETURN(*response, engine_->rollouts().Apply(NameOf(request->name()), asked, request->etag()));
+    return absl::OkStatus();
+  });
+}
+
 }  // namespace curlew::service

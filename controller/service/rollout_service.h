@@ -42,6 +42,9 @@ class RolloutService : public v1::RolloutService::CallbackService {
   grpc::ServerUnaryReactor* RollbackRollout(grpc::CallbackServerContext* context,
                                             const v1::ChangeRolloutRequest* request,
                                             v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* OverrideWait(grpc::CallbackServerContext* context,
+                                         const v1::OverrideWaitRequest* request,
+                                         v1::Rollout* response) override;
 
  private:
   // On the loop's thread.

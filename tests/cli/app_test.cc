@@ -58,7 +58,7 @@ TEST_F(AppTest, EveryVerbHasExamplesThatNameIt) {
     EXPECT_THAT(Help(*command),
                 AllOf(HasSubstr("\nUsage:\n"), HasSubstr("\nExamples:\n  # "), HasSubstr("--help")));
   }
-  EXPECT_EQ(verbs, 21);
+  EXPECT_EQ(verbs, 22);
 }
 
 TEST_F(AppTest, ExamplesAreCommandLinesThatAreUnderstood) {
@@ -154,6 +154,58 @@ TEST_F(AppTest, ApproveSaysWhoAndWhy) {
             "name: \"rollouts/r1\" gate: \"staging/before-drop\" reason: \"fine\" actor: \"bob\"");
 }
 
+TEST_F(AppTest, OverrideSaysWhoAndWhyAndNamesTheSteps) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>(R"pb(
+                          name: 'rollouts/r1'
+                          runs {
+                            target: 'a'
+                            steps {
+                              key: 'drop-1'
+                              title: 'wait'
+                              state: STEP_STATE_ACTIVE
+                              waits: true
+                              override { actor: 'ann' reason: 'batch' }
+                            }
+                            steps { key: 'drop-2' title: 'drop' state: STEP_STATE_PENDING }
+                          }
+                          runs {
+                            target: 'b'
+                            rollback_gate {
+                              key: 'rollback-gate'
+                              title: 'wait'
+                              state: STEP_STATE_ACTIVE
+                              override { actor: 'bob' reason: 'dead' }
+                            }
+                          }
+                          runs {
+                            target: 'c'
+                            steps {
+                              key: 'drop-1'
+                              state: STEP_STATE_SUCCEEDED
+                              override { actor: 'bob' reason: 'x' }
+                            }
+                          }
+                        )pb"));
+  EXPECT_EQ(RunLine("rollout override r1 --target staging-crm --reason batch --actor bob --etag v7"),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(controller_.last_request(),
+            "name: \"rollouts/r1\" target: \"staging-crm\" reason: \"batch\" actor: \"bob\" etag: \"v7\"");
+  EXPECT_EQ(out_.str(),
+            "a: drop-1 need not wait: overridden by ann: batch\n"
+            "b: rollback-gate need not wait: overridden by bob: dead\n");
+  EXPECT_EQ(RunLine("rollout override r1 --reason x -o json"), ExitCode::kOk);
+  EXPECT_EQ(controller_.last_request(), "name: \"rollouts/r1\" reason: \"x\" actor: \"bob\"");
+  EXPECT_THAT(out_.str(), HasSubstr("\"rollouts/r1\""));
+}
+
+TEST_F(AppTest, AnOverrideNeedsAReason) {
+  EXPECT_EQ(RunLine("rollout override r1"), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("--reason"), HasSubstr("see curlew rollout override --help")));
+  controller_.SetAnswer(absl::FailedPreconditionError("r1 waits for no condition"));
+  EXPECT_EQ(RunLine("rollout override r1 --reason x"), ExitCode::kPrecondition);
+}
+
 TEST_F(AppTest, ErrorsOfTheControllerKeepTheirHintAndGetTheirExitCode) {
   controller_.SetAnswer(base::WithDetail(absl::FailedPreconditionError("it waits for no approval"),
                                          base::kHint, "see curlew rollout show r1"));
@@ -184,6 +236,7 @@ TEST_F(AppTest, CompletionKnowsEveryCommandFlagAndValue) {
                 HasSubstr("\"curlew plan list -o\" | \"curlew plan list --output\") _curlew_words table json "
                           "yaml name; return ;;"));
     EXPECT_THAT(script, HasSubstr("_curlew_names rollout"));
+    EXPECT_THAT(script, HasSubstr("\"curlew rollout override --target\") _curlew_names target; return ;;"));
     EXPECT_THAT(script, Not(HasSubstr("\"\")")));
   }
 }

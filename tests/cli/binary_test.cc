@@ -88,6 +88,7 @@ TEST_F(BinaryTest, HelpOfEveryVerbHasExamples) {
 TEST_F(BinaryTest, EveryExamplePlanIsValid) {
   int plans = 0;
   for (const auto& entry : std::filesystem::directory_iterator(CURLEW_SOURCE_DIR "/examples/plans")) {
+    if (entry.path().extension() != ".yaml") continue;  // what plans need beside the CRM
     ++plans;
     const Outcome outcome = Shell(absl::StrCat("curlew plan validate '", entry.path().string(), "'"));
     EXPECT_EQ(outcome.exit, 0) << outcome.err;

@@ -83,6 +83,10 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
                                v1::Rollout* response) override {
     return Answer(*request, response);
   }
+  grpc::Status OverrideWait(grpc::ServerContext*, const v1::OverrideWaitRequest* request,
+                            v1::Rollout* response) override {
+    return Answer(*request, response);
+  }
   // Three plans, one a page.
   grpc::Status ListPlans(grpc::ServerContext*, const v1::ListPlansRequest* request,
                          v1::ListPlansResponse* response) override {

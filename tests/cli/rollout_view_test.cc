@@ -106,6 +106,16 @@ TEST(RolloutViewTest, ShowsStepsWithTriesTimeAndRows) {
                     HasSubstr("drop-1      DROP      PENDING              -      -       -  Drop")));
 }
 
+TEST(RolloutViewTest, ShowsWhoOverrodeAWaitAndWhy) {
+  v1::Rollout rollout = AtTheGate();
+  v1::StepStatus& step = *rollout.mutable_runs(0)->mutable_steps(2);
+  step.set_waits(true);
+  step.mutable_override()->set_actor("bob");
+  step.mutable_override()->set_reason("the night job ends by itself");
+  EXPECT_THAT(RenderRollout(rollout, kView),
+              HasSubstr("Drop; overridden by bob: the night job ends by itself"));
+}
+
 TEST(RolloutViewTest, ShowsErrorsWithRowKeysAndHint) {
   v1::Rollout rollout = AtTheGate();
   *rollout.mutable_runs(0)->mutable_error() = Parse<v1::StepError>(R"pb(message: "numbers collide"

@@ -97,8 +97,60 @@ TEST(ActionSqlTest, SaysWhatAWaitWaitsFor) {
   use.set_table("public.contacts");
   use.set_column("phone");
   EXPECT_THAT(ActionSql(action),
-              ElementsAre("-- waits until no session was seen using the old shape for 2s:\n"
+              ElementsAre("-- waits until no session was seen using the old shape for 10s:\n"
                           "-- public.contacts.phone"));
+}
+
+TEST(ActionSqlTest, NamesTheCountersAndTablesAsAWhole) {
+  v1::Action action;
+  v1::ShapeUnused& unused = *action.mutable_wait()->mutable_shape_unused();
+  unused.set_shape("old");
+  unused.add_uses()->set_table("public.gone");
+  unused.add_counters("curlew.old_writes_1");
+  EXPECT_THAT(
+      ActionSql(action),
+      ElementsAre("-- waits until no session was seen using the old shape for 10s:\n-- public.gone",
+                  "-- and none of these has moved, which writes of it advance:\n-- curlew.old_writes_1"));
+}
+
+TEST(ActionSqlTest, ShowsWhatRunsForEachPartition) {
+  v1::Action action;
+  v1::EachPartition& each = *action.mutable_execute_sql()->mutable_each_partition();
+  each.set_table("public.p");
+  v1::PartitionStatement& statement = *each.add_statements();
+  statement.set_before("ALTER TABLE ");
+  statement.set_after(" ADD CONSTRAINT k CHECK (true)");
+  EXPECT_THAT(ActionSql(action), ElementsAre("-- for each partition of public.p:\n"
+                                             "ALTER TABLE <partition> ADD CONSTRAINT k CHECK (true);"));
+  action.mutable_validate_constraint()->set_table("public.p");
+  action.mutable_validate_constraint()->set_constraint("k");
+  action.mutable_validate_constraint()->set_each_partition(true);
+  EXPECT_THAT(ActionSql(action), ElementsAre("-- for each partition of public.p:\n"
+                                             "ALTER TABLE <partition> VALIDATE CONSTRAINT k;"));
+}
+
+TEST(ActionSqlTest, ShowsPartitionedIndexesReindexesAndDeletes) {
+  v1::Action action;
+  v1::ExecuteSqlConcurrently& index = *action.mutable_execute_sql_concurrently();
+  index.set_effect(v1::ExecuteSqlConcurrently::EFFECT_CREATES);
+  index.set_index("public.i");
+  index.set_table("public.p");
+  index.mutable_partitioned()->set_definition("USING btree (a)");
+  EXPECT_THAT(
+      ActionSql(action),
+      ElementsAre("CREATE INDEX i ON ONLY public.p USING btree (a);",
+                  "-- for each partition of public.p:\n"
+                  "CREATE INDEX CONCURRENTLY <index> ON <partition> USING btree (a);",
+                  "-- for each partition of public.p:\nALTER INDEX public.i ATTACH PARTITION <index>;"));
+  index.clear_partitioned();
+  index.set_effect(v1::ExecuteSqlConcurrently::EFFECT_REINDEXES);
+  EXPECT_THAT(ActionSql(action), ElementsAre("REINDEX INDEX CONCURRENTLY public.i;"));
+  action.mutable_backfill()->set_table("public.p");
+  action.mutable_backfill()->set_pending("t.a < 0");
+  action.mutable_backfill()->set_deletes(true);
+  EXPECT_THAT(ActionSql(action), ElementsAre("DELETE FROM public.p AS t\n"
+                                             "WHERE t.ctid >= <first block> AND t.ctid < <end block>\n"
+                                             "  AND (t.a < 0);\n-- batch by batch"));
 }
 
 TEST(ActionSqlTest, AnActionOfANewerKindIsEmpty) { EXPECT_THAT(ActionSql(v1::Action()), IsEmpty()); }

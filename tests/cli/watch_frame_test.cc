@@ -71,6 +71,23 @@ TEST_F(WatchFrameTest, SaysBelowATargetWhatItWaitsFor) {
   EXPECT_THAT(Frame(80), HasSubstr("  0%\n    waits for lock: held by pid 4242 (psql, app)\n"));
 }
 
+TEST_F(WatchFrameTest, TheWayOutOfAWaitStandsThereWhole) {
+  state_.Apply(RolloutMessage(0, kTwoRuns));
+  std::string sessions;
+  for (int i = 0; i < 100; ++i) absl::StrAppend(&sessions, " app (pid ", i, ");");
+  state_.Apply(ProgressMessage(absl::StrCat(
+      "target: 'staging-crm' step: 'drop-1' attempt: 5 waiting { cause: WAIT_CAUSE_SESSIONS message: \"the "
+      "old "
+      "shape is used: end these sessions, or `curlew rollout override r1 --target staging-crm --reason ...`:",
+      sessions, "\" }")));
+  const std::vector<std::string> lines = WatchFrame(state_, 24, View(kStart, 60));
+  ASSERT_THAT(lines, SizeIs(6));
+  EXPECT_EQ(lines[2], "    waits for sessions: the old shape is used: end these");
+  EXPECT_EQ(lines[3], "    sessions, or `curlew rollout override r1 --target");
+  EXPECT_THAT(lines[4], HasSubstr("staging-crm --reason ...`: app (pid 0)"));
+  EXPECT_EQ(DisplayWidth(lines[4]), 60) << "cut there";
+}
+
 TEST_F(WatchFrameTest, LeavesOutTheEnvironmentWhereRoomIsScarce) {
   state_.Apply(RolloutMessage(0, kTwoRuns));
   state_.Apply(ProgressMessage(kHalfWay));

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/pg/error.h"
 #include "tests/e2e/fleet.h"
 #include "tests/support/status_matchers.h"
 
@@ -20,6 +21,7 @@ class RolloutTest : public FleetTest {
   std::string Plan() {
     return File("plan.yaml", R"yaml(
 name: rename-phone
+settings: {unused_for: 1s}
 operations:
   - rename_column: {table: contacts, from: phone, to: phone_number, up: "'+1' || phone", down: "substr(phone_number, 3)"}
   - set_not_null: {table: contacts, column: phone_number}
@@ -112,6 +114,28 @@ TEST_F(RolloutTest, RollsBackToTheVerySchemaOnceNobodyUsesTheNewShape) {
   EXPECT_EQ(*ended, 8) << watch->output();
   EXPECT_EQ(PgDump(conninfo_["staging"]), before);
   EXPECT_EQ(Show("r").state(), v1::ROLLOUT_STATE_ROLLED_BACK);
+}
+
+TEST_F(RolloutTest, AnOverrideDropsAlthoughASessionStillUsesTheOldShape) {
+  StartFleet(kContacts);
+  CurlewOk({"rollout", "start", Plan(), "--id", "r"});
+  UntilGate("r");
+  EXPECT_EQ(Curlew({"rollout", "override", "r", "--reason", "too early"}).exit_code, 5);
+  auto application = Connect(conninfo_["staging"]);
+  ASSERT_THAT(application->Execute("SELECT phone FROM contacts WHERE id = 1"), IsOk());
+  Approve("r");
+  auto watch = StartCurlew({"rollout", "watch", "r", "--until", "gate"});
+  ASSERT_NE(watch, nullptr);
+  EXPECT_THAT(watch->WaitForOutput("curlew rollout override r --target staging --reason", absl::Seconds(30)),
+              IsOk());
+  EXPECT_THAT(CurlewOk({"rollout", "override", "r", "--target", "staging", "--reason", "only a report"}),
+              HasSubstr("need not wait: overridden by tester: only a report"));
+  auto ended = watch->Wait(absl::Seconds(60));
+  ASSERT_THAT(ended, IsOk());
+  EXPECT_EQ(*ended, 0) << watch->output();
+  EXPECT_THAT(watch->output(), HasSubstr("without waiting, overridden by tester: only a report"));
+  EXPECT_EQ(pg::Sqlstate(application->Execute("SELECT phone FROM contacts WHERE id = 1").status()), "42703");
+  EXPECT_THAT(CurlewOk({"rollout", "show", "r"}), HasSubstr("overridden by tester: only a report"));
 }
 
 TEST_F(RolloutTest, DirtyDataStopsInStagingNamesTheRowsAndLeavesProductionAlone) {

@@ -1,5 +1,8 @@
 #include "tests/support/plan_runner.h"
 
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/error_detail.h"
@@ -18,21 +21,118 @@ absl::Status RunAll(pg::Connection* connection,
   return transaction->Commit();
 }
 
+// Names, qualified and quoted, of the leaf partitions (the table itself where it has none), sorted.
+absl::StatusOr<std::vector<std::string>> Leaves(pg::Connection* connection, const std::string& table) {
+  ASSIGN_OR_RETURN(
+      const pg::Result rows,
+      connection->Execute("WITH RECURSIVE tree AS (SELECT $1::regclass::oid AS oid"
+                          " UNION SELECT inhrelid FROM tree JOIN pg_inherits ON inhparent = oid)"
+                          " SELECT format('%I.%I', nspname, relname) FROM tree"
+                          " JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = relnamespace"
+                          " WHERE relkind <> 'p' ORDER BY nspname, relname",
+                          {table}));
+  std::vector<std::string> leaves;
+  for (int64_t i = 0; i < rows.size(); ++i) leaves.push_back(rows.Text(i, 0));
+  return leaves;
+}
+
+absl::Status RunSql(pg::Connection* connection, const v1::ExecuteSql& action) {
+  const v1::EachPartition& each = action.each_partition();
+  if (action.has_each_partition()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> leaves, Leaves(connection, each.table()));
+    for (const std::string& leaf : leaves) {
+      google::protobuf::RepeatedPtrField<std::string> statements;
+      for (const v1::PartitionStatement& statement : each.statements())
+        *statements.Add() = absl::StrCat(statement.before(), leaf, statement.after());
+      RETURN_IF_ERROR(RunAll(connection, statements));
+    }
+  }
+  return RunAll(connection, action.statements());
+}
+
+// Without CONCURRENTLY: PostgreSQL makes the parts itself.
+absl::Status CreatePartitioned(pg::Connection* connection, const v1::ExecuteSqlConcurrently& action) {
+  ASSIGN_OR_RETURN(const sql::TableName name, sql::ParseTableName(action.index()));
+  const v1::PartitionedIndex& how = action.partitioned();
+  return connection
+      ->Execute(how.constraint().empty()
+                    ? absl::StrCat("CREATE ", how.unique() ? "UNIQUE " : "", "INDEX ", sql::Ident(name.name),
+                                   " ON ", action.table(), " ", how.definition())
+                    : absl::StrCat("ALTER TABLE ", action.table(), " ADD CONSTRAINT ", sql::Ident(name.name),
+                                   " ", how.constraint()))
+      .status();
+}
+
+absl::Status DropPartitioned(pg::Connection* connection, const v1::ExecuteSqlConcurrently& action) {
+  ASSIGN_OR_RETURN(
+      const pg::Result owner,
+      connection->Execute("SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass,"
+                          " conname) FROM pg_constraint WHERE conindid = to_regclass($1)"
+                          " AND contype IN ('p', 'u')",
+                          {action.index()}));
+  return connection
+      ->Execute(owner.empty() ? absl::StrCat("DROP INDEX IF EXISTS ", action.index()) : owner.Text(0, 0))
+      .status();
+}
+
+absl::Status RunConcurrently(pg::Connection* connection, const v1::ExecuteSqlConcurrently& action) {
+  switch (action.effect()) {
+    case v1::ExecuteSqlConcurrently::EFFECT_CREATES:
+      if (action.has_partitioned()) return CreatePartitioned(connection, action);
+      break;
+    case v1::ExecuteSqlConcurrently::EFFECT_DROPS:
+      if (action.has_partitioned() || action.statement().empty()) return DropPartitioned(connection, action);
+      break;
+    case v1::ExecuteSqlConcurrently::EFFECT_REINDEXES:
+      return connection
+          ->Execute(action.index().empty() ? absl::StrCat("REINDEX TABLE CONCURRENTLY ", action.table())
+                                           : absl::StrCat("REINDEX INDEX CONCURRENTLY ", action.index()))
+          .status();
+    default:
+      return absl::InvalidArgumentError("the step does not say what its statement does");
+  }
+  return connection->Execute(action.statement()).status();
+}
+
+absl::Status Validate(pg::Connection* connection, const v1::ValidateConstraint& action) {
+  std::vector<std::string> tables = {action.table()};
+  if (action.each_partition()) {
+    ASSIGN_OR_RETURN(tables, Leaves(connection, action.table()));
+  }
+  for (const std::string& table : tables) {
+    if (action.each_partition()) {
+      ASSIGN_OR_RETURN(const pg::Result there,
+                       connection->Execute("SELECT FROM pg_constraint WHERE conrelid = $1::regclass"
+                                           " AND conname = $2 AND NOT convalidated",
+                                           {table, action.constraint()}));
+      if (there.empty()) continue;
+    }
+    RETURN_IF_ERROR(connection
+                        ->Execute(absl::StrCat("ALTER TABLE ", table, " VALIDATE CONSTRAINT ",
+                                               sql::Ident(action.constraint())))
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Fill(pg::Connection* connection, const v1::Backfill& backfill) {
   std::vector<std::string> sets;
   for (const v1::Assignment& a : backfill.assignments())
     sets.push_back(absl::StrCat(a.column(), " = ", a.expression()));
   ASSIGN_OR_RETURN(auto transaction, pg::Transaction::Begin(connection));
-  RETURN_IF_ERROR(
-      transaction->Execute(absl::StrCat("SET LOCAL search_path = ", backfill.search_path())).status());
+  if (!backfill.search_path().empty()) {
+    RETURN_IF_ERROR(
+        transaction->Execute(absl::StrCat("SET LOCAL search_path = ", backfill.search_path())).status());
+  }
   RETURN_IF_ERROR(transaction
                       ->Execute(absl::StrCat("SELECT set_config('curlew.backfill', ",
                                              sql::Literal(backfill.table()), "::regclass::oid::text, true)"))
                       .status());
-  RETURN_IF_ERROR(transaction
-                      ->Execute(absl::StrCat("UPDATE ", backfill.table(), " AS t SET ",
-                                             absl::StrJoin(sets, ", "), " WHERE ", backfill.pending()))
-                      .status());
+  const std::string verb =
+      backfill.deletes() ? absl::StrCat("DELETE FROM ", backfill.table(), " AS t")
+                         : absl::StrCat("UPDATE ", backfill.table(), " AS t SET ", absl::StrJoin(sets, ", "));
+  const std::string pending = backfill.pending().empty() ? "true" : backfill.pending();
+  RETURN_IF_ERROR(transaction->Execute(absl::StrCat(verb, " WHERE ", pending)).status());
   return transaction->Commit();
 }
 
@@ -60,20 +160,16 @@ absl::Status Check(pg::Connection* connection, const v1::Verify& verify) {
 absl::Status RunAction(pg::Connection* connection, const v1::Action& action) {
   switch (action.kind_case()) {
     case v1::Action::kExecuteSql:
-      return RunAll(connection, action.execute_sql().statements());
+      return RunSql(connection, action.execute_sql());
     case v1::Action::kInstallTrigger:
       RETURN_IF_ERROR(connection->Execute("CREATE SCHEMA IF NOT EXISTS curlew").status());
       return RunAll(connection, action.install_trigger().statements());
     case v1::Action::kExecuteSqlConcurrently:
-      return connection->Execute(action.execute_sql_concurrently().statement()).status();
+      return RunConcurrently(connection, action.execute_sql_concurrently());
     case v1::Action::kBackfill:
       return Fill(connection, action.backfill());
     case v1::Action::kValidateConstraint:
-      return connection
-          ->Execute(absl::StrCat("ALTER TABLE ", action.validate_constraint().table(),
-                                 " VALIDATE CONSTRAINT ",
-                                 sql::Ident(action.validate_constraint().constraint())))
-          .status();
+      return Validate(connection, action.validate_constraint());
     case v1::Action::kVerify:
       return Check(connection, action.verify());
     case v1::Action::kAnalyze:
@@ -85,9 +181,20 @@ absl::Status RunAction(pg::Connection* connection, const v1::Action& action) {
   return absl::OkStatus();
 }
 
+namespace {
+
+int StepsUpTo(const v1::CompiledPlan& plan, v1::Phase last) {
+  int count = 0;
+  while (count < plan.steps_size() && plan.steps(count).phase() <= last) ++count;
+  return count;
+}
+
+}  // namespace
+
 absl::Status RunPhases(pg::Connection* connection, const v1::CompiledPlan& plan, v1::Phase last) {
-  for (const v1::Step& step : plan.steps()) {
-    if (step.phase() > last) break;
+  const int count = StepsUpTo(plan, last);
+  for (int i = 0; i < count; ++i) {
+    const v1::Step& step = plan.steps(i);
     if (absl::Status s = RunAction(connection, step.action()); !s.ok())
       return base::Annotate(s, step.title());
   }
@@ -95,9 +202,8 @@ absl::Status RunPhases(pg::Connection* connection, const v1::CompiledPlan& plan,
 }
 
 absl::Status UndoPhases(pg::Connection* connection, const v1::CompiledPlan& plan, v1::Phase last) {
-  for (int i = plan.steps_size() - 1; i >= 0; --i) {
+  for (int i = StepsUpTo(plan, last) - 1; i >= 0; --i) {
     const v1::Step& step = plan.steps(i);
-    if (step.phase() > last) continue;
     if (absl::Status s = RunAction(connection, step.undo()); !s.ok())
       return base::Annotate(s, "undo " + step.title());
   }

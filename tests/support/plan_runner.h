@@ -7,14 +7,17 @@
 
 namespace curlew::testing {
 
-// Runs one action: the statements in one transaction, a backfill as one UPDATE in a transaction with the
-// setting that the agent makes. A Verify fails with FAILED_PRECONDITION where a count is not 0. Waits hold.
+// Runs one action: the statements in one transaction (and one before for each partition), a backfill as one
+// UPDATE or DELETE in a transaction with the setting that the agent makes, an index of a partitioned table in
+// one statement, under whose locks the table stands meanwhile. A Verify fails with FAILED_PRECONDITION where
+// a count is not 0. Waits hold.
 absl::Status RunAction(pg::Connection* connection, const v1::Action& action);
 
-// Runs all steps of phases up to `last`, in order.
+// Runs the steps, in order, up to the first one of a phase after `last`: where a plan has several stages,
+// that is within the first, unless `last` is PHASE_DROP.
 absl::Status RunPhases(pg::Connection* connection, const v1::CompiledPlan& plan, v1::Phase last);
 
-// Runs the undo of all steps of phases up to `last`, in reverse.
+// Runs the undo of the steps that RunPhases runs, in reverse.
 absl::Status UndoPhases(pg::Connection* connection, const v1::CompiledPlan& plan, v1::Phase last);
 
 }  // namespace curlew::testing

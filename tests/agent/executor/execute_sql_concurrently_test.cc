@@ -23,13 +23,14 @@ class ConcurrentlyTest : public ExecutorTest {
         absl::StrCat("CREATE ", kind, " CONCURRENTLY \"Phone Index\" ON public.contacts (phone)"));
     sql.set_index("public.\"Phone Index\"");
     sql.set_table("public.contacts");
-    sql.set_creates(true);
+    sql.set_effect(v1::ExecuteSqlConcurrently::EFFECT_CREATES);
     return action;
   }
   static v1::Action Drop() {
     v1::Action action;
     v1::ExecuteSqlConcurrently& sql = *action.mutable_execute_sql_concurrently();
     sql.set_statement("DROP INDEX CONCURRENTLY IF EXISTS public.\"Phone Index\"");
+    sql.set_effect(v1::ExecuteSqlConcurrently::EFFECT_DROPS);
     sql.set_index("public.\"Phone Index\"");
     return action;
   }
@@ -80,6 +81,32 @@ TEST_F(ConcurrentlyTest, NeverTakesSomebodyElsesIndexForItsOwn) {
   Sql("DROP INDEX \"Phone Index\"");
   Sql("CREATE INDEX \"Phone Index\" ON other (a)");
   EXPECT_EQ(Run("add-2", Create()).state, v1::ATTEMPT_STATE_FAILED);
+}
+
+TEST_F(ConcurrentlyTest, ARefusalLeavesNoIntentByWhichItWouldBecomeOurs) {
+  Sql("CREATE INDEX \"Phone Index\" ON contacts (phone)");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Run("add-2", Create()).state, v1::ATTEMPT_STATE_FAILED);
+    EXPECT_EQ(Journaled("add-2"), "");
+  }
+  EXPECT_EQ(Undo("add-2", Drop()).state, v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Valid(), "true") << "the undo dropped what the step had not made";
+}
+
+TEST_F(ConcurrentlyTest, TheUndoRemovesWhatACrashHasLeft) {
+  for (const char* point : {"concurrently.before_execute", "concurrently.after_execute"}) {
+    const std::string step = absl::StrCat("add-", point);
+    ASSERT_TRUE(Crash(point, 1, step, Create()));
+    EXPECT_EQ(Undo(step, Drop()).state, v1::ATTEMPT_STATE_SUCCEEDED);
+    EXPECT_EQ(Valid(), "");
+  }
+}
+
+TEST_F(ConcurrentlyTest, AnEffectThatItDoesNotKnowIsRefused) {
+  v1::Action action = Create();
+  action.mutable_execute_sql_concurrently()->clear_effect();
+  EXPECT_THAT(Run("add-2", action).error.message(), HasSubstr("newer agent"));
+  EXPECT_EQ(Valid(), "");
 }
 
 TEST_F(ConcurrentlyTest, AUniqueIndexThatCannotBeBuiltLeavesNothingThatRefusesRows) {

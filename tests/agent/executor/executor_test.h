@@ -4,15 +4,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -35,6 +39,14 @@ class RecordingProgress : public ProgressSink {
   void Report(const v1::Progress& progress) override {
     absl::MutexLock lock(&mutex_);
     reports_.push_back(progress);
+  }
+  // Whether a report's message holds `text`.
+  bool Told(const std::string& text) const {
+    absl::MutexLock lock(&mutex_);
+    for (const v1::Progress& progress : reports_) {
+      if (progress.message().find(text) != std::string::npos) return true;
+    }
+    return false;
   }
   // The first report whose waiting message holds `text`; waits a minute at most.
   bool AwaitWaiting(const std::string& text) {
@@ -69,18 +81,22 @@ class ExecutorTest : public ::curlew::testing::PgTest {
   }
 
   void Take(const std::string& conninfo) {
-    pg::PoolOptions options;
-    options.connect.conninfo = conninfo;
-    takeover_ = {.connect = options.connect, .target = kTarget, .agent_id = "agent", .instance_id = "one"};
+    takeover_ = {
+        .connect = {.conninfo = conninfo}, .target = kTarget, .agent_id = "agent", .instance_id = "one"};
     ASSERT_OK_AND_ASSIGN(tenure_, TakeOver(takeover_, cancel_));
-    options.connect.application_name = TargetApplicationName(kTarget);
-    pool_ = std::make_unique<pg::Pool>(options);
+    pool_ = NewPool();
     lease_.SetLeaseTime(absl::Hours(1));
     lease_.Heard();
     ASSERT_OK_AND_ASSIGN(const auto connection, pool_->Acquire());
     ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection.get(), tenure_.epoch, {}));
     ASSERT_OK(PinPlan(transaction, kRun, v1::CompiledPlan(), "digest"));
     ASSERT_OK(transaction.Commit());
+  }
+
+  std::unique_ptr<pg::Pool> NewPool() {
+    pg::PoolOptions options{.connect = takeover_.connect};
+    options.connect.application_name = TargetApplicationName(kTarget);
+    return std::make_unique<pg::Pool>(options);
   }
 
   void TearDown() override {
@@ -106,6 +122,7 @@ class ExecutorTest : public ::curlew::testing::PgTest {
             .settings = settings_,
             .locks = locks_,
             .row_keys = row_keys_,
+            .override_wait = override_wait_,
             .pool = pool_.get(),
             .connect = takeover_.connect,
             .lease = &lease_,
@@ -114,6 +131,42 @@ class ExecutorTest : public ::curlew::testing::PgTest {
   }
 
   Outcome Run(const std::string& step, const v1::Action& action) { return RunStep(Context(step), action); }
+
+  // Runs the step in a process of its own; `prepare` is called there first.
+  pid_t Spawn(
+      const std::string& step, const v1::Action& action, v1::Direction direction = v1::DIRECTION_DO,
+      const std::function<void()>& prepare = [] {}) {
+    // Connections must not be shared with the child.
+    pool_.reset();
+    RunContext context = Context(step, direction);
+    const pid_t child = fork();
+    if (child == 0) {
+      prepare();
+      const std::unique_ptr<pg::Pool> pool = NewPool();
+      context.pool = pool.get();
+      const Outcome outcome = RunStep(context, action);
+      if (outcome.state != v1::ATTEMPT_STATE_SUCCEEDED)
+        absl::FPrintF(stderr, "%s", outcome.error.DebugString());
+      _exit(0);
+    }
+    pool_ = NewPool();
+    return child;
+  }
+
+  // Runs the step in a process that dies, as by kill -9, when it passes `point` for the n-th time. False
+  // where it does not come there.
+  bool Crash(const char* point, int passes, const std::string& step, const v1::Action& action,
+             v1::Direction direction = v1::DIRECTION_DO) {
+    const pid_t child = Spawn(step, action, direction,
+                              [&] { base::FaultPlan::Get().Arm(point, passes, [] { _exit(137); }); });
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 137;
+  }
+
+  Outcome Undo(const std::string& step, const v1::Action& action) {
+    return RunStep(Context(step, v1::DIRECTION_UNDO), action);
+  }
 
   std::string Sql(absl::string_view sql) { return Query(conninfo_, sql); }
 
@@ -146,6 +199,7 @@ class ExecutorTest : public ::curlew::testing::PgTest {
   v1::PlanSettings settings_;
   std::vector<v1::TableLock> locks_;
   RowKeys row_keys_ = RowKeys::kReport;
+  std::optional<v1::Override> override_wait_;
   int attempts_ = 0;
 };
 

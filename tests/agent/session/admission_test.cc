@@ -104,6 +104,17 @@ TEST(AdmissionTest, TheGateBeforeARollbackIsLookedAtAnewEachTime) {
   EXPECT_NE(RefusalOf(Judge(Plan(), {}, Do("rollback-gate"))), "");
 }
 
+TEST(AdmissionTest, ATransactionThatTheJournalDoesNotKnowNeedsNoUndo) {
+  v1::CompiledPlan plan = Plan();
+  plan.mutable_steps(0)->mutable_action()->mutable_execute_sql()->add_statements("CREATE VIEW v AS SELECT 1");
+  EXPECT_TRUE(std::holds_alternative<AlreadyDone>(Judge(plan, {}, Undo("a"))));
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(plan, {Done("a")}, Undo("a"))));
+  // What is not one transaction may have stopped half-way.
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(plan, {}, Undo("c"))));
+  plan.mutable_steps(0)->mutable_action()->mutable_execute_sql()->mutable_each_partition()->set_table("t");
+  EXPECT_TRUE(std::holds_alternative<Admitted>(Judge(plan, {}, Undo("a"))));
+}
+
 TEST(AdmissionTest, RefusesWhatThePlanDoesNotHave) {
   EXPECT_THAT(RefusalOf(Judge(Plan(), {}, Do("x"))), HasSubstr("no step x"));
   EXPECT_NE(RefusalOf(Judge(Plan(), {}, Do("a", v1::DIRECTION_UNSPECIFIED))), "");

@@ -57,7 +57,7 @@ class AgentProcessTest : public ::curlew::testing::PgTest {
     index.set_statement("CREATE INDEX CONCURRENTLY contacts_name ON public.contacts (name)");
     index.set_index("public.contacts_name");
     index.set_table("public.contacts");
-    index.set_creates(true);
+    index.set_effect(v1::ExecuteSqlConcurrently::EFFECT_CREATES);
     v1::Backfill& backfill = *plan.mutable_steps(2)->mutable_action()->mutable_backfill();
     backfill.set_table("public.contacts");
     v1::Assignment* assignment = backfill.add_assignments();

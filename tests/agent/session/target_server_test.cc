@@ -164,6 +164,24 @@ TEST_F(TargetServerTest, DoesAStepAndKeepsItsResultUntilItIsAcknowledged) {
   EXPECT_THAT(Ready().held(), SizeIs(0));
 }
 
+TEST_F(TargetServerTest, AStepThatWaitsIsDoneAtOnceWhereItsCommandOverridesIt) {
+  v1::Wait& wait = *plan_.mutable_steps(0)->mutable_action()->mutable_wait();
+  wait.mutable_shape_unused()->add_uses()->set_table("public.contacts");
+  wait.mutable_shape_unused()->mutable_uses(0)->set_column("phone");
+  *wait.mutable_shape_unused()->mutable_quiet() = base::ToProto(absl::Hours(1));
+  server_ = Serve(conninfo_);
+  Ready();
+  Send(Command("add-1", 1));
+  EXPECT_EQ(Await(v1::AgentMessage::kAck).ack().attempt(), 1);
+  Cancel(1);
+  EXPECT_EQ(Await(v1::AgentMessage::kResult).result().outcome(), v1::ATTEMPT_STATE_CANCELLED);
+  v1::Dispatch overridden = Command("add-1", 2);
+  overridden.mutable_override()->set_actor("bob");
+  overridden.mutable_override()->set_reason("only the old report");
+  EXPECT_EQ(Do(overridden).outcome(), v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Query(conninfo_, "SELECT state FROM curlew.step WHERE step = 'add-1'"), "succeeded");
+}
+
 TEST_F(TargetServerTest, AStepThatTheJournalKnowsIsNotDoneAgain) {
   server_ = Serve(conninfo_);
   Ready();
@@ -343,7 +361,7 @@ TEST_F(TargetServerTest, ReportsTheSchema) {
   v1::ControllerMessage message;
   message.mutable_report_schema()->set_request(7);
   message.mutable_report_schema()->set_target("crm");
-  message.mutable_report_schema()->add_tables("contacts");
+  message.mutable_report_schema()->mutable_scope()->add_tables("contacts");
   server_->Handle(message);
   const v1::SchemaReport report = Await(v1::AgentMessage::kSchemaReport).schema_report();
   EXPECT_EQ(report.request(), 7);

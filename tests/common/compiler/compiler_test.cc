@@ -232,7 +232,7 @@ TEST(CompilerTest, SqlMustAcknowledgeItsHazards) {
   auto compiled = Compile(plan, Contacts());
   ASSERT_THAT(compiled, IsOk());
   EXPECT_TRUE(compiled->steps(0).rewrites());
-  EXPECT_THAT(TouchedTables(plan), ElementsAre("public.contacts"));
+  EXPECT_THAT(ScopeOf(plan).tables(), ElementsAre("public.contacts"));
   sql->set_irreversible(true);
   EXPECT_THAT(Compile(plan, Contacts()), StatusIs(absl::StatusCode::kInvalidArgument));
 }

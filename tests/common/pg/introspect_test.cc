@@ -21,8 +21,13 @@ using ::testing::SizeIs;
 class IntrospectTest : public curlew::testing::PgTest {
  protected:
   v1::Schema Read(const std::string& conninfo, const std::vector<std::string>& tables = {}) {
+    v1::Scope scope;
+    scope.mutable_tables()->Assign(tables.begin(), tables.end());
+    return Read(conninfo, scope);
+  }
+  v1::Schema Read(const std::string& conninfo, const v1::Scope& scope) {
     auto connection = Connect(conninfo);
-    auto schema = ReadSchema(connection.get(), tables);
+    auto schema = ReadSchema(connection.get(), scope);
     EXPECT_OK(schema);
     return schema.ok() ? *schema : v1::Schema();
   }
@@ -51,9 +56,10 @@ class IntrospectTest : public curlew::testing::PgTest {
     return names;
   }
   // "type identity" of each.
-  static std::vector<std::string> DependentsOf(const v1::Column& column) {
+  template <typename T>
+  static std::vector<std::string> DependentsOf(const T& thing) {
     std::vector<std::string> dependents;
-    for (const auto& d : column.dependents()) dependents.push_back(d.type() + " " + d.identity());
+    for (const auto& d : thing.dependents()) dependents.push_back(d.type() + " " + d.identity());
     return dependents;
   }
 };
@@ -77,16 +83,16 @@ TEST_F(IntrospectTest, FindsTablesByTheNamesThatPlansWrite) {
 
 TEST_F(IntrospectTest, RefusesANameThatIsNone) {
   auto connection = Connect(NewDatabase("CREATE TABLE t (a int)"));
-  EXPECT_THAT(ReadSchema(connection.get(), {"\"open"}),
+  EXPECT_THAT(ReadSchema(connection.get(), std::vector<std::string>{"\"open"}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("cannot read the catalogue")));
   EXPECT_FALSE(connection->in_transaction());
-  EXPECT_OK(ReadSchema(connection.get(), {}));
+  EXPECT_OK(ReadSchema(connection.get(), v1::Scope()));
 }
 
 TEST_F(IntrospectTest, NeedsAConnectionWithoutATransaction) {
   auto connection = Connect(NewDatabase());
   ASSERT_OK_AND_ASSIGN(auto transaction, Transaction::Begin(connection.get()));
-  EXPECT_THAT(ReadSchema(connection.get(), {}), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(ReadSchema(connection.get(), v1::Scope()), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 TEST_F(IntrospectTest, ReadsColumns) {
@@ -263,6 +269,7 @@ TEST_F(IntrospectTest, ReadsPolicies) {
   ASSERT_THAT(NamesOf(table.policies()), ElementsAre("Own tenant", "everyone"));
   EXPECT_EQ(table.policies(0).definition(), "AS RESTRICTIVE FOR UPDATE TO " + role +
                                                 " USING ((tenant = 1)) WITH CHECK ((note <> 'x'::text))");
+  EXPECT_EQ(table.policies(0).clauses(), table.policies(0).definition());
   EXPECT_THAT(table.policies(0).columns(), ElementsAre("note", "tenant"));
   EXPECT_THAT(table.policies(1).definition(), HasSubstr("AS PERMISSIVE FOR ALL TO PUBLIC USING ("));
   EXPECT_THAT(table.policies(1).columns(), ElementsAre("tenant"));
@@ -357,6 +364,196 @@ TEST_F(IntrospectTest, NamesWhatDependsOnAColumn) {
   EXPECT_THAT(DependentsOf(ColumnNamed(table, "other")), IsEmpty());
   EXPECT_THAT(DependentsOf(ColumnNamed(table, "id")),
               ElementsAre("function public.body(integer)", "materialized view public.mat"));
+}
+
+TEST_F(IntrospectTest, ReadsGrantsOptionsRowSecurityAndCommentsOfTables) {
+  const std::string reader = NewRole("NOLOGIN");
+  const v1::Schema schema = Read(NewDatabase(R"(
+      CREATE TABLE t (a text) WITH (fillfactor = 70, toast.autovacuum_enabled = false, autovacuum_enabled = true);
+      CREATE TABLE u (a int);
+      GRANT DELETE, SELECT ON t TO )" + reader +
+                                             R"( WITH GRANT OPTION; GRANT TRUNCATE ON t TO PUBLIC;
+      ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE u ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+      COMMENT ON TABLE t IS 'it''s';)"));
+  const v1::Table& t = schema.tables(0);
+  std::vector<std::string> grants;
+  for (const auto& g : t.grants()) {
+    grants.push_back(g.grantee() + " " + g.privilege() + (g.grantable() ? " and on" : ""));
+  }
+  EXPECT_THAT(grants, ElementsAre(" TRUNCATE", reader + " DELETE and on", reader + " SELECT and on"));
+  EXPECT_THAT(t.options(),
+              ElementsAre("autovacuum_enabled=true", "fillfactor=70", "toast.autovacuum_enabled=false"));
+  EXPECT_EQ(t.row_security(), "enabled");
+  EXPECT_EQ(t.comment(), "it's");
+  const v1::Table& u = schema.tables(1);
+  EXPECT_EQ(u.row_security(), "forced");
+  EXPECT_THAT(u.grants(), IsEmpty());
+  EXPECT_THAT(u.options(), IsEmpty());
+  EXPECT_EQ(u.comment(), "");
+}
+
+TEST_F(IntrospectTest, ReadsWhenTriggersFire) {
+  const v1::Table table = ReadTable(R"(
+      CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+      CREATE TABLE t (a int);
+      CREATE TRIGGER a BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+      CREATE TRIGGER b BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+      CREATE TRIGGER c BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+      CREATE TRIGGER d BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+      ALTER TABLE t DISABLE TRIGGER a, ENABLE REPLICA TRIGGER b, ENABLE ALWAYS TRIGGER c;)");
+  EXPECT_EQ(table.triggers(0).enabled(), "disabled");
+  EXPECT_EQ(table.triggers(1).enabled(), "replica");
+  EXPECT_EQ(table.triggers(2).enabled(), "always");
+  EXPECT_EQ(table.triggers(3).enabled(), "");
+}
+
+v1::Scope Views(std::initializer_list<const char*> names) {
+  v1::Scope scope;
+  for (const char* name : names) scope.add_views(name);
+  return scope;
+}
+
+TEST_F(IntrospectTest, ReadsViews) {
+  const std::string db = NewDatabase(R"(
+      CREATE TABLE t (a int, "B b" text);
+      CREATE VIEW v WITH (security_barrier, check_option = local) AS SELECT "B b", a AS x FROM t WHERE a > 0;
+      CREATE MATERIALIZED VIEW "M v" AS SELECT x FROM v;
+      CREATE UNIQUE INDEX ON "M v" ((x + 1));
+      CREATE VIEW top AS SELECT m.x FROM "M v" m;
+      CREATE RULE loud AS ON UPDATE TO v DO INSTEAD SELECT NEW.x;
+      CREATE FUNCTION of_row(v) RETURNS int LANGUAGE sql AS 'SELECT 1';
+      CREATE TABLE of_rows (r v[]);)");
+  const v1::Schema schema =
+      Read(db, Views({"v", "public.v", "public.\"M v\"", "t", "pg_catalog.pg_views", "nowhere"}));
+  EXPECT_THAT(schema.tables(), IsEmpty()) << "the scope names no table";
+  ASSERT_THAT(NamesOf(schema.views()), ElementsAre("public.\"M v\"", "public.v"));
+  const v1::View& materialized = schema.views(0);
+  EXPECT_TRUE(materialized.materialized());
+  EXPECT_EQ(materialized.query(), "SELECT v.x\n   FROM public.v");
+  EXPECT_THAT(DependentsOf(materialized), ElementsAre("view public.top")) << "its index is a part of it";
+  const v1::View& view = schema.views(1);
+  EXPECT_FALSE(view.materialized());
+  EXPECT_EQ(view.query(), "SELECT t.\"B b\",\n    t.a AS x\n   FROM public.t\n  WHERE (t.a > 0)");
+  EXPECT_THAT(view.options(), ElementsAre("check_option=local", "security_barrier=true"));
+  EXPECT_THAT(view.columns(), ElementsAre("B b", "x"));
+  EXPECT_EQ(view.owner(), "postgres");
+  EXPECT_THAT(DependentsOf(view),
+              ElementsAre("function public.of_row(public.v)", "materialized view public.\"M v\"",
+                          "table column public.of_rows.r"));
+}
+
+TEST_F(IntrospectTest, ReadsFunctionsByTheTextThatAsksForThem) {
+  const std::string db = NewDatabase(R"(
+      CREATE SCHEMA s; CREATE TYPE mood AS ENUM ('x'); CREATE SCHEMA curlew;
+      CREATE FUNCTION f(a int, OUT b text) LANGUAGE sql IMMUTABLE AS $$ SELECT 'x'::text $$;
+      CREATE FUNCTION f(mood) RETURNS mood LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+      CREATE PROCEDURE s."P x"() LANGUAGE sql AS '';
+      CREATE FUNCTION s.trg() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+      CREATE FUNCTION lower(int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+      CREATE AGGREGATE agg(int) (sfunc = int4pl, stype = int);
+      CREATE FUNCTION curlew.g() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT length(f(1)); END;
+      CREATE TABLE t (a int DEFAULT length(f(1)), b text CHECK (b <> f(2)), g text GENERATED ALWAYS AS (f(a)) STORED);
+      CREATE INDEX i ON t (f(a)); CREATE VIEW v AS SELECT f(a) FROM t;
+      CREATE TRIGGER loud BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION s.trg();)");
+  v1::Scope scope;
+  for (const char* name : {"f(int)",
+                           "public.f( INTEGER )",
+                           "f(mood)",
+                           "s.\"P x\"()",
+                           "s.trg()",
+                           "lower(int)",
+                           "lower(text)",
+                           "agg(int)",
+                           "curlew.g()",
+                           "pg_catalog.lower(text)",
+                           "f(nowhere)",
+                           "f(nowhere.mood)",
+                           "nowhere.f(int)",
+                           "f(text)",
+                           "f",
+                           "f(int",
+                           "\"open(",
+                           "f(int))",
+                           "f(,)",
+                           "",
+                           "other.public.f(int)",
+                           "f(int; DROP TABLE t)"}) {
+    scope.add_functions(name);
+  }
+  const v1::Schema schema = Read(db, scope);
+  ASSERT_THAT(NamesOf(schema.functions()), ElementsAre("f(int)", "f(mood)", "lower(int)",
+                                                       "public.f( INTEGER )", "s.\"P x\"()", "s.trg()"));
+  const v1::Function& f = schema.functions(0);
+  EXPECT_EQ(f.identity(), "public.f(integer)");
+  EXPECT_EQ(f.definition(),
+            "CREATE OR REPLACE FUNCTION public.f(a integer, OUT b text)\n RETURNS text\n LANGUAGE sql\n"
+            " IMMUTABLE\nAS $function$ SELECT 'x'::text $function$");
+  EXPECT_EQ(f.owner(), "postgres");
+  EXPECT_FALSE(f.procedure());
+  EXPECT_THAT(DependentsOf(f),
+              ElementsAre("index public.i", "table column public.t.a", "table column public.t.g",
+                          "table constraint t_b_check on public.t", "view public.v"));
+  EXPECT_THAT(schema.functions(1).definition(), HasSubstr("public.f(public.mood)"));
+  EXPECT_THAT(schema.functions(3).definition(), f.definition());
+  EXPECT_TRUE(schema.functions(4).procedure());
+  EXPECT_THAT(DependentsOf(schema.functions(5)), ElementsAre("trigger loud on public.t"));
+}
+
+TEST_F(IntrospectTest, ReadsTypesSequencesAndExtensions) {
+  const std::string db = NewDatabase(R"(
+      CREATE SCHEMA "S s"; CREATE TYPE "S s"."E e" AS ENUM ('b', 'a'); CREATE TYPE used AS ENUM ('x');
+      CREATE DOMAIN positive AS numeric(10,2) NOT NULL DEFAULT 1 CHECK (VALUE > 0);
+      ALTER DOMAIN positive ADD CONSTRAINT "Late" CHECK (VALUE < 10) NOT VALID;
+      CREATE DOMAIN plain AS used[]; CREATE TYPE pair AS (a int, b int);
+      CREATE SEQUENCE "S s".q AS integer START 5 INCREMENT -3 MINVALUE -100 MAXVALUE 10 CACHE 7 CYCLE;
+      CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, "N n" serial, u used); CREATE TABLE other (a int);
+      CREATE EXTENSION citext SCHEMA "S s";)");
+  v1::Scope scope;
+  for (const char* name :
+       {"\"S s\".\"E e\"", "positive", "plain", "public.plain", "pair", "t", "int4", "nowhere"}) {
+    scope.add_types(name);
+  }
+  for (const char* name : {"\"S s\".q", "t_id_seq", "public.t_id_seq", "\"t_N n_seq\"", "t", "nowhere"})
+    scope.add_sequences(name);
+  for (const char* name : {"citext", "hstore", "Weird\" name"}) scope.add_extensions(name);
+  v1::Schema schema = Read(db, scope);
+  EXPECT_THAT(schema.tables(), IsEmpty());
+  ASSERT_THAT(NamesOf(schema.enums()), ElementsAre("\"S s\".\"E e\""));
+  EXPECT_THAT(schema.enums(0).labels(), ElementsAre("b", "a"));
+  ASSERT_THAT(NamesOf(schema.domains()), ElementsAre("public.plain", "public.positive"));
+  EXPECT_EQ(schema.domains(0).type(), "public.used[]");
+  EXPECT_FALSE(schema.domains(0).not_null());
+  EXPECT_EQ(schema.domains(0).default_(), "");
+  const v1::Domain& positive = schema.domains(1);
+  EXPECT_EQ(positive.type(), "numeric(10,2)");
+  EXPECT_TRUE(positive.not_null());
+  EXPECT_EQ(positive.default_(), "1");
+  ASSERT_THAT(NamesOf(positive.constraints()), ElementsAre("Late", "positive_check"));
+  EXPECT_FALSE(positive.constraints(0).validated());
+  EXPECT_EQ(positive.constraints(1).definition(), "CHECK ((VALUE > (0)::numeric))");
+  EXPECT_EQ(positive.constraints(1).type(), v1::CONSTRAINT_TYPE_CHECK);
+  EXPECT_TRUE(positive.constraints(1).validated());
+  ASSERT_THAT(NamesOf(schema.sequences()),
+              ElementsAre("\"S s\".q", "public.\"t_N n_seq\"", "public.t_id_seq"));
+  const v1::Sequence& q = schema.sequences(0);
+  EXPECT_EQ(q.type(), "integer");
+  EXPECT_EQ(q.start(), 5);
+  EXPECT_EQ(q.increment(), -3);
+  EXPECT_EQ(q.minimum(), -100);
+  EXPECT_EQ(q.maximum(), 10);
+  EXPECT_EQ(q.cache(), 7);
+  EXPECT_TRUE(q.cycle());
+  EXPECT_EQ(q.owned_by(), "");
+  EXPECT_EQ(schema.sequences(1).owned_by(), "public.t.\"N n\"");
+  EXPECT_EQ(schema.sequences(2).owned_by(), "public.t.id");
+  EXPECT_EQ(schema.sequences(2).maximum(), 2147483647);
+  ASSERT_THAT(NamesOf(schema.extensions()), ElementsAre("citext"));
+  EXPECT_EQ(schema.extensions(0).version(), "1.6");
+  EXPECT_EQ(schema.extensions(0).schema(), "S s");
+  scope.add_tables("t");
+  schema = Read(db, scope);
+  EXPECT_THAT(Names(schema), ElementsAre("public.t"));
+  EXPECT_THAT(NamesOf(schema.enums()), ElementsAre("\"S s\".\"E e\"", "public.used"));
 }
 
 TEST_F(IntrospectTest, ReportsThePartitionedTableAndItsPartitionOnlyByName) {
@@ -464,7 +661,7 @@ TEST_F(IntrospectTest, EqualCataloguesGiveEqualValuesWhateverTheOrderAndTheSessi
       other->Execute(R"(SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Tokyo'; SET search_path = public;
                               SET quote_all_identifiers = on; SET IntervalStyle = 'iso_8601')"));
   const v1::Schema expected = Read(one);
-  ASSERT_OK_AND_ASSIGN(const v1::Schema actual, ReadSchema(other.get(), {}));
+  ASSERT_OK_AND_ASSIGN(const v1::Schema actual, ReadSchema(other.get(), v1::Scope()));
   EXPECT_EQ(actual.DebugString(), expected.DebugString());
   EXPECT_EQ(other->Execute("SHOW TimeZone")->Text(0, 0), "Asia/Tokyo") << "the session is left as it was";
   EXPECT_EQ(Read(one).SerializeAsString(), expected.SerializeAsString());
@@ -483,22 +680,29 @@ TEST_F(IntrospectTest, AsksAFixedNumberOfQueries) {
       CREATE EXTENSION pg_stat_statements;
       CREATE TABLE first (a int PRIMARY KEY, b text UNIQUE);)");
   auto connection = Connect(db);
+  // The extension forgets statements while other tests are busy on the server, and never invents any.
   auto count = [&](const std::vector<std::string>& tables) {
-    Query(db,
-          "SELECT pg_stat_statements_reset(0, (SELECT oid FROM pg_database WHERE datname = "
-          "current_database()))");
-    EXPECT_OK(ReadSchema(connection.get(), tables));
-    return Query(db,
-                 "SELECT sum(calls) FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database "
-                 "WHERE datname = current_database()) AND query NOT LIKE '%pg_stat_statements%'");
+    int most = 0;
+    for (int tries = 0; tries < 8; ++tries) {
+      Query(db,
+            "SELECT pg_stat_statements_reset(0, (SELECT oid FROM pg_database WHERE datname = "
+            "current_database()))");
+      EXPECT_OK(ReadSchema(connection.get(), tables));
+      const std::string calls =
+          Query(db,
+                "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE dbid = (SELECT oid FROM "
+                "pg_database WHERE datname = current_database()) AND query NOT LIKE '%pg_stat_statements%'");
+      most = std::max(most, std::stoi(calls));
+    }
+    return most;
   };
-  const std::string for_one = count({});
+  const int for_one = count({});
   Query(db, R"(DO $$ BEGIN FOR i IN 1..300 LOOP
                  EXECUTE format('CREATE TABLE t%s (a int PRIMARY KEY, b text UNIQUE, c int REFERENCES first)', i);
                END LOOP; END $$)");
   EXPECT_EQ(count({}), for_one);
   EXPECT_EQ(count({"t1", "t2"}), for_one);
-  EXPECT_NE(for_one, "");
+  EXPECT_GT(for_one, 10);
 }
 
 TEST_F(IntrospectTest, ReadsWhileOthersMakeAndDropTables) {
@@ -514,7 +718,7 @@ TEST_F(IntrospectTest, ReadsWhileOthersMakeAndDropTables) {
     }
   });
   auto connection = Connect(db);
-  for (int i = 0; i < 60; ++i) EXPECT_OK(ReadSchema(connection.get(), {}));
+  for (int i = 0; i < 60; ++i) EXPECT_OK(ReadSchema(connection.get(), v1::Scope()));
   done = true;
   churn.join();
 }

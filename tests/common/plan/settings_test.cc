@@ -19,6 +19,7 @@ TEST(DefaultedSettingsTest, FillsInWhatIsNotGiven) {
   EXPECT_EQ(base::FromProto(settings.ddl_statement_timeout()), absl::Seconds(1));
   EXPECT_EQ(base::FromProto(settings.lock_retry_deadline()), absl::Minutes(10));
   EXPECT_EQ(base::FromProto(settings.backfill_batch_target()), absl::Milliseconds(50));
+  EXPECT_EQ(base::FromProto(settings.unused_for()), absl::Seconds(10));
 }
 
 TEST(DefaultedSettingsTest, KeepsWhatIsGiven) {
@@ -76,6 +77,19 @@ TEST_F(SettingsRangeTest, TheOthersHaveRangesToo) {
               StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(With(&v1::PlanSettings::mutable_backfill_batch_target, absl::ZeroDuration()),
               StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(SettingsRangeTest, UnusedForIsAboveZeroAndAtMostADay) {
+  const auto set = &v1::PlanSettings::mutable_unused_for;
+  EXPECT_OK(With(set, absl::Milliseconds(1)));
+  EXPECT_OK(With(set, absl::Hours(24)));
+  for (absl::Duration wrong :
+       {absl::ZeroDuration(), -absl::Seconds(1), absl::Hours(24) + absl::Nanoseconds(1)}) {
+    const absl::Status status = With(set, wrong);
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument,
+                                 HasSubstr("give 1ms to 24h, or leave it out for 10s")));
+    EXPECT_EQ(base::Detail(status, base::kField), "settings.unused_for");
+  }
 }
 
 TEST_F(SettingsRangeTest, ALockTimeoutThatTheStatementDeadlineWouldCutOffIsRefused) {

@@ -139,6 +139,23 @@ TEST(ScanTest, SeesIdentifiersNotText) {
   EXPECT_TRUE(MentionsColumn("SELECT phone FROM contacts WHERE name = 'cut of", "contacts", "phone"));
 }
 
+TEST(ScanTest, SeesTablesAsAWhole) {
+  EXPECT_TRUE(MentionsTable("SELECT * FROM contacts", "contacts"));
+  EXPECT_TRUE(MentionsTable("DELETE FROM crm.\"contacts\" WHERE id = $1", "contacts"));
+  EXPECT_TRUE(MentionsTable("INSERT INTO Contacts VALUES (1)", "contacts"));
+  EXPECT_TRUE(MentionsTable("COPY contacts FROM stdin", "contacts"));
+  EXPECT_TRUE(MentionsTable("SELECT 1 FROM \"Weird\"\"Name\"", "Weird\"Name"));
+  EXPECT_TRUE(MentionsTable("SELECT 1 FROM \"select\"", "select"));
+  EXPECT_FALSE(MentionsTable("SELECT * FROM contacts_old", "contacts"));
+  EXPECT_FALSE(MentionsTable("SELECT 'contacts' FROM people", "contacts"));
+  EXPECT_FALSE(MentionsTable("SELECT 1 FROM people /* contacts */", "contacts"));
+  EXPECT_FALSE(MentionsTable("SELECT 1 FROM \"Contacts\"", "contacts"));
+  EXPECT_FALSE(MentionsTable("SELECT 1", "select"));
+  EXPECT_FALSE(MentionsTable("", "contacts"));
+  EXPECT_TRUE(MentionsTable("SELECT 1 FROM contacts WHERE name = 'cut of", "contacts"));
+  EXPECT_FALSE(MentionsTable("SELECT 1 FROM people WHERE name = 'cut of", "contacts"));
+}
+
 TEST(StatementTest, SplitsWithLinesAndKeepsText) {
   auto s = ParseStatements("CREATE TYPE mood AS ENUM ('a;b');\n\n COMMENT ON TYPE mood IS 'x' ;\n");
   ASSERT_THAT(s, IsOk());

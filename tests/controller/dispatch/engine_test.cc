@@ -37,13 +37,53 @@ class EngineTest : public ControllerTest {
     return dispatch.ok() ? dispatch->dispatch() : v1::Dispatch();
   }
 
-  void Report(FakeAgent* agent) {
+  void Report(FakeAgent* agent, const v1::Schema& schema = Items()) {
     const auto question = agent->Take(Kind::kReportSchema);
     ASSERT_THAT(question, IsOk());
     v1::AgentMessage report;
     report.mutable_schema_report()->set_request(question->report_schema().request());
-    *report.mutable_schema_report()->mutable_schema() = Items();
+    *report.mutable_schema_report()->mutable_schema() = schema;
     agent->Say(report);
+  }
+
+  // A rollout whose run on staging waits before DROP: the attempt that waits.
+  v1::Dispatch StartWaiting(FakeAgent* agent) {
+    EXPECT_THAT(ApplyEnvironments(), IsOk());
+    v1::Plan plan;
+    plan.set_name("drop-note");
+    plan.add_operations()->mutable_drop_column()->set_table("items");
+    plan.mutable_operations(0)->mutable_drop_column()->set_column("note");
+    EXPECT_THAT(CreatePlan(plan), IsOk());
+    EXPECT_THAT(CreateRollout("drop-note", "waits"), IsOk());
+    agent->SayHello();
+    agent->SayReady("staging-crm");
+    v1::Schema schema = Items();
+    v1::Column* note = schema.mutable_tables(0)->add_columns();
+    note->set_name("note");
+    note->set_type("text");
+    Report(agent, schema);
+    while (true) {
+      const auto message = agent->Take(Kind::kDispatch);
+      EXPECT_THAT(message, IsOk());
+      if (!message.ok()) return {};
+      const v1::Dispatch& dispatch = message->dispatch();
+      agent->SayAck(dispatch);
+      const v1::Rollout rollout = WaitFor("rollouts/waits", [&](const v1::Rollout& r) {
+        return AttemptOf(r, dispatch).state() == v1::ATTEMPT_STATE_RUNNING;
+      });
+      if (StepOf(rollout, dispatch).waits()) return dispatch;
+      agent->SayResult(dispatch);
+    }
+  }
+
+  static v1::StepStatus StepOf(const v1::Rollout& rollout, const v1::Dispatch& dispatch) {
+    for (const v1::StepStatus& step : rollout.runs(0).steps()) {
+      if (step.key() == dispatch.step()) return step;
+    }
+    return {};
+  }
+  static v1::Attempt AttemptOf(const v1::Rollout& rollout, const v1::Dispatch& dispatch) {
+    return StepOf(rollout, dispatch).attempt();
   }
 
   static constexpr char kName[] = "rollouts/add-note-1";
@@ -111,6 +151,60 @@ TEST_F(EngineTest, ANackThatNeedsThePlanGetsItWithTheSameAttempt) {
   ASSERT_THAT(again, IsOk());
   EXPECT_EQ(again->dispatch().attempt(), first.attempt());
   EXPECT_TRUE(again->dispatch().has_compiled_plan());
+}
+
+TEST_F(EngineTest, AnOverrideStopsTheAttemptThatWaitsAndComesWithTheNext) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch waits = StartWaiting(&agent);
+  EXPECT_FALSE(waits.has_override());
+  const auto overridden = Override("waits", "staging-crm", "only the old report");
+  ASSERT_THAT(overridden, IsOk());
+  EXPECT_EQ(StepOf(*overridden, waits).override().actor(), "bob");
+  const auto cancel = agent.Take(Kind::kCancel);
+  ASSERT_THAT(cancel, IsOk());
+  EXPECT_EQ(cancel->cancel().attempt(), waits.attempt());
+  EXPECT_EQ(cancel->cancel().reason(), "overridden by bob: only the old report");
+  agent.SayResult(waits, v1::ATTEMPT_STATE_CANCELLED);
+  const auto next = agent.Take(Kind::kDispatch);
+  ASSERT_THAT(next, IsOk());
+  EXPECT_EQ(next->dispatch().step(), waits.step());
+  EXPECT_EQ(next->dispatch().attempt(), waits.attempt() + 1);
+  EXPECT_EQ(next->dispatch().override().actor(), "bob");
+  EXPECT_EQ(next->dispatch().override().reason(), "only the old report");
+  agent.SayAck(next->dispatch());
+  agent.SayResult(next->dispatch());
+  const auto drop = agent.Take(Kind::kDispatch);
+  ASSERT_THAT(drop, IsOk());
+  EXPECT_NE(drop->dispatch().step(), waits.step());
+  EXPECT_FALSE(drop->dispatch().has_override());
+}
+
+TEST_F(EngineTest, AnOverrideOutlivesTheControllerAndTheAgent) {
+  v1::Dispatch waits;
+  {
+    FakeAgent agent(Channel());
+    waits = StartWaiting(&agent);
+    ASSERT_THAT(Override("waits", "", "only the old report"), IsOk());
+    ASSERT_THAT(agent.Take(Kind::kCancel), IsOk());
+    Stop();
+  }
+  Restart();
+  FakeAgent same(Channel());
+  same.SayHello();
+  v1::HeldAttempt held;
+  held.set_run(waits.run());
+  held.set_step(waits.step());
+  held.set_attempt(waits.attempt());
+  same.SayReady("staging-crm", 1, {held});
+  const auto cancel = same.Take(Kind::kCancel);
+  ASSERT_THAT(cancel, IsOk()) << "who waits still is told again";
+  EXPECT_EQ(cancel->cancel().attempt(), waits.attempt());
+  same.SayReady("staging-crm", 2);  // another process after all, which holds nothing
+  const auto next = same.Take(Kind::kDispatch);
+  ASSERT_THAT(next, IsOk());
+  EXPECT_EQ(next->dispatch().step(), waits.step());
+  EXPECT_EQ(next->dispatch().epoch(), 2);
+  EXPECT_EQ(next->dispatch().override().reason(), "only the old report");
 }
 
 TEST_F(EngineTest, AResultIsAcknowledgedOnlyOnceItIsStored) {
@@ -375,9 +469,11 @@ TEST(EngineDrainTest, SpeaksToNoStreamOnceItDrains) {
   });
   engine.Drain(absl::UnavailableError("the controller is shutting down"));
   absl::Status answer;
+  v1::Scope scope;
+  scope.add_tables("public.items");
   engine.loop().Run([&] {
     engine.Granted("production-crm", &late);
-    engine.schemas().Ask("staging-crm", {"public.items"},
+    engine.schemas().Ask("staging-crm", scope,
                          [&](const absl::StatusOr<v1::Schema>& schema) { answer = schema.status(); });
     for (const char* target : {"staging-crm", "production-crm"}) {
       EXPECT_EQ(engine.targets().Find(target)->link, nullptr) << target;

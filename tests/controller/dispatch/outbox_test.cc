@@ -51,6 +51,19 @@ TEST(OutboxTest, ADispatchComesBackAsItWas) {
   EXPECT_EQ(back.epoch, 7);
   EXPECT_EQ(back.compiled_digest, "abc");
   EXPECT_TRUE(back.with_plan);
+  EXPECT_FALSE(back.override_wait.has_value());
+}
+
+TEST(OutboxTest, AnOverrideComesBackWithItsDispatch) {
+  rollout::DispatchAttempt command = Dispatch(3);
+  command.override_wait.emplace().set_actor("bob");
+  command.override_wait->set_reason("the night job ends by itself");
+  const auto back = DecodeCommand(EncodeCommand(kRollout, command));
+  ASSERT_TRUE(back.ok());
+  const auto& override_wait = std::get<rollout::DispatchAttempt>(*back).override_wait;
+  ASSERT_TRUE(override_wait.has_value());
+  EXPECT_EQ(override_wait->actor(), "bob");
+  EXPECT_EQ(override_wait->reason(), "the night job ends by itself");
 }
 
 TEST(OutboxTest, CompilesAndCancelsComeBackAsTheyWere) {

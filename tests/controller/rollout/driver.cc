@@ -81,7 +81,8 @@ std::string Describe(const Command& command) {
   }
   const auto& dispatch = std::get<DispatchAttempt>(command);
   return absl::StrCat(dispatch.direction == v1::DIRECTION_UNDO ? "undo " : "do ", dispatch.target, " ",
-                      dispatch.step, " #", dispatch.attempt, dispatch.with_plan ? " +plan" : "");
+                      dispatch.step, " #", dispatch.attempt, dispatch.with_plan ? " +plan" : "",
+                      dispatch.override_wait.has_value() ? " +override" : "");
 }
 
 Driver::Driver(const std::vector<v1::Environment>& environments, MachineOptions options)

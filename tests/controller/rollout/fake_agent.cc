@@ -15,7 +15,7 @@ bool IsIrreversible(const v1::Step& step) {
 }  // namespace
 
 void FakeAgent::Restart() {
-  if (running_ && random_.Percent(50)) Commit(running_->dispatch);
+  if (running_ && !running_->stuck && random_.Percent(50)) Commit(running_->dispatch);
   running_.reset();
   newest_attempt_ = 0;
   unacknowledged_.clear();
@@ -64,6 +64,7 @@ std::vector<Input> FakeAgent::OnDispatch(const DispatchAttempt& dispatch) {
   }
   newest_attempt_ = dispatch.attempt;
   running_ = Running{.dispatch = dispatch, .work_left = random_.Below(4)};
+  running_->stuck = IsStuck(dispatch.step) && !dispatch.override_wait.has_value();
   return {ack};
 }
 
@@ -89,6 +90,12 @@ std::optional<std::string> FakeAgent::WhyInvalid(const DispatchAttempt& dispatch
   return std::nullopt;
 }
 
+bool FakeAgent::IsStuck(const std::string& key) const {
+  if (key == kRollbackGateKey) return plan_.rollback_gate().title() == kStuck;
+  return std::any_of(plan_.steps().begin(), plan_.steps().end(),
+                     [&](const v1::Step& step) { return step.key() == key && step.title() == kStuck; });
+}
+
 void FakeAgent::OnCancel(int attempt) {
   if (running_ && running_->dispatch.attempt == attempt) running_->cancelled = true;
 }
@@ -101,7 +108,7 @@ std::vector<Input> FakeAgent::Work(int bad_luck_percent) {
     outcome = v1::ATTEMPT_STATE_CANCELLED;
   } else if (random_.Percent(bad_luck_percent)) {
     outcome = random_.Percent(30) ? v1::ATTEMPT_STATE_FAILED : v1::ATTEMPT_STATE_ERRORED;
-  } else if (running_->work_left-- > 0) {
+  } else if (running_->stuck || running_->work_left-- > 0) {
     return {};
   }
   running_.reset();

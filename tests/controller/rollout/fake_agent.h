@@ -29,6 +29,9 @@ class Random {
   std::mt19937_64 engine_;
 };
 
+// Title of a step that waits for something that never comes.
+inline constexpr char kStuck[] = "stuck";
+
 class FakeAgent {
  public:
   // `random` must outlive the object.
@@ -64,10 +67,12 @@ class FakeAgent {
   struct Running {
     DispatchAttempt dispatch;
     int work_left = 0;
+    bool stuck = false;  // until an override comes
     bool cancelled = false;
   };
   using Key = std::pair<std::string, v1::Direction>;
 
+  bool IsStuck(const std::string& key) const;
   std::optional<std::string> WhyInvalid(const DispatchAttempt& dispatch) const;
   void Commit(const DispatchAttempt& dispatch);
   Input Result(int attempt, const std::string& step, v1::AttemptState outcome);

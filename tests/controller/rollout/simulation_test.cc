@@ -36,6 +36,12 @@ v1::CompiledPlan RandomPlan(Random& random) {
       step.set_key(absl::StrCat(phase, "-", i));
       step.set_phase(static_cast<v1::Phase>(phase));
       step.set_preflight(phase == v1::PHASE_ADD && i == 0 && random.Percent(70));
+      if (random.Percent(phase == v1::PHASE_DROP ? 30 : 5)) {
+        step.set_preflight(false);
+        step.mutable_action()->mutable_wait();
+        if (random.Percent(50)) step.set_title(kStuck);
+        continue;
+      }
       if (step.preflight() || random.Percent(30)) {
         step.mutable_action()->mutable_verify();
         continue;
@@ -46,6 +52,7 @@ v1::CompiledPlan RandomPlan(Random& random) {
     }
   }
   if (random.Percent(60)) plan.mutable_rollback_gate()->mutable_action()->mutable_wait();
+  if (random.Percent(30) && plan.has_rollback_gate()) plan.mutable_rollback_gate()->set_title(kStuck);
   return plan;
 }
 
@@ -158,6 +165,7 @@ class World {
       default:
         Feed(Approved{"", "bob"});
         Feed(Approved{"", "carol"});
+        Feed(OverrideAsked{"", "bob", "it never comes"});
         Pass(wake_ == absl::InfiniteFuture() ? absl::Seconds(1) : wake_ - now_);
     }
   }
@@ -169,6 +177,8 @@ class World {
     if (wants_rollback_ && random_.Percent(2)) return Feed(AbortAsked{"bob"});
     if (state_.has_rollback_time() && !Ended(state_)) return Feed(RollbackAsked{"bob"});
     if (random_.Percent(20)) return Feed(PauseAsked{"bob"});
+    if (random_.Percent(20)) return Feed(OverrideAsked{"", "bob", "it never comes"});
+    if (random_.Percent(20)) return Feed(OverrideAsked{TargetOf(AnyLink()), "carol", "it never comes"});
     Feed(ResumeAsked{"bob"});
   }
 

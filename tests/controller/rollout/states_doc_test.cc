@@ -99,6 +99,7 @@ const Row kPause = Give("pause", PauseAsked{"bob"});
 const Row kResume = Give("resume", ResumeAsked{"bob"});
 const Row kAbort = Give("abort", AbortAsked{"bob"});
 const Row kRollback = Give("rollback", RollbackAsked{"bob"});
+const Row kOverride = Give("override", OverrideAsked{"", "bob", "because"});
 
 // --- States. ---
 
@@ -165,7 +166,8 @@ Table RolloutTable() {
            {"ROLLED_BACK", Then(Then(Two, NearlyBack), [](Driver& d) { d.Finish("b"); })},
            {"ABORTED", Then(Two, [](Driver& d) { d.Apply(AbortAsked{"bob"}); })},
            {"SUCCEEDED", Then(Then(Two, NearlyThere), [](Driver& d) { d.Finish("b"); })}},
-          {kPause, kResume, kAbort, kRollback, End("attempt SUCCEEDED", "b", v1::ATTEMPT_STATE_SUCCEEDED),
+          {kPause, kResume, kAbort, kRollback, kOverride,
+           End("attempt SUCCEEDED", "b", v1::ATTEMPT_STATE_SUCCEEDED),
            End("attempt FAILED", "b", v1::ATTEMPT_STATE_FAILED),
            End("attempt ERRORED", "b", v1::ATTEMPT_STATE_ERRORED),
            End("attempt CANCELLED", "b", v1::ATTEMPT_STATE_CANCELLED), Give("agent lost", AgentLost{"b"}),
@@ -358,17 +360,70 @@ Table AttemptTable(const std::string& name, const std::function<void(Driver&)>& 
   return {name, columns, rows, show};
 }
 
+// The newest attempt at "drain", the first one, which waits before DROP; after `more` has happened.
+Table WaitTable(const std::string& name, const std::function<void(Driver&)>& more) {
+  const auto leased = Then(AtDropGate, [](Driver& d) { d.Apply(Approved{"", "bob"}); });
+  const auto running = Then(leased, [](Driver& d) { d.Ack("s"); });
+  const auto unknown = Then(running, [](Driver& d) { d.Apply(AgentLost{"s"}); });
+  const auto end = [&](v1::AttemptState outcome) {
+    return Then(running, [outcome](Driver& d) { d.End("s", outcome, "message"); });
+  };
+  const auto stopped = Then(running, [](Driver& d) {
+    d.Apply(PauseAsked{"bob"});
+    d.End("s", v1::ATTEMPT_STATE_CANCELLED);
+  });
+  const auto ended = [](std::string title, v1::AttemptState outcome) {
+    return Row{std::move(title), [=](Driver& driver) {
+                 AttemptEnded input{.target = "s", .attempt = 7, .outcome = outcome};
+                 input.error.set_message("message");
+                 return driver.Try(input);
+               }};
+  };
+  const auto show = [](const Driver& driver) {
+    const v1::Attempt& attempt = driver.step("s", "drain").attempt();
+    return absl::StrCat(attempt.number() > 7 ? "another one " : "",
+                        v1::AttemptState_Name(attempt.state()).substr(sizeof("ATTEMPT_STATE_") - 1),
+                        attempt.with_override() ? " with it" : "");
+  };
+  return {name,
+          {{"QUEUED", Then(end(v1::ATTEMPT_STATE_ERRORED), more)},
+           {"LEASED", Then(leased, more)},
+           {"RUNNING", Then(running, more)},
+           {"UNKNOWN", Then(unknown, more)},
+           {"CANCELLED, while PAUSED", Then(stopped, more)},
+           {"FAILED", Then(end(v1::ATTEMPT_STATE_FAILED), more)}},
+          {kOverride,
+           {"acknowledged",
+            [](Driver& driver) {
+              return driver.Try(AttemptAcked{"s", 7});
+            }},
+           ended("ended SUCCEEDED", v1::ATTEMPT_STATE_SUCCEEDED),
+           ended("ended FAILED", v1::ATTEMPT_STATE_FAILED),
+           ended("ended ERRORED", v1::ATTEMPT_STATE_ERRORED),
+           ended("ended CANCELLED", v1::ATTEMPT_STATE_CANCELLED),
+           Give("agent lost", AgentLost{"s"}),
+           Give("agent ready, holds it", AgentReady{.target = "s", .epoch = 1, .held = {7}}),
+           Give("agent ready, does not hold it", AgentReady{.target = "s", .epoch = 2}),
+           Wait("its time comes", absl::Minutes(1)),
+           kPause,
+           kResume},
+          show};
+}
+
 std::vector<Table> Tables() {
   const auto nothing = [](Driver&) {};
   const auto pause = [](Driver& driver) { driver.Apply(PauseAsked{"bob"}); };
   const auto rollback = [](Driver& driver) { driver.Apply(RollbackAsked{"bob"}); };
+  const auto override_wait = [](Driver& driver) { driver.Apply(OverrideAsked{"", "bob", "because"}); };
   return {RolloutTable(),
           StageTable("stage", nothing),
           StageTable("stage-paused", pause),
           RunTable(),
           AttemptTable("attempt", nothing, Columns::kAll),
           AttemptTable("attempt-paused", pause, Columns::kSent),
-          AttemptTable("attempt-rolling-back", rollback, Columns::kSent)};
+          AttemptTable("attempt-rolling-back", rollback, Columns::kSent),
+          WaitTable("wait", nothing),
+          WaitTable("wait-overridden", override_wait)};
 }
 
 std::string ReadPage() {

@@ -106,6 +106,13 @@ void CheckDispatch(const v1::Rollout& state, const DispatchAttempt& dispatch, Li
     if (step->attempt().number() != dispatch.attempt || step->attempt().state() != v1::ATTEMPT_STATE_LEASED) {
       complain("is not the live attempt");
     }
+    if (dispatch.override_wait.has_value() != step->has_override() ||
+        step->attempt().with_override() != step->has_override()) {
+      complain("has not the step's override");
+    }
+    if (step->has_override() && (!step->waits() || step->override().reason().empty())) {
+      complain("has an override that nobody gave");
+    }
     const bool gated = undo && step != &run->rollback_gate() && run->has_rollback_gate();
     if (gated && run->rollback_gate().state() != v1::STEP_STATE_SUCCEEDED)
       complain("before the rollback gate");

@@ -134,7 +134,7 @@ TEST_F(PlanServiceTest, CompilesAgainstTheSchemaThatTheAgentReports) {
   EXPECT_EQ(compiled->schema().tables(0).name(), "items");
   const auto question = agent.Take(Kind::kReportSchema);
   ASSERT_THAT(question, IsOk());
-  EXPECT_THAT(question->report_schema().tables(), ElementsAre("items"));
+  EXPECT_THAT(question->report_schema().scope().tables(), ElementsAre("items"));
   v1::Plan other = AddNote();
   other.mutable_operations(0)->mutable_add_column()->set_column("id");
   EXPECT_THAT(Compile(other, "staging-crm"), ::testing::Not(IsOk()));

@@ -193,6 +193,26 @@ TEST_F(RolloutServiceTest, AnApprovalNeedsAnActorAndAClosedGate) {
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("actor")));
 }
 
+TEST_F(RolloutServiceTest, AnOverrideNeedsAnActorAReasonAndSomethingThatWaits) {
+  const auto created = CreateRollout(SetUpPlan());
+  ASSERT_THAT(created, IsOk());
+  EXPECT_THAT(Override("", "", "x"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("name")));
+  EXPECT_THAT(Override("add-note-1", "", "x", ""),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("actor")));
+  const auto blank = Override("add-note-1", "", "  \t");
+  EXPECT_THAT(blank, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("reason")));
+  EXPECT_EQ(base::Detail(blank.status(), base::kField), "reason");
+  EXPECT_THAT(Override("nosuch", "", "x"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("nosuch")));
+  EXPECT_THAT(
+      Override("add-note-1", "nosuch", "x"),
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("its targets are staging-crm, production-crm")));
+  const auto nothing = Override("add-note-1", "targets/staging-crm", "x");
+  EXPECT_THAT(nothing,
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("staging-crm is compiling")));
+  EXPECT_EQ(base::Detail(nothing.status(), base::kReason), "NOTHING_WAITS");
+  EXPECT_THAT(Override("add-note-1", "", "x", "bob", "v0"), StatusIs(absl::StatusCode::kAborted));
+}
+
 TEST_F(RolloutServiceTest, ListsInPagesWithoutSteps) {
   const std::string plan = SetUpPlan();
   FakeAgent agent(Channel());

@@ -142,6 +142,19 @@ absl::Status ControllerTest::Rollback(const std::string& rollout) {
       .status();
 }
 
+absl::StatusOr<v1::Rollout> ControllerTest::Override(const std::string& rollout, const std::string& target,
+                                                     const std::string& reason, const std::string& actor,
+                                                     const std::string& etag) {
+  v1::OverrideWaitRequest request;
+  request.set_name(rollout);
+  request.set_target(target);
+  request.set_reason(reason);
+  request.set_actor(actor);
+  request.set_etag(etag);
+  return Call(v1::RolloutService::NewStub(Channel()).get(), &v1::RolloutService::Stub::OverrideWait, request,
+              v1::Rollout());
+}
+
 v1::Rollout ControllerTest::WaitFor(const std::string& rollout,
                                     const std::function<bool(const v1::Rollout&)>& wanted) {
   grpc::ClientContext context;

@@ -43,6 +43,9 @@ class ControllerTest : public ::testing::Test {
   absl::Status ApplyEnvironments(const v1::ApplyEnvironmentsRequest& request = TwoEnvironments());
   absl::Status Approve(const std::string& rollout, const std::string& gate = "");
   absl::Status Rollback(const std::string& rollout);
+  absl::StatusOr<v1::Rollout> Override(const std::string& rollout, const std::string& target,
+                                       const std::string& reason, const std::string& actor = "bob",
+                                       const std::string& etag = "");
 
   // The rollout when it first fulfils `wanted`; else as it was last.
   v1::Rollout WaitFor(const std::string& rollout, const std::function<bool(const v1::Rollout&)>& wanted);

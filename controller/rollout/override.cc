@@ -1,0 +1,113 @@
+#include "controller/rollout/override.h"
+
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "common/base/error_detail.h"
+#include "controller/rollout/attempt.h"
+#include "controller/rollout/gates.h"
+#include "controller/rollout/names.h"
+#include "controller/rollout/operators.h"
+#include "controller/rollout/rollback.h"
+#include "controller/rollout/run.h"
+
+namespace curlew::rollout {
+namespace {
+
+// The step that the run is at, or nullptr where it is at none.
+v1::StepStatus* StepAt(v1::Rollout& rollout, v1::Run& run) {
+  switch (run.state()) {
+    case v1::RUN_STATE_RUNNING:
+    case v1::RUN_STATE_DROPPING:
+      return NextStep(StageOf(rollout, run), run);
+    case v1::RUN_STATE_ROLLING_BACK:
+      return GateAhead(run);
+    case v1::RUN_STATE_FAILED:
+      if (!rollout.has_rollback_time()) return NextStep(StageOf(rollout, run), run);
+      // Others that failed were left behind where the rollback could not take them.
+      return run.rollback_gate().state() == v1::STEP_STATE_FAILED ? run.mutable_rollback_gate() : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+absl::Status NeedsWord(absl::string_view message, absl::string_view hint) {
+  return base::WithDetail(absl::InvalidArgumentError(message), base::kHint, hint);
+}
+
+absl::Status CheckInput(v1::Rollout& rollout, const OverrideAsked& input) {
+  if (input.actor.empty()) return NeedsWord("an override needs an actor: who decides?", "give --actor NAME");
+  if (absl::StripAsciiWhitespace(input.reason).empty()) {
+    return NeedsWord("an override needs a reason: why need it not be waited for?", "give --reason TEXT");
+  }
+  if (!input.target.empty() && FindRun(rollout, input.target) == nullptr) {
+    const auto target_of = [](std::string* out, const v1::Run& run) { out->append(run.target()); };
+    return absl::NotFoundError(absl::StrCat(BareName(rollout.name()), " has no target \"", input.target,
+                                            "\"; its targets are ",
+                                            absl::StrJoin(rollout.runs(), ", ", target_of)));
+  }
+  return Ended(rollout) ? Misfit(rollout, "overridden") : absl::OkStatus();
+}
+
+bool IsIdle(const v1::Run& run) {
+  return run.state() == v1::RUN_STATE_PENDING || run.state() == v1::RUN_STATE_SUCCEEDED ||
+         run.state() == v1::RUN_STATE_ROLLED_BACK;
+}
+
+absl::Status NothingWaits(v1::Rollout& rollout, const std::string& target) {
+  std::vector<std::string> runs;
+  for (v1::Run& run : *rollout.mutable_runs()) {
+    if (target.empty() ? IsIdle(run) : run.target() != target) continue;
+    const v1::StepStatus* step = StepAt(rollout, run);
+    if (step == nullptr) {
+      runs.push_back(absl::StrCat(run.target(), " is ", Name(run.state())));
+    } else if (step->has_override()) {
+      runs.push_back(
+          absl::StrCat(run.target(), " is at ", step->key(), ", ", OverrideText(step->override())));
+    } else {
+      runs.push_back(absl::StrCat(run.target(), " is at ", step->key()));
+    }
+  }
+  std::string message =
+      absl::StrCat(BareName(rollout.name()), " waits for no condition that could be overridden: ",
+                   runs.empty() ? "no target is at work" : absl::StrJoin(runs, ", "));
+  if (const v1::Gate* gate = ClosedGate(rollout)) {
+    absl::StrAppend(&message, "; gate ", gate->id(), " is opened by `curlew rollout approve ",
+                    BareName(rollout.name()), " --gate ", gate->id(), "`");
+  }
+  return base::WithDetail(absl::FailedPreconditionError(message), base::kReason, "NOTHING_WAITS");
+}
+
+}  // namespace
+
+bool LacksOverride(const v1::StepStatus& step) {
+  return step.has_override() && !step.attempt().with_override();
+}
+
+std::string OverrideText(const v1::Override& override_wait) {
+  return Deed("overridden", override_wait.actor(), override_wait.reason());
+}
+
+absl::Status OnOverrideAsked(Draft& draft, const OverrideAsked& input) {
+  v1::Rollout& rollout = draft.state;
+  if (absl::Status status = CheckInput(rollout, input); !status.ok()) return status;
+  bool any = false;
+  for (v1::Run& run : *rollout.mutable_runs()) {
+    if (!input.target.empty() && run.target() != input.target) continue;
+    v1::StepStatus* step = StepAt(rollout, run);
+    if (step == nullptr || !step->waits() || step->has_override()) continue;
+    any = true;
+    step->mutable_override()->set_actor(input.actor);
+    step->mutable_override()->set_reason(input.reason);
+    const std::string deed = OverrideText(step->override());
+    AddEvent(draft, v1::EVENT_TYPE_STEP_OVERRIDDEN, run, *step, absl::StrCat("need not wait: ", deed))
+        .set_actor(input.actor);
+    OnOverridden(draft, run, *step, deed);
+  }
+  return any ? absl::OkStatus() : NothingWaits(rollout, input.target);
+}
+
+}  // namespace curlew::rollout

@@ -1,0 +1,22 @@
+// An operator's word that a step need not wait for its condition. Internal to controller/rollout.
+#ifndef CURLEW_CONTROLLER_ROLLOUT_OVERRIDE_H_
+#define CURLEW_CONTROLLER_ROLLOUT_OVERRIDE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "controller/rollout/draft.h"
+
+namespace curlew::rollout {
+
+// Whether the step's newest attempt does not know yet that it need not wait.
+bool LacksOverride(const v1::StepStatus& step);
+// "overridden by bob: the night job ends by itself".
+std::string OverrideText(const v1::Override& override_wait);
+
+// Errors as Advance.
+absl::Status OnOverrideAsked(Draft& draft, const OverrideAsked& input);
+
+}  // namespace curlew::rollout
+
+#endif  // CURLEW_CONTROLLER_ROLLOUT_OVERRIDE_H_

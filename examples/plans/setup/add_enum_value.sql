@@ -1,0 +1,1 @@
+CREATE TYPE conversation_state AS ENUM ('open', 'closed');

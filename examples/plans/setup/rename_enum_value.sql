@@ -1,0 +1,1 @@
+CREATE TYPE contact_stage AS ENUM ('lead', 'customer', 'lost');
