@@ -187,6 +187,41 @@ TEST(StageTest, TheGateKnowsTheCountersOfItsStage) {
   EXPECT_EQ(waits[0]->action().wait().shape_unused().quiet().seconds(), 10);
 }
 
+TEST(StageTest, NothingOldGoesBeforeEverythingNewIsVerifiedAndValidated) {
+  auto plan = CompileYaml(R"(
+  - rename_column: {table: people, from: a, to: a2}
+  - set_not_null: {table: people, column: a2}
+  - add_check: {table: people, name: k, expression: "a2 <> ''"}
+  - drop_column: {table: people, column: c}
+)");
+  ASSERT_THAT(plan, IsOk());
+  const auto proved = [](const v1::Step& step) {
+    return step.action().has_validate_constraint() || step.action().has_verify();
+  };
+  int last_proof = -1, first_drop = plan->steps_size();
+  for (int i = 0; i < plan->steps_size(); ++i) {
+    if (proved(plan->steps(i))) last_proof = i;
+    if (plan->steps(i).phase() == v1::PHASE_DROP && i < first_drop) first_drop = i;
+  }
+  ASSERT_GE(last_proof, 0);
+  ASSERT_LT(first_drop, plan->steps_size());
+  EXPECT_LT(last_proof, first_drop);
+}
+
+TEST(StageTest, TheBackfillComesAfterTheTriggersOfItsTable) {
+  auto plan = CompileYaml("  - rename_column: {table: people, from: a, to: a2}\n");
+  ASSERT_THAT(plan, IsOk());
+  int triggers = -1;
+  for (int i = 0; i < plan->steps_size(); ++i) {
+    if (plan->steps(i).action().has_install_trigger()) triggers = i;
+    if (plan->steps(i).action().has_backfill()) {
+      EXPECT_GE(triggers, 0);
+      EXPECT_LT(triggers, i);
+    }
+  }
+  EXPECT_GE(triggers, 0);
+}
+
 TEST(StageTest, AChangeInPlaceWaitsForTheGate) {
   auto plan =
       CompileYaml("  - backfill: {table: people, set: [{column: a, value: upper(a)}], where: b = 'x'}\n");
