@@ -107,26 +107,4 @@ std::string Suggestion(absl::string_view name, const std::vector<std::string>& k
   return absl::StrCat("known are: ", absl::StrJoin(known, ", "));
 }
 
-size_t FindInvalidUtf8(absl::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[k]); };
-    const unsigned char lead = byte(i);
-    size_t length = 1;
-    uint32_t code = lead;
-    if (lead >= 0x80) {
-      length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-      if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) return i;
-      code = lead & (0xFF >> (length + 1));
-      for (size_t k = i + 1; k < i + length; ++k) {
-        if ((byte(k) & 0xC0) != 0x80) return i;
-        code = code << 6 | (byte(k) & 0x3F);
-      }
-      const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-      if (overlong || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return i;
-    }
-    i += length;
-  }
-  return absl::string_view::npos;
-}
-
 }  // namespace curlew::plan

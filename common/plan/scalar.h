@@ -33,9 +33,6 @@ absl::StatusOr<const google::protobuf::EnumValueDescriptor*> ParseEnum(
 // `did you mean "table"?` where a name in `known` is near (by edits), else `known are: a, b, c`.
 std::string Suggestion(absl::string_view name, const std::vector<std::string>& known);
 
-// The offset of the first byte that is not part of valid UTF-8, or npos.
-size_t FindInvalidUtf8(absl::string_view text);
-
 }  // namespace curlew::plan
 
 #endif  // CURLEW_COMMON_PLAN_SCALAR_H_

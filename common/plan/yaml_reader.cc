@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/plan/plan_reader.h"
 #include "common/plan/scalar.h"
 #include "common/plan/scalar_field.h"
@@ -278,7 +279,7 @@ absl::Status ReadYamlWithPlaces(absl::string_view text, absl::string_view file, 
   if (text.size() > kLargestFile) {
     return reader.Error({}, "", absl::StrCat("the file has ", text.size(), " bytes; at most 1 MiB is read"));
   }
-  if (const size_t bad = FindInvalidUtf8(text); bad != absl::string_view::npos) {
+  if (const size_t bad = base::FindInvalidUtf8(text); bad != absl::string_view::npos) {
     return reader.Error(PlaceOf(text, bad), "", "not UTF-8; save the file as UTF-8");
   }
   // The end is marked because yaml-cpp takes a quote that is still open at the end of the file for closed.

@@ -6,6 +6,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/sql/parse_problem.h"
+#include "common/sql/script.h"
+#include "google/protobuf/io/coded_stream.h"
 
 extern "C" {
 #include <pg_query.h>
@@ -17,56 +20,89 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-absl::Status SyntaxError(absl::string_view text, const PgQueryError& error) {
-  std::string where;
-  if (error.cursorpos > 0) {
-    // cursorpos counts characters from 1; lines and columns are counted in characters too.
-    int line = 1, column = 1, position = 1;
-    for (size_t i = 0; i < text.size() && position < error.cursorpos; ++i) {
-      if ((text[i] & 0xC0) == 0x80) continue;
-      ++position;
-      column = text[i] == '\n' ? 1 : column + 1;
-      line += text[i] == '\n';
-    }
-    where = absl::StrCat(" at line ", line, ", column ", column);
+// The byte of the character that the parser counted, from 1.
+int OffsetOf(absl::string_view text, const PgQueryError& error) {
+  if (error.cursorpos <= 0) return -1;
+  size_t i = 0;
+  for (int position = 0; i < text.size(); ++i) {
+    position += (text[i] & 0xC0) != 0x80;
+    if (position == error.cursorpos) break;
   }
-  return absl::InvalidArgumentError(absl::StrCat(error.message, where, " of: ", text.substr(0, 200)));
+  return static_cast<int>(i);
 }
 
-// The parser walks its trees on the stack: on one of 2 MB it overflows at some 8,000 levels of two tokens.
-constexpr size_t kMostTokens = 8000;
+absl::Status SyntaxError(absl::string_view text, const ParseProblem& problem) {
+  if (problem.kind == ParseProblem::Kind::kTooLong) return absl::InvalidArgumentError(problem.message);
+  std::string where;
+  if (problem.offset >= 0) {
+    const Place place = PlaceAt(text, problem.offset);
+    where = absl::StrCat(" at line ", place.line, ", column ", place.column);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(problem.message, where, " of: ", text.substr(0, 200)));
+}
+
+// The parser walks its trees on the stack: on one of 2 MB it overflows between 5,000 and 8,000 levels of one
+// token. Memory and time go with the tokens: 200 MB and a second for a million.
+constexpr size_t kDeepest = 4000;
+constexpr size_t kMostTokens = 1'000'000;
+// Protobuf's own limit, 100, is reached by 50 terms of a sum.
+constexpr int kDeepestMessage = 10'000;
 
 absl::Status CheckText(absl::string_view text) {
   if (text.find('\0') != absl::string_view::npos) return absl::InvalidArgumentError("SQL with a NUL byte");
   return absl::OkStatus();
 }
 
-absl::Status CheckDepth(absl::string_view text) {
-  if (text.size() <= kMostTokens) return absl::OkStatus();
-  auto tokens = Scan(text);
-  if (!tokens.ok() || tokens->size() <= kMostTokens) return tokens.status();
-  return absl::InvalidArgumentError(absl::StrCat("SQL of ", tokens->size(), " words and signs; at most ",
-                                                 kMostTokens, " are read at once, split it up"));
+std::optional<ParseProblem> CheckSize(absl::string_view text) {
+  if (text.size() <= kDeepest) return std::nullopt;
+  Size size;
+  Lexer lexer(text, 0);
+  while (const auto token = lexer.Next()) size.Add(*token, text);
+  return TooBig(size);
 }
 
 }  // namespace
 
-absl::StatusOr<pg_query::ParseResult> Parse(absl::string_view text) {
-  if (absl::Status s = CheckText(text); !s.ok()) return s;
-  if (absl::Status s = CheckDepth(text); !s.ok()) return s;
+std::optional<ParseProblem> TooBig(const Size& size) {
+  constexpr auto kTooLong = ParseProblem::Kind::kTooLong;
+  if (size.tokens() > kMostTokens) {
+    return ParseProblem{.kind = kTooLong,
+                        .message = absl::StrCat("SQL of ", size.tokens(), " words and signs; at most ",
+                                                kMostTokens, " are read at once, split it up")};
+  }
+  if (size.Depth() > kDeepest) {
+    return ParseProblem{
+        .kind = kTooLong,
+        .message = absl::StrCat("SQL that is nested too deeply, or has an expression of ", size.Depth(),
+                                " words and signs; at most ", kDeepest, " are read, split it up")};
+  }
+  return std::nullopt;
+}
+
+std::optional<ParseProblem> ParseUnchecked(absl::string_view text, pg_query::ParseResult* tree) {
   PgQueryProtobufParseResult raw = pg_query_parse_protobuf(std::string(text).c_str());
-  absl::StatusOr<pg_query::ParseResult> result;
+  std::optional<ParseProblem> problem;
   if (raw.error != nullptr) {
-    result = SyntaxError(text, *raw.error);
-  } else if (pg_query::ParseResult tree;
-             tree.ParseFromArray(raw.parse_tree.data, static_cast<int>(raw.parse_tree.len))) {
-    result = std::move(tree);
+    problem = ParseProblem{.message = raw.error->message, .offset = OffsetOf(text, *raw.error)};
   } else {
-    // Protobuf gives up on trees nested deeper than its limit.
-    result = absl::InvalidArgumentError("SQL that is nested too deeply");
+    google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(raw.parse_tree.data),
+                                                  static_cast<int>(raw.parse_tree.len));
+    stream.SetRecursionLimit(kDeepestMessage);
+    if (!tree->ParseFromCodedStream(&stream)) {
+      problem =
+          ParseProblem{.kind = ParseProblem::Kind::kTooLong, .message = "SQL that is nested too deeply"};
+    }
   }
   pg_query_free_protobuf_parse_result(raw);
-  return result;
+  return problem;
+}
+
+absl::StatusOr<pg_query::ParseResult> Parse(absl::string_view text) {
+  if (absl::Status s = CheckText(text); !s.ok()) return s;
+  if (const auto problem = CheckSize(text)) return SyntaxError(text, *problem);
+  pg_query::ParseResult tree;
+  if (const auto problem = ParseUnchecked(text, &tree)) return SyntaxError(text, *problem);
+  return tree;
 }
 
 absl::StatusOr<std::vector<Token>> Scan(absl::string_view text) {
@@ -74,7 +110,7 @@ absl::StatusOr<std::vector<Token>> Scan(absl::string_view text) {
   PgQueryScanResult raw = pg_query_scan(std::string(text).c_str());
   absl::StatusOr<std::vector<Token>> result;
   if (raw.error != nullptr) {
-    result = SyntaxError(text, *raw.error);
+    result = SyntaxError(text, {.message = raw.error->message, .offset = OffsetOf(text, *raw.error)});
   } else {
     pg_query::ScanResult scan;
     scan.ParseFromArray(raw.pbuf.data, static_cast<int>(raw.pbuf.len));

@@ -1,0 +1,195 @@
+#include "common/sql/lexer.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace curlew::sql {
+namespace {
+
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
+bool IsLineEnd(char c) { return c == '\n' || c == '\r'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsOperator(char c) {
+  return c != '\0' && absl::string_view("~!@#^&|`?+-*/%<>=").find(c) != absl::string_view::npos;
+}
+
+// Where the text goes on after a string that ends at `at`: strings with a line end between them are one.
+size_t Continuation(absl::string_view text, size_t at) {
+  bool line_end = false;
+  while (at < text.size()) {
+    if (text[at] == '\'') return line_end ? at + 1 : absl::string_view::npos;
+    if (text.substr(at, 2) == "--") {
+      at = std::min(text.find_first_of("\r\n", at), text.size());
+      continue;
+    }
+    if (!IsSpace(text[at])) break;
+    line_end |= IsLineEnd(text[at]);
+    ++at;
+  }
+  return absl::string_view::npos;
+}
+
+}  // namespace
+
+bool BeginsWord(char c) {
+  return absl::ascii_isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80) != 0;
+}
+bool InWord(char c) { return BeginsWord(c) || IsDigit(c) || c == '$'; }
+
+bool Lexer::TakeString(Escapes escapes) {
+  while (at_ < text_.size()) {
+    const char c = text_[at_++];
+    if (c == '\\' && escapes == Escapes::kBackslash) {
+      ++at_;
+    } else if (c == '\'') {
+      if (Peek(0) == '\'') {
+        ++at_;
+        continue;
+      }
+      const size_t next = Continuation(text_, at_);
+      if (next == absl::string_view::npos) return true;
+      at_ = next;
+    }
+  }
+  at_ = text_.size();
+  return false;
+}
+
+bool Lexer::TakeQuotedName() {
+  while ((at_ = text_.find('"', at_)) != absl::string_view::npos) {
+    ++at_;
+    if (Peek(0) != '"') return true;
+    ++at_;
+  }
+  at_ = text_.size();
+  return false;
+}
+
+bool Lexer::TakeBlockComment() {
+  at_ += 2;
+  for (int depth = 1; at_ < text_.size();) {
+    if (Peek(0) == '/' && Peek(1) == '*') {
+      ++depth;
+      at_ += 2;
+    } else if (Peek(0) == '*' && Peek(1) == '/') {
+      at_ += 2;
+      if (--depth == 0) return true;
+    } else {
+      ++at_;
+    }
+  }
+  return false;
+}
+
+// At "$". False where none begins here.
+bool Lexer::TakeDollarString() {
+  size_t tag = at_ + 1;
+  if (tag < text_.size() && BeginsWord(text_[tag])) {
+    while (tag < text_.size() && InWord(text_[tag]) && text_[tag] != '$') ++tag;
+  }
+  if (tag >= text_.size() || text_[tag] != '$') return false;
+  const absl::string_view quote = text_.substr(at_, tag + 1 - at_);
+  const size_t end = text_.find(quote, tag + 1);
+  at_ = end == absl::string_view::npos ? absl::string_view::npos : end + quote.size();
+  return true;
+}
+
+void Lexer::TakeOperator() {
+  do {
+    ++at_;
+  } while (IsOperator(Peek(0)) && !(Peek(0) == '-' && Peek(1) == '-') && !(Peek(0) == '/' && Peek(1) == '*'));
+}
+
+std::optional<Lexeme> Lexer::Next() {
+  while (at_ < text_.size() && IsSpace(text_[at_])) ++at_;
+  if (at_ >= text_.size()) return std::nullopt;
+  Lexeme lexeme;
+  lexeme.begin = at_;
+  const char c = text_[at_];
+  const char folded = absl::ascii_tolower(static_cast<unsigned char>(c));
+  using Kind = Lexeme::Kind;
+  const auto string_after = [&](size_t prefix, Escapes escapes) {
+    at_ += prefix;
+    lexeme.kind = Kind::kString;
+    lexeme.closed = TakeString(escapes);
+  };
+  if (c == '-' && Peek(1) == '-') {
+    at_ = std::min(text_.find_first_of("\r\n", at_), text_.size());
+    lexeme.kind = Kind::kComment;
+  } else if (c == '/' && Peek(1) == '*') {
+    lexeme.kind = Kind::kComment;
+    lexeme.closed = TakeBlockComment();
+  } else if (c == '\'') {
+    string_after(1, Escapes::kNone);
+  } else if (folded == 'e' && Peek(1) == '\'') {
+    string_after(2, Escapes::kBackslash);
+  } else if ((folded == 'b' || folded == 'x' || folded == 'n') && Peek(1) == '\'') {
+    string_after(2, Escapes::kNone);
+  } else if (folded == 'u' && Peek(1) == '&' && Peek(2) == '\'') {
+    string_after(3, Escapes::kNone);
+  } else if (c == '"' || (folded == 'u' && Peek(1) == '&' && Peek(2) == '"')) {
+    at_ += c == '"' ? 1 : 3;
+    lexeme.kind = Kind::kName;
+    lexeme.closed = TakeQuotedName();
+  } else if (BeginsWord(c)) {
+    while (at_ < text_.size() && InWord(text_[at_])) ++at_;
+    lexeme.kind = Kind::kWord;
+  } else if (c == '$' && TakeDollarString()) {
+    lexeme.kind = Kind::kDollarString;
+    lexeme.closed = at_ != absl::string_view::npos;
+    at_ = std::min(at_, text_.size());
+  } else if (IsDigit(c)) {
+    while (IsDigit(Peek(0)) || Peek(0) == '.') ++at_;
+  } else if (IsOperator(c)) {
+    TakeOperator();
+  } else {
+    ++at_;
+    lexeme.kind = c == '(' || c == '['   ? Kind::kOpen
+                  : c == ')' || c == ']' ? Kind::kClose
+                  : c == ','             ? Kind::kComma
+                  : c == ';'             ? Kind::kSemicolon
+                  : c == '\\'            ? Kind::kBackslash
+                                         : Kind::kOther;
+  }
+  lexeme.end = at_;
+  return lexeme;
+}
+
+size_t Size::Level::Deepest() const { return std::max(best, run + inner); }
+
+void Size::Add(const Lexeme& token, absl::string_view text) {
+  if (token.kind == Lexeme::Kind::kComment) return;
+  ++tokens_;
+  const absl::string_view word = text.substr(token.begin, token.end - token.begin);
+  Level& level = levels_.back();
+  if (token.kind == Lexeme::Kind::kOpen) {
+    ++level.run;
+    levels_.emplace_back();
+  } else if (token.kind == Lexeme::Kind::kClose && levels_.size() > 1) {
+    const size_t depth = level.Deepest();
+    levels_.pop_back();
+    ++levels_.back().run;
+    levels_.back().inner = std::max(levels_.back().inner, depth);
+  } else if (token.kind == Lexeme::Kind::kComma || token.kind == Lexeme::Kind::kSemicolon ||
+             (token.kind == Lexeme::Kind::kWord &&
+              (absl::EqualsIgnoreCase(word, "and") || absl::EqualsIgnoreCase(word, "or")))) {
+    level = {.best = level.Deepest()};
+  } else {
+    ++level.run;
+  }
+}
+
+size_t Size::Depth() const {
+  size_t depth = 0;
+  for (auto level = levels_.rbegin(); level != levels_.rend(); ++level) {
+    Level open = *level;
+    open.inner = std::max(open.inner, depth);
+    depth = open.Deepest();
+  }
+  return depth;
+}
+
+}  // namespace curlew::sql
