@@ -87,9 +87,12 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   CLI::App* plan = AddGroup(*app, {"plan", "Check, explain and store plans", "", ""});
   AddPlanValidate(*plan, context);
   AddPlanExplain(*plan, context);
+  AddPlanFromSql(*plan, context);
   AddPlanSubmit(*plan, context);
   AddPlanList(*plan, context);
   AddPlanShow(*plan, context);
+
+  AddLint(*app, context);
 
   CLI::App* rollout = AddGroup(*app, {"rollout", "Start, follow, approve and stop rollouts", "", ""});
   AddRolloutStart(*rollout, context);

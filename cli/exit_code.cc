@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array kMeanings = {
     ExitCodeMeaning{ExitCode::kOk, "done"},
-    ExitCodeMeaning{ExitCode::kError, "any other error"},
+    ExitCodeMeaning{ExitCode::kError, "any other error; lint found something"},
     ExitCodeMeaning{ExitCode::kUsage, "the command line is wrong"},
     ExitCodeMeaning{ExitCode::kNotFound, "something named does not exist"},
     ExitCodeMeaning{ExitCode::kInvalid, "the plan or another input is not valid"},

@@ -16,8 +16,6 @@
 namespace curlew::cli {
 namespace {
 
-constexpr size_t kLargest = 64 << 20;
-
 absl::Status CannotRead(const std::string& path, int error) {
   const absl::StatusCode code = error == ENOENT || error == ENOTDIR ? absl::StatusCode::kNotFound
                                 : error == EACCES || error == EPERM ? absl::StatusCode::kPermissionDenied
@@ -29,7 +27,7 @@ absl::Status CannotRead(const std::string& path, int error) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t largest) {
   std::unique_ptr<FILE, int (*)(FILE*)> opened(nullptr, &std::fclose);
   FILE* file = stdin;
   if (path != "-") {
@@ -41,8 +39,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   char buffer[1 << 16];
   while (const size_t n = std::fread(buffer, 1, sizeof(buffer), file)) {
     text.append(buffer, n);
-    if (text.size() > kLargest) {
-      return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 64 MiB: that is no plan"));
+    if (text.size() > largest) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, " is larger than ", largest >> 20, " MiB, the most that is read; split it up"));
     }
   }
   if (std::ferror(file) != 0) return CannotRead(path, errno);

@@ -11,8 +11,9 @@
 namespace curlew::cli {
 
 // The whole of a file; "-" is the standard input. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT for a folder
-// or more than 64 MiB.
-absl::StatusOr<std::string> ReadFile(const std::string& path);
+// or more than `largest` bytes.
+inline constexpr size_t kLargestPlan = 64 << 20;
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t largest = kLargestPlan);
 
 // A plan from a YAML file. Errors of ReadFile and of plan::ReadPlan.
 absl::StatusOr<v1::Plan> ReadPlanFile(const std::string& path);

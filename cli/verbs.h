@@ -10,6 +10,7 @@ namespace curlew::cli {
 // The context must outlive the app.
 void AddPlanValidate(CLI::App& group, Context& context);
 void AddPlanExplain(CLI::App& group, Context& context);
+void AddPlanFromSql(CLI::App& group, Context& context);
 void AddPlanSubmit(CLI::App& group, Context& context);
 void AddPlanList(CLI::App& group, Context& context);
 void AddPlanShow(CLI::App& group, Context& context);
@@ -31,6 +32,7 @@ void AddTargetShow(CLI::App& group, Context& context);
 void AddEnvApply(CLI::App& group, Context& context);
 void AddEnvList(CLI::App& group, Context& context);
 
+void AddLint(CLI::App& root, Context& context);
 void AddCompletion(CLI::App& root, Context& context);
 void AddVersion(CLI::App& root, Context& context);
 

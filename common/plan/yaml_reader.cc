@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
@@ -58,8 +60,9 @@ class Reader {
   Reader(absl::string_view file, Places* places) : file_(file), places_(places) {}
 
   absl::Status Error(Place place, absl::string_view path, absl::string_view what) const {
-    const absl::Status status =
-        absl::InvalidArgumentError(absl::StrCat(file_, ":", place.line, ":", place.column, ": ", what));
+    const absl::Status status = base::WithDetail(
+        absl::InvalidArgumentError(absl::StrCat(file_, ":", place.line, ":", place.column, ": ", what)),
+        kPlaceDetail, absl::StrCat(place.line, ":", place.column));
     return path.empty() ? status : base::WithDetail(status, base::kField, path);
   }
 
@@ -269,7 +272,16 @@ Place Places::Find(absl::string_view path) const {
 
 absl::Status AtPlace(const absl::Status& status, absl::string_view file, const Places& places) {
   const Place place = places.Find(base::Detail(status, base::kField));
-  return base::Annotate(status, absl::StrCat(file, ":", place.line, ":", place.column));
+  const std::string where = absl::StrCat(place.line, ":", place.column);
+  return base::WithDetail(base::Annotate(status, absl::StrCat(file, ":", where)), kPlaceDetail, where);
+}
+
+Place PlaceOf(const absl::Status& status) {
+  Place place;
+  const std::pair<std::string, std::string> parts = absl::StrSplit(base::Detail(status, kPlaceDetail), ':');
+  if (!absl::SimpleAtoi(parts.first, &place.line) || !absl::SimpleAtoi(parts.second, &place.column))
+    return {};
+  return place;
 }
 
 absl::Status ReadYamlWithPlaces(absl::string_view text, absl::string_view file, Message* message,

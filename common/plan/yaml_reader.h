@@ -17,6 +17,11 @@ struct Place {
   int column = 1;
 };
 
+// Detail of the statuses of this file: the place, "LINE:COLUMN".
+inline constexpr absl::string_view kPlaceDetail = "place";
+// The place of such a status; line 1 for any other.
+Place PlaceOf(const absl::Status& status);
+
 // Where the fields of a message stood in its file. Paths are those of base::kField:
 // "operations[2].add_check.expression". A value; not thread-safe while it is filled.
 class Places {

@@ -66,10 +66,9 @@ PsqlCommand ReadPsqlCommand(absl::string_view text, size_t at) {
   command.end = EndOf(text, end, name);
   command.ends_statement = IsIn(name, kEndStatement);
   if (name.empty()) {
-    command.message =
-        absl::StrCat(absl::StartsWith(text.substr(at), "\\.") ? "the end of data of COPY, where none are open"
-                                                              : "a backslash",
-                     "; SQL has none outside quotes");
+    command.message = absl::StartsWith(text.substr(at), "\\.")
+                          ? "\\. ends data of COPY, but no COPY ... FROM STDIN stands before it; take it out"
+                          : "a backslash, of which SQL has none outside quotes; take it out";
     return command;
   }
   for (const Effect& effect : kEffects) {

@@ -65,8 +65,11 @@ class Reader {
   }
 
   void Error(ErrorKind kind, std::string message, size_t at, absl::string_view piece) {
-    if (visitor_.error)
-      visitor_.error({.kind = kind, .message = std::move(message), .text = piece, .place = At(at)});
+    if (!visitor_.error) return;
+    ScriptError error{.kind = kind, .message = std::move(message), .text = piece};
+    error.begin = At(piece.empty() ? at : static_cast<size_t>(piece.data() - text_.data()));
+    error.place = At(at);
+    visitor_.error(error);
   }
 
   void Comment(const Lexeme& token) {

@@ -51,8 +51,9 @@ struct ScriptError {
   };
   Kind kind = Kind::kSyntax;
   std::string message;     // what is wrong and what to do; without the place
-  absl::string_view text;  // the piece; "" for kEncoding
+  absl::string_view text;  // the piece; may be ""
   Place place;             // where it is wrong
+  Place begin;             // where the piece begins
 };
 
 // Receives what a script holds, in its order. Comments of a statement come before it.

@@ -58,7 +58,11 @@ bool IsBinary(absl::string_view bytes) {
 }
 
 ScriptError EncodingError(std::string message, Place place) {
-  return {.kind = ScriptError::Kind::kEncoding, .message = std::move(message), .text = "", .place = place};
+  return {.kind = ScriptError::Kind::kEncoding,
+          .message = std::move(message),
+          .text = "",
+          .place = place,
+          .begin = place};
 }
 
 }  // namespace
