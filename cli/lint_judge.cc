@@ -1,7 +1,6 @@
 #include "cli/lint_judge.h"
 
 #include <memory>
-#include <utility>
 
 #include "common/base/status_macros.h"
 #include "common/lint/catalogue.h"
@@ -13,36 +12,35 @@
 namespace curlew::cli {
 namespace {
 
-// What all judges of one run share.
+// A database, as long as somebody asks it.
 struct Database {
   std::unique_ptr<pg::Connection> connection;
-  std::unique_ptr<pg::ServerExplainer> explainer;
   lint::Catalogue catalogue;
+  std::unique_ptr<pg::ServerExplainer> explainer;
 };
+
+lint::ScriptJudge JudgeOf(std::shared_ptr<lint::Linter> linter, std::shared_ptr<Database> database) {
+  lint::ScriptJudge judge;
+  judge.lint = [linter = std::move(linter), database = std::move(database)](
+                   const pg_query::Node& tree, absl::string_view text) { return linter->Lint(tree, text); };
+  return judge;
+}
 
 }  // namespace
 
 absl::StatusOr<std::function<lint::ScriptJudge()>> MakeLintJudges(const std::string& conninfo,
                                                                   absl::Duration connect_timeout) {
-  std::shared_ptr<Database> database;
-  if (!conninfo.empty()) {
-    database = std::make_shared<Database>();
-    pg::ConnectOptions options;
-    options.conninfo = conninfo;
-    options.application_name = "curlew lint";
-    options.connect_timeout = connect_timeout;
-    ASSIGN_OR_RETURN(database->connection, pg::Connection::Connect(options));
-    ASSIGN_OR_RETURN(database->catalogue, pg::ReadCatalogue(database->connection.get()));
-    database->explainer = std::make_unique<pg::ServerExplainer>(database->connection.get());
-  }
+  if (conninfo.empty()) return [] { return JudgeOf(std::make_shared<lint::Linter>(), nullptr); };
+  pg::ConnectOptions connect;
+  connect.conninfo = conninfo;
+  connect.application_name = "curlew lint";
+  connect.connect_timeout = connect_timeout;
+  auto database = std::make_shared<Database>();
+  ASSIGN_OR_RETURN(database->connection, pg::Connection::Connect(connect));
+  ASSIGN_OR_RETURN(database->catalogue, pg::ReadCatalogue(database->connection.get()));
+  database->explainer = std::make_unique<pg::ServerExplainer>(database->connection.get());
   return [database] {
-    auto linter = std::make_shared<lint::Linter>(
-        database == nullptr ? lint::Linter() : lint::Linter(database->catalogue, database->explainer.get()));
-    lint::ScriptJudge judge;
-    judge.lint = [linter, database](const pg_query::Node& tree, absl::string_view text) {
-      return linter->Lint(tree, text);
-    };
-    return judge;
+    return JudgeOf(std::make_shared<lint::Linter>(database->catalogue, database->explainer.get()), database);
   };
 }
 

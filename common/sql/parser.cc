@@ -127,6 +127,20 @@ absl::StatusOr<std::vector<Token>> Scan(absl::string_view text) {
   return result;
 }
 
+absl::StatusOr<std::string> ParsePlpgsql(absl::string_view definition) {
+  if (absl::Status s = CheckText(definition); !s.ok()) return s;
+  PgQueryPlpgsqlParseResult raw = pg_query_parse_plpgsql(std::string(definition).c_str());
+  absl::StatusOr<std::string> result;
+  if (raw.error != nullptr) {
+    result =
+        SyntaxError(definition, {.message = raw.error->message, .offset = OffsetOf(definition, *raw.error)});
+  } else {
+    result = std::string(raw.plpgsql_funcs);
+  }
+  pg_query_free_plpgsql_parse_result(raw);
+  return result;
+}
+
 absl::StatusOr<std::string> Deparse(const pg_query::ParseResult& tree) {
   std::string bytes = tree.SerializeAsString();
   PgQueryDeparseResult raw = pg_query_deparse_protobuf({bytes.size(), bytes.data()});

@@ -28,6 +28,10 @@ absl::StatusOr<pg_query::ParseResult> Parse(absl::string_view text);
 // The tokens of `text`. INVALID_ARGUMENT where it cannot be read, for example an open quote.
 absl::StatusOr<std::vector<Token>> Scan(absl::string_view text);
 
+// What PL/pgSQL makes of a DO statement or a CREATE FUNCTION, as libpg_query's JSON. INVALID_ARGUMENT where
+// it does not compile. Thread-safe.
+absl::StatusOr<std::string> ParsePlpgsql(absl::string_view definition);
+
 // The tree as SQL.
 absl::StatusOr<std::string> Deparse(const pg_query::ParseResult& tree);
 

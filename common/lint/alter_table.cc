@@ -1,0 +1,342 @@
+#include "common/lint/alter_table.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+
+namespace curlew::lint {
+namespace {
+
+using pg_query::Node;
+
+// The passes of ATRewriteCatalogs, in their order.
+int PassOf(const pg_query::AlterTableCmd& cmd) {
+  switch (cmd.subtype()) {
+    case pg_query::AT_DropColumn:
+    case pg_query::AT_DropConstraint:
+    case pg_query::AT_DropNotNull:
+    case pg_query::AT_DropIdentity:
+    case pg_query::AT_DropExpression:
+      return 0;
+    case pg_query::AT_ColumnDefault:
+      return cmd.has_def() ? 7 : 0;
+    case pg_query::AT_AlterColumnType:
+      return 1;
+    case pg_query::AT_AddColumn:
+      return 4;
+    case pg_query::AT_SetNotNull:
+    case pg_query::AT_SetStatistics:
+    case pg_query::AT_SetStorage:
+    case pg_query::AT_SetCompression:
+    case pg_query::AT_SetIdentity:
+    case pg_query::AT_AddIdentity:
+      return 6;
+    case pg_query::AT_AddConstraint:
+      switch (cmd.def().constraint().contype()) {
+        case pg_query::CONSTR_PRIMARY:
+        case pg_query::CONSTR_UNIQUE:
+        case pg_query::CONSTR_EXCLUSION:
+          return 8;
+        default:
+          return 9;
+      }
+    default:
+      return 10;
+  }
+}
+
+Assume AssumedKind(pg_query::ObjectType type) {
+  switch (type) {
+    case pg_query::OBJECT_INDEX:
+      return Assume::kIndex;
+    case pg_query::OBJECT_VIEW:
+      return Assume::kView;
+    case pg_query::OBJECT_MATVIEW:
+      return Assume::kMaterializedView;
+    case pg_query::OBJECT_SEQUENCE:
+      return Assume::kSequence;
+    default:
+      return Assume::kTable;
+  }
+}
+
+}  // namespace
+
+LockMode OptionLock(const std::string& name, bool index) {
+  static const auto* const strong = new std::set<std::string>{
+      "user_catalog_table",     "security_barrier", "security_invoker", "check_option", "fastupdate",
+      "gin_pending_list_limit", "buffering",        "pages_per_range",  "autosummarize"};
+  (void)index;
+  return strong->count(name) > 0 ? LockMode::kAccessExclusive : LockMode::kShareUpdateExclusive;
+}
+
+LockMode AlterTable::LevelOf(const Cmd& cmd) const {
+  switch (cmd.subtype()) {
+    case pg_query::AT_EnableTrig:
+    case pg_query::AT_EnableAlwaysTrig:
+    case pg_query::AT_EnableReplicaTrig:
+    case pg_query::AT_DisableTrig:
+    case pg_query::AT_EnableTrigAll:
+    case pg_query::AT_DisableTrigAll:
+    case pg_query::AT_EnableTrigUser:
+    case pg_query::AT_DisableTrigUser:
+      return LockMode::kShareRowExclusive;
+    case pg_query::AT_AddConstraint:
+      return cmd.def().constraint().contype() == pg_query::CONSTR_FOREIGN ? LockMode::kShareRowExclusive
+                                                                          : LockMode::kAccessExclusive;
+    case pg_query::AT_SetRelOptions:
+    case pg_query::AT_ResetRelOptions: {
+      LockMode level = LockMode::kShareUpdateExclusive;
+      for (const Node& option : cmd.def().list().items()) {
+        const std::string& name = option.def_elem().defname();
+        level = std::max(level, OptionLock(name, statement_.objtype() == pg_query::OBJECT_INDEX));
+      }
+      return level;
+    }
+    case pg_query::AT_SetStatistics:
+    case pg_query::AT_SetOptions:
+    case pg_query::AT_ResetOptions:
+    case pg_query::AT_ClusterOn:
+    case pg_query::AT_DropCluster:
+    case pg_query::AT_ValidateConstraint:
+    case pg_query::AT_AttachPartition:
+    case pg_query::AT_DetachPartitionFinalize:
+      return LockMode::kShareUpdateExclusive;
+    case pg_query::AT_DetachPartition:
+      return cmd.def().partition_cmd().concurrent() ? LockMode::kShareUpdateExclusive
+                                                    : LockMode::kAccessExclusive;
+    default:
+      return LockMode::kAccessExclusive;
+  }
+}
+
+absl::Status AlterTable::Run() {
+  Relation* r = FindRelation(e_, statement_.relation(), AssumedKind(statement_.objtype()));
+  if (r == nullptr) {
+    if (statement_.missing_ok()) return absl::OkStatus();
+    return e_.Fail("42P01",
+                   absl::StrCat("relation \"", statement_.relation().relname(), "\" does not exist"));
+  }
+  table_ = r->oid;
+  std::vector<const Cmd*> cmds;
+  for (const Node& node : statement_.cmds()) cmds.push_back(&node.alter_table_cmd());
+  for (const Cmd* cmd : cmds) {
+    // Refused before a lock is taken.
+    if (cmd->subtype() == pg_query::AT_AddConstraint) {
+      const auto& constraint = cmd->def().constraint();
+      if (constraint.skip_validation() && constraint.contype() != pg_query::CONSTR_CHECK &&
+          constraint.contype() != pg_query::CONSTR_FOREIGN)
+        return e_.Fail("0A000", "this kind of constraint cannot be marked NOT VALID");
+    }
+    level_ = std::max(level_, LevelOf(*cmd));
+  }
+  e_.Lock(table_, level_);
+  std::stable_sort(cmds.begin(), cmds.end(),
+                   [](const Cmd* a, const Cmd* b) { return PassOf(*a) < PassOf(*b); });
+  for (const Cmd* cmd : cmds) RETURN_IF_ERROR(Execute(*cmd));
+  return Finish();
+}
+
+std::vector<Oid> AlterTable::LockBelow(Oid table) {
+  if (!Recurses()) return {};
+  std::vector<Oid> all = e_.catalogue.AllInheritors(table);
+  all.erase(all.begin());
+  e_.Lock(all, level_);
+  return all;
+}
+
+absl::StatusOr<Column*> AlterTable::NeedColumn(Relation& r, absl::string_view name) {
+  if (Column* column = r.Find(name); column != nullptr) return column;
+  if (r.assumed) {
+    Column column;
+    column.number = static_cast<int>(r.columns.size()) + 1;
+    column.name = std::string(name);
+    r.columns.push_back(column);
+    return &r.columns.back();
+  }
+  return e_.Fail("42703",
+                 absl::StrCat("column \"", name, "\" of relation ", e_.QuotedName(r), " does not exist"));
+}
+
+void AlterTable::Scan(Oid table, std::string why, std::string safe) {
+  Work(table).scans.emplace_back(std::move(why), std::move(safe));
+}
+
+absl::Status AlterTable::Execute(const Cmd& cmd) {
+  switch (cmd.subtype()) {
+    case pg_query::AT_AddColumn:
+      return AddColumn(cmd.def().column_def(), Recurses(), cmd.missing_ok());
+    case pg_query::AT_DropColumn:
+      return DropColumn(cmd);
+    case pg_query::AT_SetNotNull:
+      return SetNotNullFor(cmd.name(), Recurses());
+    case pg_query::AT_DropNotNull:
+      return DropNotNull(cmd.name());
+    case pg_query::AT_AlterColumnType:
+      return AlterType(cmd);
+    case pg_query::AT_AddIdentity:
+    case pg_query::AT_SetIdentity:
+    case pg_query::AT_DropIdentity:
+      return ChangeIdentity(cmd);
+    case pg_query::AT_AddConstraint:
+      return AddConstraint(cmd.def().constraint(), "", Recurses());
+    case pg_query::AT_DropConstraint:
+      return DropConstraint(
+          table_, cmd.name(),
+          cmd.behavior() == pg_query::DROP_CASCADE ? Behaviour::kCascade : Behaviour::kRestrict,
+          cmd.missing_ok(), Recurses());
+    case pg_query::AT_ValidateConstraint:
+      return Validate(cmd.name());
+    case pg_query::AT_AttachPartition:
+      return table().IsIndex() || statement_.objtype() == pg_query::OBJECT_INDEX ? AttachIndex(cmd)
+                                                                                 : Attach(cmd);
+    case pg_query::AT_DetachPartition:
+    case pg_query::AT_DetachPartitionFinalize:
+      return Detach(cmd);
+    case pg_query::AT_AddInherit:
+      return Inherit(cmd);
+    case pg_query::AT_DropInherit:
+      return Disinherit(cmd);
+    case pg_query::AT_ChangeOwner:
+      return ChangeOwner(cmd.newowner().rolename());
+    case pg_query::AT_SetLogged:
+      return ChangePersistence('p');
+    case pg_query::AT_SetUnLogged:
+      return ChangePersistence('u');
+    case pg_query::AT_SetTableSpace:
+      return ChangeTablespace(cmd);
+    case pg_query::AT_SetAccessMethod:
+      return ChangeMethod(cmd);
+    case pg_query::AT_ReplicaIdentity:
+      return ReplicaIdentity(cmd);
+    case pg_query::AT_ClusterOn:
+      return ClusterOn(cmd);
+    case pg_query::AT_EnableRowSecurity:
+    case pg_query::AT_DisableRowSecurity:
+    case pg_query::AT_ForceRowSecurity:
+    case pg_query::AT_NoForceRowSecurity:
+      return RowSecurity(cmd);
+    default:
+      return Simple(cmd);
+  }
+}
+
+// Subcommands that only change the catalogue.
+absl::Status AlterTable::Simple(const Cmd& cmd) {
+  switch (cmd.subtype()) {
+    case pg_query::AT_ColumnDefault:
+    case pg_query::AT_DropExpression:
+    case pg_query::AT_SetStatistics:
+    case pg_query::AT_SetStorage:
+    case pg_query::AT_SetCompression:
+    case pg_query::AT_SetOptions:
+    case pg_query::AT_ResetOptions: {
+      const bool below = cmd.subtype() != pg_query::AT_SetOptions &&
+                         cmd.subtype() != pg_query::AT_ResetOptions &&
+                         cmd.subtype() != pg_query::AT_SetCompression;
+      const std::vector<Oid> children = below ? LockBelow(table_) : std::vector<Oid>();
+      if (!cmd.name().empty() && table().kind != 'i' && table().kind != 'I') {
+        ASSIGN_OR_RETURN(Column * column, NeedColumn(table(), cmd.name()));
+        if (cmd.subtype() == pg_query::AT_ColumnDefault) {
+          column->has_default = cmd.has_def();
+          if (!cmd.has_def() && column->not_null && !e_.IsNew(table_))
+            e_.Warn("breaks-applications", Severity::kWarning,
+                    absl::StrCat("without its default, an INSERT into ", TableName(), " that leaves ",
+                                 cmd.name(), " out fails"));
+        }
+        if (cmd.subtype() == pg_query::AT_DropExpression) column->generated = 0;
+      }
+      if (cmd.subtype() == pg_query::AT_SetStorage || cmd.subtype() == pg_query::AT_SetCompression) {
+        e_.LockIndexes(table_, level_);
+        for (Oid child : children) e_.LockIndexes(child, level_);
+      }
+      return absl::OkStatus();
+    }
+    case pg_query::AT_EnableTrig:
+    case pg_query::AT_EnableAlwaysTrig:
+    case pg_query::AT_EnableReplicaTrig:
+    case pg_query::AT_DisableTrig:
+    case pg_query::AT_EnableTrigAll:
+    case pg_query::AT_DisableTrigAll:
+    case pg_query::AT_EnableTrigUser:
+    case pg_query::AT_DisableTrigUser:
+      if (table().kind == 'p') LockBelow(table_);
+      if (!cmd.name().empty() && !table().assumed && e_.catalogue.complete) {
+        const bool there = std::any_of(
+            e_.catalogue.triggers.begin(), e_.catalogue.triggers.end(),
+            [&](const auto& t) { return t.second.table == table_ && t.second.name == cmd.name(); });
+        if (!there) return e_.Fail("42704", absl::StrCat("trigger \"", cmd.name(), "\" does not exist"));
+      }
+      if (absl::StartsWith(pg_query::AlterTableType_Name(cmd.subtype()), "AT_Disable") && !e_.IsNew(table_))
+        e_.Warn("breaks-applications", Severity::kWarning,
+                absl::StrCat("a trigger of ", TableName(), " no longer fires for anybody"));
+      return absl::OkStatus();
+    case pg_query::AT_AlterConstraint: {
+      const std::string& name = cmd.def().constraint().conname();
+      const bool there =
+          std::any_of(e_.catalogue.constraints.begin(), e_.catalogue.constraints.end(),
+                      [&](const auto& c) { return c.second.table == table_ && c.second.name == name; });
+      if (!there && !table().assumed)
+        return e_.Fail(
+            "42704", absl::StrCat("constraint \"", name, "\" of relation ", TableName(), " does not exist"));
+      LockBelow(table_);
+      return absl::OkStatus();
+    }
+    case pg_query::AT_AddOf: {
+      const TypeUse type = ResolveType(e_, cmd.def().type_name());
+      LockTypeRelation(type.type);
+      return absl::OkStatus();
+    }
+    default:
+      return absl::OkStatus();
+  }
+}
+
+// Phase 3: ATRewriteTables.
+absl::Status AlterTable::Finish() {
+  std::vector<Oid> keys;
+  for (auto& [oid, work] : work_) {
+    const Relation* r = e_.catalogue.relation(oid);
+    if (r == nullptr || creating_) continue;
+    if (work.rewrite) {
+      if (r->kind == 'r' || r->kind == 'm') e_.LockIndexes(oid, LockMode::kAccessExclusive);
+      e_.Rewrite(oid, work.rewrite_why, work.rewrite_safe, !work.copy_files);
+      for (const auto& [why, safe] : work.scans) e_.Scan(oid, why, safe);
+    } else {
+      if (!work.built.empty()) e_.BuildIndex(oid, work.built[0], work.built_safe);
+      if (!work.empty_columns.empty() && r->kind == 'r' && r->has_rows && !r->assumed) {
+        return e_.Fail("23502", absl::StrCat("column \"", work.empty_columns[0], "\" of relation ",
+                                             e_.QuotedName(*r), " contains null values"));
+      }
+      for (const auto& [why, safe] : work.scans) e_.Scan(oid, why, safe);
+    }
+    if (work.rewrite && !work.empty_columns.empty() && r->has_rows && !r->assumed)
+      return e_.Fail("23502", absl::StrCat("column \"", work.empty_columns[0], "\" contains null values"));
+    if (!work.empty_columns.empty() && r->assumed && !e_.IsNew(oid)) {
+      e_.Warn("fails", Severity::kError,
+              absl::StrCat("column ", work.empty_columns[0], " is NOT NULL and rows that ", e_.QuotedName(*r),
+                           " has get no value: it fails unless the table is empty"));
+    }
+    keys.insert(keys.end(), work.foreign_keys.begin(), work.foreign_keys.end());
+  }
+  for (Oid key : keys) {
+    const auto it = e_.catalogue.constraints.find(key);
+    if (it == e_.catalogue.constraints.end() || creating_) continue;
+    const Constraint& fk = it->second;
+    const Relation* from = e_.catalogue.relation(fk.table);
+    if (from == nullptr || from->kind == 'p') continue;
+    e_.Lock(fk.referenced, LockMode::kRowShare);
+    LockForeignKeyQuery(e_, fk.table, fk.referenced);
+    e_.Scan(fk.table,
+            absl::StrCat("every row of ", e_.QuotedName(*from), " is looked up in ", e_.Name(fk.referenced)),
+            absl::StrCat("ALTER TABLE ", e_.QuotedName(*from), " ADD CONSTRAINT ", fk.name,
+                         " FOREIGN KEY ... NOT VALID;\nALTER TABLE ", e_.QuotedName(*from),
+                         " VALIDATE CONSTRAINT ", fk.name, ";  -- in a transaction of its own"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace curlew::lint

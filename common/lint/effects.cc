@@ -1,0 +1,75 @@
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/lint/session.h"
+#include "common/sql/identifier.h"
+
+namespace curlew::lint {
+
+void Effects::Lock(Oid relation, LockMode mode) {
+  const Relation* r = catalogue.relation(relation);
+  if (r == nullptr || IsNew(relation)) return;
+  LockMode& now = locks.try_emplace(relation, mode).first->second;
+  now = std::max(now, mode);
+  names.try_emplace(relation, Name(relation));
+  session.kinds[relation] = r->kind;
+}
+
+void Effects::Lock(const std::vector<Oid>& relations, LockMode mode) {
+  for (Oid relation : relations) Lock(relation, mode);
+}
+
+void Effects::LockBriefly(Oid relation, LockMode mode) {
+  if (catalogue.relation(relation) == nullptr || IsNew(relation)) return;
+  LockMode& now = brief.try_emplace(relation, mode).first->second;
+  now = std::max(now, mode);
+  names.try_emplace(relation, Name(relation));
+}
+
+void Effects::LockIndexes(Oid table, LockMode mode) { Lock(catalogue.Indexes(table), mode); }
+
+void Effects::Scan(Oid table, std::string why, std::string safe) {
+  const Relation* r = catalogue.relation(table);
+  if (r == nullptr || r->kind == 'p' || r->kind == 'f' || !r->has_rows) return;
+  scans = true;
+  if (!IsNew(table)) causes.push_back({Cause::kScan, table, std::move(why), std::move(safe)});
+}
+
+void Effects::BuildIndex(Oid table, std::string why, std::string safe) {
+  const Relation* r = catalogue.relation(table);
+  if (r == nullptr || r->kind == 'p' || !r->has_rows) return;
+  scans = true;
+  if (!IsNew(table)) causes.push_back({Cause::kBuild, table, std::move(why), std::move(safe)});
+}
+
+void Effects::Rewrite(Oid table, std::string why, std::string safe, bool reads) {
+  const Relation* r = catalogue.relation(table);
+  if (r == nullptr || (r->kind != 'r' && r->kind != 'm')) return;
+  if (!IsNew(table)) rewrites = true;
+  if (reads && r->has_rows) scans = true;
+  if (IsNew(table) || !r->has_rows) return;
+  causes.push_back({Cause::kRewrite, table, std::move(why), std::move(safe)});
+}
+
+void Effects::Warn(std::string code, Severity severity, std::string message, std::string safe) {
+  for (const Hazard& h : hazards) {
+    if (h.code == code && h.message == message) return;
+  }
+  hazards.push_back({std::move(code), severity, std::move(message), std::move(safe), "", 0});
+}
+
+absl::Status Effects::Fail(absl::string_view sqlstate, absl::string_view message) {
+  return absl::FailedPreconditionError(absl::StrCat(message, " (SQLSTATE ", sqlstate, ")"));
+}
+
+std::string Effects::QuotedName(const Relation& r) const {
+  if (r.schema == "public" || r.schema.empty()) return sql::Ident(r.name);
+  return sql::TableName{r.schema, r.name}.Quoted();
+}
+
+std::string Effects::Name(Oid relation) const {
+  const Relation* r = catalogue.relation(relation);
+  return r == nullptr ? "?" : QuotedName(*r);
+}
+
+}  // namespace curlew::lint

@@ -1,0 +1,130 @@
+#include "absl/strings/str_cat.h"
+#include "common/lint/alter_table.h"
+#include "common/lint/deparse.h"
+
+namespace curlew::lint {
+namespace {
+
+using pg_query::Node;
+
+// Three-valued truth of a constant.
+enum class Known { kTrue, kFalse, kNull, kUnknown };
+
+Known TruthOf(const Node& node) {
+  if (node.has_a_const()) {
+    if (node.a_const().isnull()) return Known::kNull;
+    if (node.a_const().has_boolval())
+      return node.a_const().boolval().boolval() ? Known::kTrue : Known::kFalse;
+  }
+  if (node.has_type_cast() && node.type_cast().arg().has_a_const()) {
+    const std::string text = ConstantText(node);
+    if (text == "t" || text == "true") return Known::kTrue;
+    if (text == "f" || text == "false") return Known::kFalse;
+  }
+  if (node.has_bool_expr()) {
+    const auto& b = node.bool_expr();
+    if (b.boolop() == pg_query::NOT_EXPR && b.args_size() == 1) {
+      const Known inner = TruthOf(b.args(0));
+      return inner == Known::kTrue ? Known::kFalse : inner == Known::kFalse ? Known::kTrue : inner;
+    }
+    bool all_true = true, all_false = true;
+    for (const Node& arg : b.args()) {
+      const Known truth = TruthOf(arg);
+      if (b.boolop() == pg_query::AND_EXPR && truth == Known::kFalse) return Known::kFalse;
+      if (b.boolop() == pg_query::OR_EXPR && truth == Known::kTrue) return Known::kTrue;
+      all_true &= truth == Known::kTrue;
+      all_false &= truth == Known::kFalse;
+    }
+    if (b.boolop() == pg_query::AND_EXPR && all_true) return Known::kTrue;
+    if (b.boolop() == pg_query::OR_EXPR && all_false) return Known::kFalse;
+  }
+  return Known::kUnknown;
+}
+
+bool IsConstant(const Node& node) {
+  if (node.has_a_const()) return true;
+  return node.has_type_cast() && IsConstant(node.type_cast().arg());
+}
+bool IsNull(const Node& node) {
+  if (node.has_a_const()) return node.a_const().isnull();
+  return node.has_type_cast() && IsNull(node.type_cast().arg());
+}
+
+class Finder {
+ public:
+  Finder(const Effects& e, std::string* what) : e_(e), what_(*what) {}
+
+  bool Volatile(const Node& node) {
+    switch (node.node_case()) {
+      case Node::kFuncCall:
+        return Call(node.func_call());
+      case Node::kCaseExpr:
+        return Case(node.case_expr());
+      case Node::kCoalesceExpr:
+        // Evaluated up to the first constant that is not NULL.
+        for (const Node& arg : node.coalesce_expr().args()) {
+          if (IsConstant(arg) && !IsNull(arg)) return false;
+          if (Volatile(arg)) return true;
+        }
+        return false;
+      case Node::kBoolExpr:
+        if (TruthOf(node) != Known::kUnknown) return false;
+        break;
+      default:
+        break;
+    }
+    return Below(node);
+  }
+
+ private:
+  bool Below(const google::protobuf::Message& message) {
+    const auto* reflection = message.GetReflection();
+    std::vector<const google::protobuf::FieldDescriptor*> fields;
+    reflection->ListFields(message, &fields);
+    for (const auto* field : fields) {
+      if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+      const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
+      for (int i = 0; i < count; ++i) {
+        const auto& child = field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
+                                                 : reflection->GetMessage(message, field);
+        if (child.GetDescriptor() == Node::descriptor() ? Volatile(static_cast<const Node&>(child))
+                                                        : Below(child))
+          return true;
+      }
+    }
+    return false;
+  }
+
+  bool Call(const pg_query::FuncCall& call) {
+    for (const Node& arg : call.args()) {
+      if (Volatile(arg)) return true;
+    }
+    const Function* f = FindFunction(e_.session, call.funcname(), call.args_size());
+    if (f != nullptr && f->volatility != 'v') return false;
+    const auto [schema, name] = NameParts(call.funcname());
+    what_ = absl::StrCat(name, "()");
+    return true;
+  }
+
+  bool Case(const pg_query::CaseExpr& expression) {
+    if (expression.has_arg()) return Below(expression);
+    for (const Node& when : expression.args()) {
+      const Known truth = TruthOf(when.case_when().expr());
+      if (truth == Known::kFalse || truth == Known::kNull) continue;
+      if (truth == Known::kTrue) return Volatile(when.case_when().result());
+      if (Volatile(when.case_when().expr()) || Volatile(when.case_when().result())) return true;
+    }
+    return expression.has_defresult() && Volatile(expression.defresult());
+  }
+
+  const Effects& e_;
+  std::string& what_;
+};
+
+}  // namespace
+
+bool IsVolatile(const Effects& e, const Node& expression, std::string* what) {
+  return Finder(e, what).Volatile(expression);
+}
+
+}  // namespace curlew::lint

@@ -1,0 +1,17 @@
+// Reads what lint wants to know of a database.
+#ifndef CURLEW_COMMON_PG_READ_CATALOGUE_H_
+#define CURLEW_COMMON_PG_READ_CATALOGUE_H_
+
+#include "absl/status/statusor.h"
+#include "common/lint/catalogue.h"
+#include "common/pg/connection.h"
+
+namespace curlew::pg {
+
+// The whole catalogue, in one READ ONLY snapshot: no user's table is read or locked. Any role may; sizes and
+// definitions of what it has no rights on are there too. Statuses as in error.h.
+absl::StatusOr<lint::Catalogue> ReadCatalogue(Connection* connection);
+
+}  // namespace curlew::pg
+
+#endif  // CURLEW_COMMON_PG_READ_CATALOGUE_H_
