@@ -277,7 +277,8 @@ class Reader {
 
 void ReadScript(absl::string_view text, const ScriptVisitor& visitor) {
   const bool plain = base::FindInvalidUtf8(text) == absl::string_view::npos &&
-                     text.find('\0') == absl::string_view::npos && !absl::StartsWith(text, "\xEF\xBB\xBF");
+                     !absl::StartsWith(text, "\xEF\xBB\xBF") &&
+                     std::none_of(text.begin(), text.end(), [](char c) { return c >= 0 && c < '\t'; });
   if (plain) return Reader(text, visitor).Read();
   const ScriptText decoded = DecodeScript(text);
   if (decoded.error.has_value() && visitor.error) visitor.error(*decoded.error);

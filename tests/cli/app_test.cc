@@ -58,7 +58,7 @@ TEST_F(AppTest, EveryVerbHasExamplesThatNameIt) {
     EXPECT_THAT(Help(*command),
                 AllOf(HasSubstr("\nUsage:\n"), HasSubstr("\nExamples:\n  # "), HasSubstr("--help")));
   }
-  EXPECT_EQ(verbs, 22);
+  EXPECT_EQ(verbs, 24);
 }
 
 TEST_F(AppTest, ExamplesAreCommandLinesThatAreUnderstood) {
@@ -95,11 +95,11 @@ TEST_F(AppTest, HelpOfTheProgramListsExitStatuses) {
 
 TEST_F(AppTest, WrongCommandLinesSayWhatWouldBeRight) {
   EXPECT_EQ(RunLine(""), ExitCode::kUsage);
-  EXPECT_THAT(err_.str(), HasSubstr("\"curlew\" needs a command: plan, rollout, target, env"));
+  EXPECT_THAT(err_.str(), HasSubstr("\"curlew\" needs a command: plan, lint, rollout, target, env"));
   EXPECT_EQ(RunLine("rolout list"), ExitCode::kUsage);
   EXPECT_THAT(err_.str(), HasSubstr("unknown command \"rolout\" for \"curlew\"; did you mean \"rollout\"?"));
   EXPECT_EQ(RunLine("plan frobnicate"), ExitCode::kUsage);
-  EXPECT_THAT(err_.str(), HasSubstr("it has: validate, explain, submit, list, show"));
+  EXPECT_THAT(err_.str(), HasSubstr("it has: validate, explain, from-sql, submit, list, show"));
   EXPECT_EQ(RunLine("rollout show"), ExitCode::kUsage);
   EXPECT_THAT(err_.str(), AllOf(HasSubstr("ROLLOUT"), HasSubstr("see curlew rollout show --help")));
   EXPECT_EQ(RunLine("rollout list -o xml"), ExitCode::kUsage);
