@@ -1,9 +1,14 @@
 #include <algorithm>
+#include <set>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/lint/alter_table.h"
+#include "common/lint/deparse.h"
+#include "common/lint/statements.h"
 #include "common/sql/identifier.h"
+#include "common/sql/parser.h"
 
 namespace curlew::lint {
 namespace {
@@ -27,7 +32,38 @@ bool IsNullConstant(const Node& node) {
   return node.has_a_const() && node.a_const().isnull();
 }
 
+// Whether a constant default can be a value of the type, as far as that is plain.
+bool FitsType(const Type* type, const Node& expression) {
+  if (type == nullptr || !expression.has_a_const() || !expression.a_const().has_sval()) return true;
+  const std::string& text = expression.a_const().sval().sval();
+  double number = 0;
+  int64_t integer = 0;
+  if (type->name == "int2" || type->name == "int4" || type->name == "int8")
+    return absl::SimpleAtoi(text, &integer);
+  if (type->name == "numeric" || type->name == "float4" || type->name == "float8")
+    return absl::SimpleAtod(text, &number);
+  return true;
+}
+
+bool HasVolatileDefault(const Effects& e, const Type& type, std::string* call) {
+  for (const Type* t = &type; t != nullptr && t->kind == 'd'; t = e.catalogue.type(t->base)) {
+    if (t->default_expression.empty()) continue;
+    const auto tree = ParseExpression(t->default_expression);
+    return tree.has_value() && IsVolatile(e, *tree, call);
+  }
+  return false;
+}
+
 }  // namespace
+
+void AlterTable::LockSequences(const Node& expression) {
+  sql::Walk(expression, [this](const google::protobuf::Message& m) {
+    if (m.GetDescriptor() != pg_query::FuncCall::descriptor()) return true;
+    if (Relation* sequence = SequenceOf(e_, static_cast<const pg_query::FuncCall&>(m)); sequence != nullptr)
+      e_.Lock(sequence->oid, LockMode::kRowExclusive);
+    return true;
+  });
+}
 
 bool HasConstraints(const Catalogue& c, Oid domain) {
   for (const Type* t = c.type(domain); t != nullptr && t->kind == 'd'; t = c.type(t->base)) {
@@ -76,6 +112,11 @@ absl::Status AlterTable::AddColumnTo(Oid oid, const pg_query::ColumnDef& def, bo
                      absl::StrCat("column \"", def.colname(), "\" of relation ", name, " already exists"));
     if (missing_ok) return absl::OkStatus();
   }
+  static const auto* const system =
+      new std::set<std::string>{"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"};
+  if (system->count(def.colname()) > 0)
+    return e_.Fail("42701",
+                   absl::StrCat("column name \"", def.colname(), "\" conflicts with a system column name"));
   const TypeUse use = ResolveType(e_, def.type_name());
   if (use.type == 0 && c.complete)
     return e_.Fail("42704",
@@ -99,6 +140,14 @@ absl::Status AlterTable::AddColumnTo(Oid oid, const pg_query::ColumnDef& def, bo
   const pg_query::Constraint* const given = FindConstraint(def, pg_query::CONSTR_DEFAULT);
   const pg_query::Constraint* const identity = FindConstraint(def, pg_query::CONSTR_IDENTITY);
   std::string volatile_call;
+  if (given != nullptr && !ColumnsOf(given->raw_expr()).empty())
+    return e_.Fail("0A000", "cannot use column reference in DEFAULT expression");
+  if (given != nullptr && !FitsType(type, given->raw_expr()))
+    return e_.Fail("22P02", absl::StrCat("invalid input for type ", type->name, ": \"",
+                                         ConstantText(given->raw_expr()), "\""));
+  if (const auto* generated = FindConstraint(def, pg_query::CONSTR_GENERATED);
+      generated != nullptr && c.complete && IsMutable(e_, generated->raw_expr()))
+    return e_.Fail("42P17", "generation expression is not immutable");
   const std::string safe =
       absl::StrCat("ALTER TABLE ", name, " ADD COLUMN ", sql::Ident(def.colname()),
                    " ...;  -- without a value; then fill the rows in batches, then SET DEFAULT");
@@ -117,6 +166,11 @@ absl::Status AlterTable::AddColumnTo(Oid oid, const pg_query::ColumnDef& def, bo
     work.rewrite = true;
     work.rewrite_why = absl::StrCat("the default of ", def.colname(), " calls ", volatile_call,
                                     ", which is volatile: it is computed for every row");
+  } else if (type != nullptr && given == nullptr && HasVolatileDefault(e_, *type, &volatile_call)) {
+    work.rewrite = true;
+    work.rewrite_why =
+        absl::StrCat("the domain ", type->name, " of ", def.colname(), " has a default that calls ",
+                     volatile_call, ", which is volatile: it is computed for every row");
   } else if (type != nullptr && type->kind == 'd' && HasConstraints(c, use.type)) {
     work.rewrite = true;
     work.rewrite_why = absl::StrCat("the domain ", type->name, " of ", def.colname(),
@@ -127,7 +181,11 @@ absl::Status AlterTable::AddColumnTo(Oid oid, const pg_query::ColumnDef& def, bo
   if (given != nullptr && !IsNullConstant(given->raw_expr())) has_value = true;
   if (type != nullptr && type->kind == 'd' && type->has_default) has_value = true;
   column.has_default = has_value && column.generated == 0;
-  if (column.not_null && !has_value) work.empty_columns.push_back(def.colname());
+  bool domain_refuses_null = false;
+  for (const Type* t = type; t != nullptr && t->kind == 'd'; t = c.type(t->base))
+    domain_refuses_null |= t->not_null;
+  if ((column.not_null || domain_refuses_null) && !has_value) work.empty_columns.push_back(def.colname());
+  if (given != nullptr && work.rewrite && r.has_rows) LockSequences(given->raw_expr());
   if (type == nullptr && !e_.IsNew(oid) && !c.complete) {
     e_.Warn("unknown-effect", Severity::kNotice,
             absl::StrCat("the type ", NameParts(def.type_name().names()).second,
@@ -179,6 +237,7 @@ absl::Status AlterTable::DropColumn(const Cmd& cmd) {
                          " goes: statements that still name it fail, and its data is gone"));
   }
   if (column == nullptr) return absl::OkStatus();
+  if (r.of_type != 0) return e_.Fail("42809", "cannot drop column from typed table");
   const int number = column->number;
   if (column->inherited > 0)
     return e_.Fail("42P16", absl::StrCat("cannot drop inherited column \"", cmd.name(), "\""));
@@ -187,8 +246,11 @@ absl::Status AlterTable::DropColumn(const Cmd& cmd) {
                    absl::StrCat("cannot drop column \"", cmd.name(),
                                 "\" because it is part of the partition key of relation ", TableName()));
   }
+  // The children are locked also where they keep the column.
+  e_.Lock(Recurses() ? c.AllInheritors(table_) : c.Children(table_), level_);
+  if (!Recurses() && r.kind == 'p' && !c.Children(table_).empty())
+    return e_.Fail("42P16", "cannot drop column from only the partitioned table when partitions exist");
   const std::vector<Oid> children = Recurses() ? c.AllInheritors(table_) : std::vector<Oid>{table_};
-  e_.Lock(children, level_);
   std::vector<Address> objects;
   for (Oid child : children) {
     if (const Column* own = c.relation(child)->Find(cmd.name());
@@ -204,7 +266,7 @@ absl::Status AlterTable::SetNotNullFor(const std::string& name, bool recurse) {
   Catalogue& c = e_.catalogue;
   ASSIGN_OR_RETURN(Column * column, NeedColumn(table(), name));
   // Where the parent has it, so have the children.
-  const bool below = !column->not_null && !c.Children(table_).empty();
+  const bool below = !column->not_null && !c.Children(table_).empty() && (recurse || table().kind == 'p');
   const std::vector<Oid> all = below ? c.AllInheritors(table_) : std::vector<Oid>{table_};
   e_.Lock(all, level_);
   if (below && !recurse) {

@@ -6,6 +6,7 @@
 #include "common/lint/alter_table.h"
 #include "common/lint/deparse.h"
 #include "common/sql/identifier.h"
+#include "common/sql/parser.h"
 
 namespace curlew::lint {
 namespace {
@@ -103,6 +104,19 @@ absl::Status AlterTable::AddCheck(Oid oid, const pg_query::Constraint& constrain
       return e_.Fail("42710", absl::StrCat("constraint \"", name, "\" for relation ", e_.QuotedName(r),
                                            " already exists"));
     return absl::OkStatus();  // merged: nothing is checked again
+  }
+  if (constraint.is_no_inherit() && r.kind == 'p')
+    return e_.Fail("42P16",
+                   absl::StrCat("cannot add NO INHERIT constraint to partitioned table ", e_.QuotedName(r)));
+  bool subquery = false;
+  sql::Walk(constraint.raw_expr(), [&](const google::protobuf::Message& m) {
+    subquery |= m.GetDescriptor() == pg_query::SubLink::descriptor();
+    return !subquery;
+  });
+  if (subquery) return e_.Fail("0A000", "cannot use subquery in check constraint");
+  for (const std::string& column : ColumnsOf(constraint.raw_expr())) {
+    if (!r.assumed && !creating_ && r.Find(column) == nullptr && column != "tableoid" && column != r.name)
+      return e_.Fail("42703", absl::StrCat("column \"", column, "\" does not exist"));
   }
   const Oid added = NewConstraint(e_, r, name, 'c');
   Constraint& check = c.constraints[added];
@@ -216,6 +230,10 @@ absl::Status AlterTable::AddKey(const pg_query::Constraint& constraint, const st
 absl::Status AlterTable::AddKeyUsingIndex(const pg_query::Constraint& constraint) {
   Catalogue& c = e_.catalogue;
   const bool primary = constraint.contype() == pg_query::CONSTR_PRIMARY;
+  if (table().kind == 'p') {
+    const Relation* index = FindRelation(e_, table().schema, constraint.indexname(), Assume::kNothing);
+    if (index != nullptr) e_.Lock(index->oid, LockMode::kAccessShare);
+  }
   if (table().kind == 'p')
     return e_.Fail("0A000",
                    "ALTER TABLE / ADD CONSTRAINT USING INDEX is not supported on partitioned tables");
@@ -235,6 +253,10 @@ absl::Status AlterTable::AddKeyUsingIndex(const pg_query::Constraint& constraint
       return e_.Fail("42809", absl::StrCat("index \"", index->name, "\" contains expressions"));
     if (!index->index.predicate.empty())
       return e_.Fail("42809", absl::StrCat("\"", index->name, "\" is a partial index"));
+    const auto& options = index->index.options;
+    if (std::any_of(options.begin(), options.end(), [](int o) { return o != 0; }))
+      return e_.Fail("42809",
+                     absl::StrCat("index \"", index->name, "\" does not have default sorting behavior"));
     for (const auto& [oid, other] : c.constraints) {
       if (other.index == index->oid && other.kind != 'f')
         return e_.Fail("55000",
@@ -258,7 +280,7 @@ absl::Status AlterTable::AddKeyUsingIndex(const pg_query::Constraint& constraint
   const std::string name = constraint.conname().empty() ? index->name : constraint.conname();
   if (name != index->name) {
     e_.Lock(index->oid, LockMode::kShareUpdateExclusive);
-    c.RenameRelation(*index, index->schema, name);
+    e_.Rename(*index, index->schema, name);
   }
   index->index.primary = primary;
   const Oid oid = index->oid;
@@ -288,13 +310,13 @@ absl::Status AlterTable::DropConstraint(Oid oid, const std::string& name, Behavi
     e_.Lock(constraint.referenced, LockMode::kAccessExclusive);
   RETURN_IF_ERROR(Delete(e_, {{kPgConstraint, constraint.oid, 0}}, behaviour));
   if (constraint.kind != 'c' || constraint.no_inherit) return absl::OkStatus();
-  for (Oid child : c.Children(oid)) {
-    if (!recurse) {
-      if (c.relation(oid)->kind == 'p')
-        return e_.Fail("42P16", "cannot remove constraint from only the partitioned table");
-      break;
-    }
-    e_.Lock(child, level_);
+  const std::vector<Oid> children = c.Children(oid);
+  e_.Lock(children, level_);
+  if (!recurse) {
+    if (c.relation(oid)->kind != 'p' || children.empty()) return absl::OkStatus();
+    return e_.Fail("42P16", "cannot remove constraint from only the partitioned table when partitions exist");
+  }
+  for (Oid child : children) {
     const Constraint* own = FindByName(c, child, name);
     if (own != nullptr && own->inherited == 1) {
       c.constraints[own->oid].inherited = 0;
@@ -325,9 +347,11 @@ absl::Status AlterTable::Validate(const std::string& name) {
     Work(table_).foreign_keys.push_back(oid);
   } else {
     std::vector<Oid> all = {table_};
-    if (!found->no_inherit && Recurses()) {
+    if (!found->no_inherit) {
       all = c.AllInheritors(table_);
       e_.Lock(all, level_);
+      if (!Recurses() && all.size() > 1)
+        return e_.Fail("42P16", "constraint must be validated on child tables too");
     }
     for (Oid child : all) {
       const Constraint* own = FindByName(c, child, name);

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/lint/alter_table.h"
+#include "common/lint/coercion.h"
 
 namespace curlew::lint {
 
@@ -56,11 +57,26 @@ Oid NewForeignKey(Effects& e, const Relation& table, std::string name, const Con
 
 absl::Status AlterTable::AddForeignKey(const pg_query::Constraint& constraint, const std::string& column) {
   Catalogue& c = e_.catalogue;
+  for (const auto& [oid, other] : c.constraints) {
+    if (other.table == table_ && other.name == constraint.conname() && !constraint.conname().empty())
+      return e_.Fail("42710", absl::StrCat("constraint \"", constraint.conname(), "\" for relation ",
+                                           TableName(), " already exists"));
+  }
   ASSIGN_OR_RETURN(Relation * referenced, NeedRelation(e_, constraint.pktable()));
   const Oid target = referenced->oid;
   e_.Lock(target, LockMode::kShareRowExclusive);
   if (!referenced->IsTable() && !referenced->assumed)
     return e_.Fail("42809", absl::StrCat("referenced relation \"", referenced->name, "\" is not a table"));
+  if (!referenced->assumed && !table().assumed) {
+    const char from = table().persistence, to = referenced->persistence;
+    if (from == 'p' && to != 'p')
+      return e_.Fail("42P16", "constraints on permanent tables may reference only permanent tables");
+    if (from == 'u' && to == 't')
+      return e_.Fail("42P16",
+                     "constraints on unlogged tables may reference only permanent or unlogged tables");
+    if (from == 't' && to != 't')
+      return e_.Fail("42P16", "constraints on temporary tables may reference only temporary tables");
+  }
   std::vector<std::string> columns = Strings(constraint.fk_attrs());
   if (columns.empty() && !column.empty()) columns = {column};
   Constraint fk;
@@ -100,6 +116,15 @@ absl::Status AlterTable::AddForeignKey(const pg_query::Constraint& constraint, c
                      absl::StrCat("there is no unique constraint matching given keys for referenced table ",
                                   e_.Name(target)));
   }
+  for (size_t i = 0; i < fk.columns.size() && i < fk.referenced_columns.size(); ++i) {
+    const Column* own = table().ByNumber(fk.columns[i]);
+    const Column* key = referenced->ByNumber(fk.referenced_columns[i]);
+    if (own == nullptr || key == nullptr || own->type == 0 || key->type == 0) continue;
+    if (Coerce(e_.session, {own->type, -1}, {key->type, -1}, 'i') == Coercion::kImpossible &&
+        Coerce(e_.session, {key->type, -1}, {own->type, -1}, 'i') == Coercion::kImpossible)
+      return e_.Fail("42804", absl::StrCat("a foreign key cannot compare ", own->name, " with ", key->name,
+                                           ": their types are incompatible"));
+  }
   if (table().kind == 'p') {
     if (!Recurses()) return e_.Fail("42809", "cannot use ONLY for foreign key on partitioned table");
     if (constraint.skip_validation())
@@ -111,11 +136,6 @@ absl::Status AlterTable::AddForeignKey(const pg_query::Constraint& constraint, c
   }
   const std::string name =
       constraint.conname().empty() ? ChooseName(e_, table(), columns, "fkey") : constraint.conname();
-  for (const auto& [oid, other] : c.constraints) {
-    if (other.table == table_ && other.name == name && !constraint.conname().empty())
-      return e_.Fail("42710",
-                     absl::StrCat("constraint \"", name, "\" for relation ", TableName(), " already exists"));
-  }
   // A column that the statement adds without a value has nothing to validate.
   bool validate = !constraint.skip_validation();
   if (!column.empty() && validate) {

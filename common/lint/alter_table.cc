@@ -6,47 +6,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/lint/alter_level.h"
 
 namespace curlew::lint {
 namespace {
 
 using pg_query::Node;
-
-// The passes of ATRewriteCatalogs, in their order.
-int PassOf(const pg_query::AlterTableCmd& cmd) {
-  switch (cmd.subtype()) {
-    case pg_query::AT_DropColumn:
-    case pg_query::AT_DropConstraint:
-    case pg_query::AT_DropNotNull:
-    case pg_query::AT_DropIdentity:
-    case pg_query::AT_DropExpression:
-      return 0;
-    case pg_query::AT_ColumnDefault:
-      return cmd.has_def() ? 7 : 0;
-    case pg_query::AT_AlterColumnType:
-      return 1;
-    case pg_query::AT_AddColumn:
-      return 4;
-    case pg_query::AT_SetNotNull:
-    case pg_query::AT_SetStatistics:
-    case pg_query::AT_SetStorage:
-    case pg_query::AT_SetCompression:
-    case pg_query::AT_SetIdentity:
-    case pg_query::AT_AddIdentity:
-      return 6;
-    case pg_query::AT_AddConstraint:
-      switch (cmd.def().constraint().contype()) {
-        case pg_query::CONSTR_PRIMARY:
-        case pg_query::CONSTR_UNIQUE:
-        case pg_query::CONSTR_EXCLUSION:
-          return 8;
-        default:
-          return 9;
-      }
-    default:
-      return 10;
-  }
-}
 
 Assume AssumedKind(pg_query::ObjectType type) {
   switch (type) {
@@ -65,54 +30,6 @@ Assume AssumedKind(pg_query::ObjectType type) {
 
 }  // namespace
 
-LockMode OptionLock(const std::string& name, bool index) {
-  static const auto* const strong = new std::set<std::string>{
-      "user_catalog_table",     "security_barrier", "security_invoker", "check_option", "fastupdate",
-      "gin_pending_list_limit", "buffering",        "pages_per_range",  "autosummarize"};
-  (void)index;
-  return strong->count(name) > 0 ? LockMode::kAccessExclusive : LockMode::kShareUpdateExclusive;
-}
-
-LockMode AlterTable::LevelOf(const Cmd& cmd) const {
-  switch (cmd.subtype()) {
-    case pg_query::AT_EnableTrig:
-    case pg_query::AT_EnableAlwaysTrig:
-    case pg_query::AT_EnableReplicaTrig:
-    case pg_query::AT_DisableTrig:
-    case pg_query::AT_EnableTrigAll:
-    case pg_query::AT_DisableTrigAll:
-    case pg_query::AT_EnableTrigUser:
-    case pg_query::AT_DisableTrigUser:
-      return LockMode::kShareRowExclusive;
-    case pg_query::AT_AddConstraint:
-      return cmd.def().constraint().contype() == pg_query::CONSTR_FOREIGN ? LockMode::kShareRowExclusive
-                                                                          : LockMode::kAccessExclusive;
-    case pg_query::AT_SetRelOptions:
-    case pg_query::AT_ResetRelOptions: {
-      LockMode level = LockMode::kShareUpdateExclusive;
-      for (const Node& option : cmd.def().list().items()) {
-        const std::string& name = option.def_elem().defname();
-        level = std::max(level, OptionLock(name, statement_.objtype() == pg_query::OBJECT_INDEX));
-      }
-      return level;
-    }
-    case pg_query::AT_SetStatistics:
-    case pg_query::AT_SetOptions:
-    case pg_query::AT_ResetOptions:
-    case pg_query::AT_ClusterOn:
-    case pg_query::AT_DropCluster:
-    case pg_query::AT_ValidateConstraint:
-    case pg_query::AT_AttachPartition:
-    case pg_query::AT_DetachPartitionFinalize:
-      return LockMode::kShareUpdateExclusive;
-    case pg_query::AT_DetachPartition:
-      return cmd.def().partition_cmd().concurrent() ? LockMode::kShareUpdateExclusive
-                                                    : LockMode::kAccessExclusive;
-    default:
-      return LockMode::kAccessExclusive;
-  }
-}
-
 absl::Status AlterTable::Run() {
   Relation* r = FindRelation(e_, statement_.relation(), AssumedKind(statement_.objtype()));
   if (r == nullptr) {
@@ -121,6 +38,7 @@ absl::Status AlterTable::Run() {
                    absl::StrCat("relation \"", statement_.relation().relname(), "\" does not exist"));
   }
   table_ = r->oid;
+  if (statement_.objtype() == pg_query::OBJECT_TYPE) return AlterCompositeType();
   std::vector<const Cmd*> cmds;
   for (const Node& node : statement_.cmds()) cmds.push_back(&node.alter_table_cmd());
   for (const Cmd* cmd : cmds) {
@@ -136,8 +54,48 @@ absl::Status AlterTable::Run() {
   e_.Lock(table_, level_);
   std::stable_sort(cmds.begin(), cmds.end(),
                    [](const Cmd* a, const Cmd* b) { return PassOf(*a) < PassOf(*b); });
+  for (const Cmd* cmd : cmds) {
+    if (!table().assumed && !Allows(table().kind, cmd->subtype()))
+      return e_.Fail("42809",
+                     absl::StrCat("this action cannot be performed on ", TableName(), ", which is no table"));
+  }
   for (const Cmd* cmd : cmds) RETURN_IF_ERROR(Execute(*cmd));
   return Finish();
+}
+
+// ALTER TYPE ... ATTRIBUTE: tables of the type follow, columns of it stand in the way of a change of type.
+absl::Status AlterTable::AlterCompositeType() {
+  Catalogue& c = e_.catalogue;
+  e_.Lock(table_, LockMode::kAccessExclusive);
+  level_ = LockMode::kAccessExclusive;
+  const Oid type = table().row_type;
+  for (const Node& node : statement_.cmds()) {
+    const Cmd& cmd = node.alter_table_cmd();
+    if (cmd.subtype() == pg_query::AT_ChangeOwner) return absl::OkStatus();
+    const bool adds = cmd.subtype() == pg_query::AT_AddColumn;
+    const Column* column = table().Find(adds ? cmd.def().column_def().colname() : cmd.name());
+    if (!table().assumed && (column == nullptr) != adds && !cmd.missing_ok())
+      return e_.Fail(adds ? "42701" : "42703", absl::StrCat("attribute \"", cmd.name(), "\" of ", TableName(),
+                                                            adds ? " already exists" : " does not exist"));
+    std::vector<Oid> typed;
+    for (const auto& [oid, r] : c.relations) {
+      if (r.of_type != 0 && r.of_type == type) typed.push_back(oid);
+    }
+    if (!typed.empty() && cmd.behavior() != pg_query::DROP_CASCADE)
+      return e_.Fail("2BP01", absl::StrCat("cannot alter type ", TableName(),
+                                           " because it is the type of a typed table"));
+    e_.Lock(typed, level_);
+    if (cmd.subtype() != pg_query::AT_AlterColumnType) continue;
+    for (const auto& [oid, r] : c.relations) {
+      for (const Column& own : r.columns) {
+        if (own.type != type || type == 0 || r.kind != 'r') continue;
+        e_.Lock(oid, LockMode::kAccessShare);
+        return e_.Fail("0A000", absl::StrCat("cannot alter type ", TableName(), " because column \"", r.name,
+                                             ".", own.name, "\" uses it"));
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::vector<Oid> AlterTable::LockBelow(Oid table) {
@@ -276,12 +234,16 @@ absl::Status AlterTable::Simple(const Cmd& cmd) {
       return absl::OkStatus();
     case pg_query::AT_AlterConstraint: {
       const std::string& name = cmd.def().constraint().conname();
-      const bool there =
-          std::any_of(e_.catalogue.constraints.begin(), e_.catalogue.constraints.end(),
-                      [&](const auto& c) { return c.second.table == table_ && c.second.name == name; });
-      if (!there && !table().assumed)
+      char kind = 0;
+      for (const auto& [oid, constraint] : e_.catalogue.constraints) {
+        if (constraint.table == table_ && constraint.name == name) kind = constraint.kind;
+      }
+      if (kind == 0 && !table().assumed)
         return e_.Fail(
             "42704", absl::StrCat("constraint \"", name, "\" of relation ", TableName(), " does not exist"));
+      if (kind != 0 && kind != 'f')
+        return e_.Fail("42809", absl::StrCat("constraint \"", name, "\" of relation ", TableName(),
+                                             " is not a foreign key constraint"));
       LockBelow(table_);
       return absl::OkStatus();
     }
@@ -301,6 +263,10 @@ absl::Status AlterTable::Finish() {
   for (auto& [oid, work] : work_) {
     const Relation* r = e_.catalogue.relation(oid);
     if (r == nullptr || creating_) continue;
+    if (!work.empty_columns.empty() && work.built.empty() && r->kind == 'r' && r->has_rows && !r->assumed) {
+      return e_.Fail("23502", absl::StrCat("column \"", work.empty_columns[0], "\" of relation ",
+                                           e_.QuotedName(*r), " contains null values"));
+    }
     if (work.rewrite) {
       if (r->kind == 'r' || r->kind == 'm') e_.LockIndexes(oid, LockMode::kAccessExclusive);
       e_.Rewrite(oid, work.rewrite_why, work.rewrite_safe, !work.copy_files);
@@ -313,8 +279,6 @@ absl::Status AlterTable::Finish() {
       }
       for (const auto& [why, safe] : work.scans) e_.Scan(oid, why, safe);
     }
-    if (work.rewrite && !work.empty_columns.empty() && r->has_rows && !r->assumed)
-      return e_.Fail("23502", absl::StrCat("column \"", work.empty_columns[0], "\" contains null values"));
     if (!work.empty_columns.empty() && r->assumed && !e_.IsNew(oid)) {
       e_.Warn("fails", Severity::kError,
               absl::StrCat("column ", work.empty_columns[0], " is NOT NULL and rows that ", e_.QuotedName(*r),

@@ -40,9 +40,9 @@ class AlterTable {
  private:
   using Cmd = pg_query::AlterTableCmd;
 
-  LockMode LevelOf(const Cmd& cmd) const;
   absl::Status Execute(const Cmd& cmd);
   absl::Status Simple(const Cmd& cmd);
+  absl::Status AlterCompositeType();
   // The children, locked as the statement locks; none with ONLY.
   std::vector<Oid> LockBelow(Oid table);
   bool Recurses() const { return statement_.relation().inh(); }
@@ -59,6 +59,7 @@ class AlterTable {
   absl::Status DropNotNull(const std::string& column);
   absl::Status ChangeIdentity(const Cmd& cmd);
   void LockTypeRelation(Oid type);
+  void LockSequences(const pg_query::Node& expression);
   std::vector<Oid> OwnedSequences(Oid table, int column, bool identity_only);
 
   // alter_constraint.cc
@@ -108,9 +109,6 @@ class AlterTable {
   std::map<Oid, TableWork> work_;
 };
 
-// The lock that setting or resetting this storage parameter takes.
-LockMode OptionLock(const std::string& name, bool index);
-
 // The name that PostgreSQL gives a constraint or index without one.
 std::string ChooseName(const Effects& e, const Relation& table, const std::vector<std::string>& columns,
                        absl::string_view suffix);
@@ -131,6 +129,9 @@ bool SomeCheckProvesNotNull(const Effects& e, const Relation& table, absl::strin
 
 // Whether a DEFAULT is evaluated for each row: it calls something volatile, after constants are folded.
 bool IsVolatile(const Effects& e, const pg_query::Node& expression, std::string* what);
+
+// Whether it calls anything but immutable functions.
+bool IsMutable(const Effects& e, const pg_query::Node& expression);
 
 // Whether a domain has constraints, its own or those of a domain below it.
 bool HasConstraints(const Catalogue& c, Oid domain);

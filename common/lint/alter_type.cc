@@ -61,6 +61,14 @@ bool ServesIndex(const Effects& e, const Relation& index, const Column& before, 
   return true;
 }
 
+// Without the old type: whether the new one is of those that columns are widened to.
+bool MayKeepBytes(const pg_query::TypeName& type) {
+  static const auto* const names = new std::set<std::string>{"text", "varchar", "varbit", "citext", "inet"};
+  const std::string name = NameParts(type.names()).second;
+  if (type.array_bounds_size() > 0) return false;
+  return names->count(name) > 0 || (name == "numeric" && type.typmods_size() > 0);
+}
+
 }  // namespace
 
 absl::Status AlterTable::AlterType(const Cmd& cmd) {
@@ -128,7 +136,13 @@ absl::Status AlterTable::AlterTypeOf(Oid oid, const std::string& name, const pg_
   RETURN_IF_ERROR(RefuseDependents(oid, before));
   TableWork& work = Work(oid);
   const std::string table = e_.QuotedName(r);
-  if (!(value.same_bytes && coercion == Coercion::kSameBytes) && !partitioned) {
+  if (before.type == 0 && !c.complete && !e_.IsNew(oid) && value.same_bytes &&
+      MayKeepBytes(def.type_name())) {
+    e_.Warn("unknown-effect", Severity::kWarning,
+            absl::StrCat("the present type of ", table, ".", name,
+                         " is not known here: a shorter one of the same family "
+                         "keeps its bytes, from any other all rows are written anew; --database tells"));
+  } else if (!(value.same_bytes && coercion == Coercion::kSameBytes) && !partitioned) {
     work.rewrite = true;
     work.rewrite_why =
         before.type == 0
@@ -165,15 +179,17 @@ absl::Status AlterTable::RefuseDependents(Oid oid, const Column& column) {
       case kPgPublicationRel:
         what = "a publication WHERE clause";
         break;
-      case kPgAttrdef: {
-        const bool own = std::any_of(
-            e_.catalogue.dependencies.begin(), e_.catalogue.dependencies.end(), [&](const Dependency& o) {
-              return o.object == d.object && o.kind == 'a' && o.referenced.catalogue == kPgClass &&
-                     o.referenced.id == oid && o.referenced.sub != column.number;
-            });
-        if (own) what = "a generated column";
+      case kPgAttrdef:
+        // A default belongs to one column; what it names beside that one generates it.
+        for (const Dependency& other : e_.catalogue.dependencies) {
+          if (other.object == d.object && other.kind != 'n' && other.referenced.catalogue == kPgClass &&
+              other.referenced.id == oid && other.referenced.sub != column.number)
+            what = "a generated column";
+        }
         break;
-      }
+      case kPgClass:
+        if (d.object.id == oid && d.object.sub != 0) what = "a generated column";
+        break;
       default:
         break;
     }

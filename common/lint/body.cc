@@ -86,6 +86,10 @@ class Body {
     auto tree = sql::Parse(text);
     if (!tree.ok()) return absl::OkStatus();
     for (const auto& raw : tree->stmts()) {
+      if (IsTopLevelOnly(raw.stmt())) {
+        e_.transactional = false;
+        return e_.Fail("25001", "the statement cannot be executed from a function");
+      }
       // Variables of the body look like columns to the parser: no plan is asked for.
       Explainer* const explainer = e_.session.explainer;
       e_.session.explainer = nullptr;

@@ -47,6 +47,7 @@ struct IndexPart {
   int key_count = 0;
   std::vector<int> columns;  // numbers, 0 for an expression; the first key_count are keys
   std::vector<Oid> opclasses, collations;
+  std::vector<int> options;            // of each key: 0 is ascending, NULLs last
   std::string expressions, predicate;  // as SQL; "" where there is none
   Oid method = 0;
 };
@@ -129,6 +130,7 @@ struct Type {
   Oid relation = 0, base = 0, element = 0, array = 0, collation = 0;
   int base_typmod = -1;
   bool not_null = false, has_default = false;
+  std::string default_expression;  // of a domain, as SQL
 };
 
 // Whether and how values of one type become those of another.

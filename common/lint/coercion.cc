@@ -10,7 +10,7 @@ namespace {
 
 constexpr Oid kBit = 1560, kVarbit = 1562, kVarchar = 1043, kNumeric = 1700, kTimestamp = 1114,
               kTimestamptz = 1184, kTime = 1083, kTimetz = 1266, kInterval = 1186, kBpchar = 1042,
-              kBtree = 403;
+              kBtree = 403, kText = 25;
 
 // intervaltypmodleastfield: the smallest field that the modifier keeps, 0 for seconds.
 int LeastField(int typmod) {
@@ -98,7 +98,8 @@ Coercion CoerceType(const Session& s, Oid from, Oid to, char context) {
     return CoerceType(s, from_element, base, context) == Coercion::kImpossible ? Coercion::kImpossible
                                                                                : Coercion::kComputed;
   }
-  if (IsString(c, to) || (context == 'e' && IsString(c, from))) return Coercion::kComputed;
+  if ((context != 'i' && IsString(c, to)) || (context == 'e' && IsString(c, from)))
+    return Coercion::kComputed;
   return Coercion::kImpossible;
 }
 
@@ -145,7 +146,8 @@ Oid DefaultOpclass(const Catalogue& c, Oid type, Oid method) {
     if (input == nullptr || t == nullptr) continue;
     if (const auto it = c.casts.find({type, opclass.input});
         it != c.casts.end() && it->second.method == 'b' && it->second.context == 'i') {
-      coercible = oid;
+      // Text is preferred among strings.
+      if (coercible == 0 || opclass.input == kText) coercible = oid;
     } else if (input->kind == 'p' && coercible == 0) {
       if ((input->name == "anyenum" && t->kind == 'e') ||
           (input->name == "anyarray" && ElementOf(c, type) != 0) ||

@@ -34,10 +34,15 @@ class Deletion {
     if (object.catalogue == kPgClass) e_.Lock(object.id, LockMode::kAccessExclusive);
   }
 
-  bool OnStack(const Address& object) const {
-    return std::any_of(stack_.begin(), stack_.end(), [&](const Address& s) {
-      return s.catalogue == object.catalogue && s.id == object.id && (s.sub == 0 || s.sub == object.sub);
-    });
+  // Whether the object is being looked at further up; it then gets the flags too.
+  bool OnStack(const Address& object, int flags) {
+    for (auto& [s, own] : stack_) {
+      if (s.catalogue != object.catalogue || s.id != object.id || (s.sub != 0 && s.sub != object.sub))
+        continue;
+      if (s.sub == object.sub) own |= flags;
+      return true;
+    }
+    return false;
   }
 
   // Adds flags to what is found already, also where a whole relation stands for its column.
@@ -51,22 +56,23 @@ class Deletion {
   }
 
   absl::Status Find(const Address& object, int flags) {
-    if (OnStack(object) || Found(object, flags)) return absl::OkStatus();
-    stack_.push_back(object);
+    if (OnStack(object, flags) || Found(object, flags)) return absl::OkStatus();
+    stack_.emplace_back(object, flags);
     const absl::Status status = FindBelow(object, flags);
+    targets_[object] |= stack_.back().second;
     stack_.pop_back();
     return status;
   }
 
   absl::Status FindBelow(const Address& object, int flags) {
     Address owner_of_part;
-    const std::vector<Dependency> dependencies = c_.dependencies;
+    const std::vector<Dependency>& dependencies = c_.dependencies;
     for (const Dependency& d : dependencies) {
       if (d.object.catalogue != object.catalogue || d.object.id != object.id) continue;
       if (object.sub != 0 && d.object.sub != object.sub) continue;
       if (d.kind == 'P' || (d.kind == 'S' && owner_of_part.id == 0)) owner_of_part = d.referenced;
       if (d.kind != 'i' && d.kind != 'e') continue;
-      if (OnStack(d.referenced) || Found(d.referenced, 0)) continue;
+      if (OnStack(d.referenced, 0) || Found(d.referenced, 0)) continue;
       if (stack_.size() == 1) {
         if (std::count(originals_.begin(), originals_.end(), d.referenced) > 0) continue;
         return e_.Fail("2BP01", absl::StrCat("cannot drop ", Describe(e_, object), " because ",
@@ -86,7 +92,6 @@ class Deletion {
       dependents.push_back({d.object, FlagOf(d.kind)});
     }
     for (const auto& [dependent, flag] : dependents) RETURN_IF_ERROR(Find(dependent, flag));
-    targets_[object] |= flags;
     return absl::OkStatus();
   }
 
@@ -130,7 +135,7 @@ class Deletion {
       case kPgClass:
         if (const Relation* r = c_.relation(object.id); r != nullptr && object.sub == 0) {
           if (r->IsIndex()) e_.Lock(r->index.table, LockMode::kAccessExclusive);
-          if (r->partition) {
+          if (r->partition && !r->IsIndex()) {
             for (Oid parent : c_.Parents(r->oid)) {
               e_.Lock(parent, LockMode::kAccessExclusive);
               if (const auto d = c_.default_partition.find(parent); d != c_.default_partition.end())
@@ -222,7 +227,8 @@ class Deletion {
 
   Effects& e_;
   Catalogue& c_;
-  std::vector<Address> originals_, stack_;
+  std::vector<Address> originals_;
+  std::vector<std::pair<Address, int>> stack_;
   std::map<Address, int> targets_;
   std::vector<std::pair<Address, Address>> parts_;
 };

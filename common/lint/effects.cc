@@ -12,7 +12,8 @@ void Effects::Lock(Oid relation, LockMode mode) {
   LockMode& now = locks.try_emplace(relation, mode).first->second;
   now = std::max(now, mode);
   names.try_emplace(relation, Name(relation));
-  session.kinds[relation] = r->kind;
+  const Relation* table = r->IsIndex() ? catalogue.relation(r->index.table) : nullptr;
+  session.kinds[relation] = table != nullptr && table->kind == 'm' ? 'm' : r->kind;
 }
 
 void Effects::Lock(const std::vector<Oid>& relations, LockMode mode) {
@@ -63,8 +64,14 @@ absl::Status Effects::Fail(absl::string_view sqlstate, absl::string_view message
 }
 
 std::string Effects::QuotedName(const Relation& r) const {
+  if (const auto it = session.first_names.find(r.oid); it != session.first_names.end()) return it->second;
   if (r.schema == "public" || r.schema.empty()) return sql::Ident(r.name);
   return sql::TableName{r.schema, r.name}.Quoted();
+}
+
+void Effects::Rename(Relation& r, std::string schema, std::string name) {
+  if (!IsNew(r.oid)) session.first_names.try_emplace(r.oid, QuotedName(r));
+  catalogue.RenameRelation(r, std::move(schema), std::move(name));
 }
 
 std::string Effects::Name(Oid relation) const {

@@ -30,7 +30,7 @@ class Judging {
   Judging(Effects* e, Report* report) : e_(*e), report_(*report) {}
 
   void Run(const absl::Status& status) {
-    Collect();
+    Collect(status.ok());
     for (const Effects::Cause& cause : e_.causes) Say(cause);
     if (!status.ok()) {
       report_.hazards.push_back(
@@ -43,7 +43,7 @@ class Judging {
   }
 
  private:
-  void Collect() {
+  void Collect(bool ok) {
     std::map<Oid, LockMode> blocking = e_.session.held, all = e_.session.held;
     const auto merge = [](std::map<Oid, LockMode>* to, const std::map<Oid, LockMode>& from) {
       for (const auto& [oid, mode] : from) {
@@ -71,10 +71,17 @@ class Judging {
         if (kind != e_.session.kinds.end()) gone.kind = kind->second;
         r = &gone;
       }
-      report_.blocks_reads |= BlocksReads(*r, mode);
-      report_.blocks_writes |= BlocksWrites(e_.catalogue, *r, mode);
+      if (ok) {
+        report_.blocks_reads |= BlocksReads(*r, mode);
+        report_.blocks_writes |= BlocksWrites(e_.catalogue, *r, mode);
+      } else if (IsStored(r->kind) || r->kind == 'm') {
+        // What it locks before it is refused it lets go at once: only tables are worth a word.
+        report_.blocks_reads |= mode == LockMode::kAccessExclusive;
+        report_.blocks_writes |= mode >= LockMode::kShare;
+      }
     }
-    report_.blocks_writes |= e_.blocks_rows;
+    report_.blocks_writes |= e_.blocks_rows || e_.blocks_unseen_writes;
+    report_.blocks_reads |= e_.blocks_unseen_reads;
     report_.rewrites = e_.rewrites;
     report_.scans = e_.scans;
     report_.transactional = e_.transactional;

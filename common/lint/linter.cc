@@ -160,7 +160,40 @@ absl::Status LintCall(Effects& e, const pg_query::FuncCall& call) {
   return LintFunctionCall(e, copy);
 }
 
+// A label that the open transaction gave an enum may not be used before it ends.
+bool UsesNewLabel(const Session& session, const Node& node) {
+  bool uses = false;
+  if (session.new_labels.empty() || node.has_alter_enum_stmt()) return false;
+  sql::Walk(node, [&](const google::protobuf::Message& m) {
+    if (m.GetDescriptor() == pg_query::A_Const::descriptor()) {
+      const auto& constant = static_cast<const pg_query::A_Const&>(m);
+      uses |= constant.has_sval() && session.new_labels.count(constant.sval().sval()) > 0;
+    }
+    return !uses;
+  });
+  return uses;
+}
+
 }  // namespace
+
+bool IsTopLevelOnly(const Node& node) {
+  if (NeedsOwnTransaction(node)) return true;
+  switch (node.node_case()) {
+    case Node::kVacuumStmt:
+      return node.vacuum_stmt().is_vacuumcmd();
+    case Node::kIndexStmt:
+      return node.index_stmt().concurrent();
+    case Node::kDropStmt:
+      return node.drop_stmt().concurrent();
+    case Node::kClusterStmt:
+      return !node.cluster_stmt().has_relation();
+    case Node::kReindexStmt:
+      return HasOption(node.reindex_stmt().params(), "concurrently") ||
+             node.reindex_stmt().kind() > pg_query::REINDEX_OBJECT_TABLE;
+    default:
+      return false;
+  }
+}
 
 absl::Status LintStatement(Effects& e, const Node& node, absl::string_view text) {
   if (NeedsOwnTransaction(node)) e.transactional = false;
@@ -281,6 +314,7 @@ Report Linter::Lint(const Node& tree, absl::string_view text) {
         s.held.clear();
         s.names.clear();
         s.constraints_new.clear();
+        s.new_labels.clear();
         break;
       default:
         break;
@@ -288,7 +322,17 @@ Report Linter::Lint(const Node& tree, absl::string_view text) {
     if (NeedsOwnTransaction(tree)) e.transactional = false;
     return Judge(e, absl::OkStatus());
   }
-  absl::Status status = LintStatement(e, tree, text);
+  absl::Status status;
+  if (s.in_transaction && UsesNewLabel(s, tree)) {
+    const bool data =
+        tree.has_insert_stmt() || tree.has_update_stmt() || tree.has_select_stmt() || tree.has_delete_stmt();
+    status = data ? LintQueryTables(e, tree) : LintStatement(e, tree, text);
+    if (status.ok())
+      status = e.Fail("55P04", "a new value of an enum cannot be used before its transaction ends");
+  } else {
+    status = LintStatement(e, tree, text);
+  }
+  if (s.in_transaction && tree.has_alter_enum_stmt()) s.new_labels.insert(tree.alter_enum_stmt().new_val());
   if (s.in_transaction && !e.transactional) {
     // It is refused before it does anything.
     Effects refused(&s);

@@ -11,12 +11,6 @@ namespace {
 
 using pg_query::Node;
 
-bool Option(const Nodes& options, absl::string_view name) {
-  return std::any_of(options.begin(), options.end(), [name](const Node& n) {
-    return n.def_elem().defname() == name && OptionIsOn(n.def_elem());
-  });
-}
-
 bool HasStorage(const Relation& r) { return r.kind == 'r' || r.kind == 'm'; }
 
 // --- VACUUM and ANALYZE ---
@@ -57,8 +51,8 @@ void VacuumOne(Effects& e, const Relation& r, bool full, bool analyze, bool vacu
 
 absl::Status Vacuum(Effects& e, const pg_query::VacuumStmt& vacuum) {
   const bool is_vacuum = vacuum.is_vacuumcmd();
-  const bool full = Option(vacuum.options(), "full");
-  const bool analyze = !is_vacuum || Option(vacuum.options(), "analyze");
+  const bool full = HasOption(vacuum.options(), "full");
+  const bool analyze = !is_vacuum || HasOption(vacuum.options(), "analyze");
   if (is_vacuum) e.transactional = false;
   if (vacuum.rels().empty()) {
     std::vector<Oid> all;
@@ -113,6 +107,12 @@ absl::Status Cluster(Effects& e, const pg_query::ClusterStmt& cluster) {
       if (r.IsIndex() && r.index.clustered) tables.push_back(r.index.table);
     }
     for (Oid table : tables) ClusterOne(e, table);
+    if (!e.catalogue.complete) {
+      e.blocks_unseen_reads = e.blocks_unseen_writes = e.rewrites = e.scans = true;
+      e.Warn(
+          "rewrites-table", Severity::kError,
+          "every table that was clustered before is written anew, and nobody can read or write it meanwhile");
+    }
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(Relation * r, NeedRelation(e, cluster.relation()));
@@ -144,115 +144,6 @@ absl::Status Cluster(Effects& e, const pg_query::ClusterStmt& cluster) {
   }
   ClusterOne(e, oid);
   return absl::OkStatus();
-}
-
-// --- REINDEX ---
-
-void ReindexIndex(Effects& e, Oid oid, bool concurrently) {
-  const Relation& index = *e.catalogue.relation(oid);
-  const Oid table = index.index.table;
-  const std::string name = e.QuotedName(index);
-  if (index.assumed) {
-    // Which table it belongs to is not known here: writes to it wait.
-    e.Lock(oid, concurrently ? LockMode::kShareUpdateExclusive : LockMode::kAccessExclusive);
-    if (!concurrently)
-      e.BuildIndex(oid,
-                   absl::StrCat("the index ", name,
-                                " is built anew, and nobody can read or write its table meanwhile"),
-                   absl::StrCat("REINDEX INDEX CONCURRENTLY ", name, ";"));
-    e.scans = true;
-    return;
-  }
-  if (concurrently) {
-    e.Lock({table, oid}, LockMode::kShareUpdateExclusive);
-    e.LockBriefly(oid, LockMode::kAccessExclusive);
-    e.BuildIndex(table, absl::StrCat("the index ", name, " is built anew"));
-    return;
-  }
-  e.Lock(table, LockMode::kShare);
-  e.Lock(oid, LockMode::kAccessExclusive);
-  e.BuildIndex(table,
-               absl::StrCat("the index ", name,
-                            " is built anew under a lock: writes of its table wait, and so does every query "
-                            "that is planned meanwhile"),
-               absl::StrCat("REINDEX INDEX CONCURRENTLY ", name, ";"));
-}
-
-void ReindexTable(Effects& e, Oid table, bool concurrently) {
-  e.Lock(table, concurrently ? LockMode::kShareUpdateExclusive : LockMode::kShare);
-  for (Oid index : e.catalogue.Indexes(table)) {
-    const Relation& r = *e.catalogue.relation(index);
-    if (r.kind != 'i' || (concurrently && (r.index.exclusion || !r.index.valid))) continue;
-    ReindexIndex(e, index, concurrently);
-  }
-  if (e.catalogue.relation(table)->assumed) {
-    e.BuildIndex(table, absl::StrCat("all indexes of ", e.Name(table), " are built anew"),
-                 concurrently ? "" : absl::StrCat("REINDEX TABLE CONCURRENTLY ", e.Name(table), ";"));
-  }
-}
-
-absl::Status ReindexNamedIndex(Effects& e, const pg_query::ReindexStmt& reindex, bool concurrently) {
-  Relation* index = FindRelation(e, reindex.relation(), Assume::kIndex);
-  if (index == nullptr)
-    return e.Fail("42P01", absl::StrCat("relation \"", reindex.relation().relname(), "\" does not exist"));
-  if (!index->IsIndex()) return e.Fail("42809", absl::StrCat("\"", index->name, "\" is not an index"));
-  const Oid oid = index->oid, table = index->index.table;
-  if (index->kind == 'I') {
-    e.transactional = false;
-    e.Lock(table, concurrently ? LockMode::kShareUpdateExclusive : LockMode::kShare);
-    e.Lock(oid, concurrently ? LockMode::kShareUpdateExclusive : LockMode::kAccessExclusive);
-    for (Oid part : e.catalogue.AllInheritors(oid)) {
-      if (part == oid) continue;
-      e.Lock(part, LockMode::kShare);
-      if (e.catalogue.relation(part)->kind == 'i') ReindexIndex(e, part, concurrently);
-    }
-    return absl::OkStatus();
-  }
-  if (concurrently && index->index.exclusion) {
-    e.Lock({table, oid}, LockMode::kShareUpdateExclusive);
-    return e.Fail("0A000", "concurrent index creation for exclusion constraints is not supported");
-  }
-  ReindexIndex(e, oid, concurrently);
-  return absl::OkStatus();
-}
-
-absl::Status Reindex(Effects& e, const pg_query::ReindexStmt& reindex) {
-  const bool concurrently = Option(reindex.params(), "concurrently");
-  if (concurrently) e.transactional = false;
-  switch (reindex.kind()) {
-    case pg_query::REINDEX_OBJECT_INDEX:
-      return ReindexNamedIndex(e, reindex, concurrently);
-    case pg_query::REINDEX_OBJECT_TABLE: {
-      ASSIGN_OR_RETURN(Relation * r, NeedRelation(e, reindex.relation()));
-      const Oid oid = r->oid;
-      if (r->kind == 'v' || r->kind == 'S' || r->IsIndex())
-        return e.Fail("42809", absl::StrCat("\"", r->name, "\" is not a table or materialized view"));
-      if (r->kind != 'p') {
-        ReindexTable(e, oid, concurrently);
-        return absl::OkStatus();
-      }
-      e.transactional = false;
-      e.Lock(oid, concurrently ? LockMode::kShareUpdateExclusive : LockMode::kShare);
-      for (Oid part : e.catalogue.AllInheritors(oid)) {
-        if (part == oid) continue;
-        e.Lock(part, LockMode::kShare);
-        if (e.catalogue.relation(part)->kind == 'r') ReindexTable(e, part, concurrently);
-      }
-      return absl::OkStatus();
-    }
-    default: {
-      e.transactional = false;
-      if (reindex.kind() == pg_query::REINDEX_OBJECT_SYSTEM) return absl::OkStatus();
-      std::vector<Oid> tables;
-      for (const auto& [oid, r] : e.catalogue.relations) {
-        if (HasStorage(r) &&
-            (reindex.kind() != pg_query::REINDEX_OBJECT_SCHEMA || r.schema == reindex.name()))
-          tables.push_back(oid);
-      }
-      for (Oid table : tables) ReindexTable(e, table, concurrently);
-      return absl::OkStatus();
-    }
-  }
 }
 
 // --- REFRESH, LOCK, TRUNCATE ---
@@ -403,7 +294,7 @@ absl::Status LintMaintenance(Effects& e, const Node& node) {
     case Node::kClusterStmt:
       return Cluster(e, node.cluster_stmt());
     case Node::kReindexStmt:
-      return Reindex(e, node.reindex_stmt());
+      return LintReindex(e, node.reindex_stmt());
     case Node::kRefreshMatViewStmt:
       return Refresh(e, node.refresh_mat_view_stmt());
     case Node::kLockStmt:

@@ -71,6 +71,12 @@ bool OptionIsOn(const pg_query::DefElem& option) {
   return value != "false" && value != "off" && value != "0";
 }
 
+bool HasOption(const Nodes& options, absl::string_view name) {
+  return std::any_of(options.begin(), options.end(), [name](const Node& n) {
+    return n.def_elem().defname() == name && OptionIsOn(n.def_elem());
+  });
+}
+
 std::pair<std::string, std::string> NameParts(const Nodes& names) {
   const std::vector<std::string> parts = Strings(names);
   if (parts.empty()) return {"", ""};

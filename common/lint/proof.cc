@@ -25,8 +25,14 @@ class Proof {
   bool Implies(const Node& clause) const {
     switch (clause.node_case()) {
       case Node::kNullTest:
-        return clause.null_test().nulltesttype() == pg_query::IS_NOT_NULL &&
-               ColumnName(clause.null_test().arg()) == column_;
+        if (clause.null_test().nulltesttype() != pg_query::IS_NOT_NULL) return false;
+        // Of a row, each field.
+        if (clause.null_test().arg().has_row_expr()) {
+          const auto& fields = clause.null_test().arg().row_expr().args();
+          return std::any_of(fields.begin(), fields.end(),
+                             [this](const Node& n) { return ColumnName(n) == column_; });
+        }
+        return ColumnName(clause.null_test().arg()) == column_;
       case Node::kBoolExpr: {
         const auto& args = clause.bool_expr().args();
         if (clause.bool_expr().boolop() == pg_query::AND_EXPR)
@@ -42,13 +48,28 @@ class Proof {
                   IsNullConstant(clause.a_expr().rexpr())) ||
                  (ColumnName(clause.a_expr().rexpr()) == column_ && IsNullConstant(clause.a_expr().lexpr()));
         }
-        return false;
+        return Compared(clause.a_expr(), true);
       default:
         return false;
     }
   }
 
  private:
+  // `test = true`, `test <> false` and the like are the test itself.
+  bool Compared(const pg_query::A_Expr& expression, bool implied) const {
+    if (expression.kind() != pg_query::AEXPR_OP) return false;
+    const std::string op = NameParts(expression.name()).second;
+    if (op != "=" && op != "<>") return false;
+    for (const auto& [test, constant] : {std::pair(&expression.lexpr(), &expression.rexpr()),
+                                         std::pair(&expression.rexpr(), &expression.lexpr())}) {
+      const std::string value = ConstantText(*constant);
+      if (value != "true" && value != "false") continue;
+      const bool positive = (value == "true") == (op == "=");
+      return positive == implied ? Implies(*test) : Refutes(*test);
+    }
+    return false;
+  }
+
   // Whether NOT clause does: the planner pushes NOT down.
   bool Refutes(const Node& clause) const {
     if (clause.has_null_test())

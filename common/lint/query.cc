@@ -128,17 +128,7 @@ class Query {
       if (m.GetDescriptor() != pg_query::FuncCall::descriptor()) return true;
       const auto& call = static_cast<const pg_query::FuncCall&>(m);
       const std::string name = NameParts(call.funcname()).second;
-      if ((name == "nextval" || name == "setval" || name == "currval") && call.args_size() > 0) {
-        const std::string argument = ConstantText(call.args(0));
-        if (auto parsed = sql::Parse(absl::StrCat("SELECT FROM ", argument));
-            parsed.ok() && !argument.empty()) {
-          const auto& from = parsed->stmts(0).stmt().select_stmt().from_clause();
-          if (from.size() == 1 && from[0].has_range_var()) {
-            if (Relation* r = FindRelation(e_, from[0].range_var(), Assume::kSequence))
-              sequences_.push_back(r->oid);
-          }
-        }
-      }
+      if (Relation* sequence = SequenceOf(e_, call)) sequences_.push_back(sequence->oid);
       const Function* f = FindFunction(e_.session, call.funcname(), call.args_size());
       if (f != nullptr && !f->body.empty()) functions.push_back(f);
       if (f == nullptr && !c_.complete) unknown_ = name;
@@ -306,6 +296,18 @@ absl::Status Write(Effects& e, const Node& node, const Relation& target) {
 }
 
 }  // namespace
+
+Relation* SequenceOf(Effects& e, const pg_query::FuncCall& call) {
+  const std::string name = NameParts(call.funcname()).second;
+  if ((name != "nextval" && name != "setval" && name != "currval") || call.args_size() == 0) return nullptr;
+  const std::string argument = ConstantText(call.args(0));
+  if (argument.empty()) return nullptr;
+  const auto parsed = sql::Parse(absl::StrCat("SELECT FROM ", argument));
+  if (!parsed.ok() || parsed->stmts_size() != 1) return nullptr;
+  const auto& from = parsed->stmts(0).stmt().select_stmt().from_clause();
+  return from.size() == 1 && from[0].has_range_var() ? FindRelation(e, from[0].range_var(), Assume::kSequence)
+                                                     : nullptr;
+}
 
 void LockForQuery(Effects& e, Oid relation, LockMode mode) {
   const Relation* r = e.catalogue.relation(relation);

@@ -23,12 +23,14 @@ struct Session {
   Catalogue catalogue;
   Explainer* explainer = nullptr;
   std::vector<std::string> search_path = {"public"};
-  std::string time_zone = "unknown";               // "unknown" without a database
-  bool in_transaction = false;                     // between BEGIN and COMMIT
-  bool aborted = false;                            // a statement of the transaction has failed
-  std::map<Oid, LockMode> held;                    // what the open transaction holds
-  std::map<Oid, std::string> names;                // of what is held, as they were
-  std::map<Oid, char> kinds;                       // of what has been locked
+  std::string time_zone = "unknown";  // "unknown" without a database
+  bool in_transaction = false;        // between BEGIN and COMMIT
+  bool aborted = false;               // a statement of the transaction has failed
+  std::map<Oid, LockMode> held;       // what the open transaction holds
+  std::map<Oid, std::string> names;   // of what is held, as they were
+  std::map<Oid, char> kinds;  // of what has been locked; an index of a materialised view counts as one
+  std::map<Oid, std::string> first_names;          // of what the script has renamed: as the database knows it
+  std::set<std::string> new_labels;                // of enums, that the open transaction added
   std::set<Oid> created;                           // relations that the script made: nobody else uses them
   std::set<Oid> written;                           // relations that the script gave rows
   std::map<std::string, pg_query::Node> prepared;  // PREPARE and DECLARE, by name
@@ -73,6 +75,8 @@ class Effects {
   absl::Status Fail(absl::string_view sqlstate, absl::string_view message);
 
   bool IsNew(Oid relation) const { return session.created.count(relation) > 0; }
+  // Renames a relation; reports go on to call it by its first name.
+  void Rename(Relation& relation, std::string schema, std::string name);
   // As lint prints it: without public.
   std::string Name(Oid relation) const;
   std::string QuotedName(const Relation& relation) const;
@@ -90,6 +94,8 @@ class Effects {
   std::vector<Cause> causes;
   std::vector<Hazard> hazards;
   bool transactional = true;
+  // What the statement does to tables that are not known here, of a whole schema or of a domain.
+  bool blocks_unseen_reads = false, blocks_unseen_writes = false;
   bool blocks_rows = false;  // whether it locks all rows of a table against foreign keys
   bool scans = false, rewrites = false;
 };
@@ -131,8 +137,9 @@ const Function* FindFunction(const Session& session, const Nodes& names, int arg
 std::vector<std::string> Strings(const Nodes& nodes);
 // What a plain constant holds: text of a string or number; "" where it is none.
 std::string ConstantText(const pg_query::Node& node);
-// The option's value as text ("" where it has none), its truth, where it is one.
+// Whether an option is on: it is where it has no value.
 bool OptionIsOn(const pg_query::DefElem& option);
+bool HasOption(const Nodes& options, absl::string_view name);  // is given, and on
 
 }  // namespace curlew::lint
 

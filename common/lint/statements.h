@@ -24,6 +24,12 @@ absl::Status LintCreateObject(Effects& e, const pg_query::Node& node);
 // alter_object.cc: RENAME, SET SCHEMA, OWNER, COMMENT, GRANT, types, domains, sequences, publications.
 absl::Status LintAlterObject(Effects& e, const pg_query::Node& node);
 
+// rename.cc
+absl::Status LintRename(Effects& e, const pg_query::RenameStmt& rename);
+
+// reindex.cc
+absl::Status LintReindex(Effects& e, const pg_query::ReindexStmt& reindex);
+
 // maintenance.cc: VACUUM, ANALYZE, CLUSTER, REINDEX, REFRESH, LOCK, TRUNCATE.
 absl::Status LintMaintenance(Effects& e, const pg_query::Node& node);
 
@@ -37,6 +43,12 @@ void LockForQuery(Effects& e, Oid relation, LockMode mode);
 // body.cc: DO and what functions do when they are called.
 absl::Status LintDo(Effects& e, const pg_query::DoStmt& statement);
 absl::Status LintFunctionCall(Effects& e, const Function& function);
+
+// The sequence of a call of nextval, setval or currval with a constant name; null where it is none.
+Relation* SequenceOf(Effects& e, const pg_query::FuncCall& call);
+
+// Whether it cannot run in a transaction block, nor in a function, by its text alone.
+bool IsTopLevelOnly(const pg_query::Node& node);
 
 // Whether somebody else uses the table: it was there before the script and has rows, as far as is known.
 bool IsLive(const Effects& e, Oid table);

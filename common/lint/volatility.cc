@@ -52,7 +52,8 @@ bool IsNull(const Node& node) {
 
 class Finder {
  public:
-  Finder(const Effects& e, std::string* what) : e_(e), what_(*what) {}
+  // `strict` also finds what is only stable.
+  Finder(const Effects& e, bool strict, std::string* what) : e_(e), strict_(strict), what_(*what) {}
 
   bool Volatile(const Node& node) {
     switch (node.node_case()) {
@@ -100,7 +101,7 @@ class Finder {
       if (Volatile(arg)) return true;
     }
     const Function* f = FindFunction(e_.session, call.funcname(), call.args_size());
-    if (f != nullptr && f->volatility != 'v') return false;
+    if (f != nullptr && (strict_ ? f->volatility == 'i' : f->volatility != 'v')) return false;
     const auto [schema, name] = NameParts(call.funcname());
     what_ = absl::StrCat(name, "()");
     return true;
@@ -118,13 +119,19 @@ class Finder {
   }
 
   const Effects& e_;
+  const bool strict_;
   std::string& what_;
 };
 
 }  // namespace
 
 bool IsVolatile(const Effects& e, const Node& expression, std::string* what) {
-  return Finder(e, what).Volatile(expression);
+  return Finder(e, false, what).Volatile(expression);
+}
+
+bool IsMutable(const Effects& e, const Node& expression) {
+  std::string what;
+  return Finder(e, true, &what).Volatile(expression);
 }
 
 }  // namespace curlew::lint

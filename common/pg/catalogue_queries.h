@@ -22,7 +22,8 @@ UNION ALL SELECT 'current_user', current_user)"},
     {"method", "SELECT oid, amname, amtype FROM pg_am"},
     {"type", R"(
 SELECT t.oid, n.nspname, t.typname, t.typtype, t.typrelid, t.typbasetype, t.typtypmod, t.typelem, t.typarray,
-       t.typcollation, t.typnotnull, t.typdefault IS NOT NULL, t.typcategory
+       t.typcollation, t.typnotnull, t.typdefault IS NOT NULL, t.typcategory,
+       CASE WHEN t.typtype = 'd' THEN t.typdefault END
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE n.nspname !~ '^pg_(toast|temp)')"},
     {"enum", "SELECT enumtypid, enumlabel FROM pg_enum ORDER BY enumtypid, enumsortorder"},
@@ -54,7 +55,7 @@ WHERE NOT {system} AND a.attnum > 0 AND NOT a.attisdropped
     {"index", R"(
 SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisprimary, i.indisexclusion, i.indimmediate, i.indisvalid,
        i.indisclustered, i.indisreplident, i.indnkeyatts, i.indkey::text, i.indclass::text, i.indcollation::text,
-       pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid)
+       pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid), i.indoption::text
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT {system})"},
     {"constraint", R"(
