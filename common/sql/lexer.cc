@@ -12,19 +12,13 @@ namespace {
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
 bool IsLineEnd(char c) { return c == '\n' || c == '\r'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsOperator(char c) {
-  return c != '\0' && absl::string_view("~!@#^&|`?+-*/%<>=").find(c) != absl::string_view::npos;
-}
 
-// Where the text goes on after a string that ends at `at`: strings with a line end between them are one.
+// Where the text goes on after a string that ends at `at`: strings with a line end between them are one, to
+// libpg_query if no comment stands there.
 size_t Continuation(absl::string_view text, size_t at) {
   bool line_end = false;
   while (at < text.size()) {
     if (text[at] == '\'') return line_end ? at + 1 : absl::string_view::npos;
-    if (text.substr(at, 2) == "--") {
-      at = std::min(text.find_first_of("\r\n", at), text.size());
-      continue;
-    }
     if (!IsSpace(text[at])) break;
     line_end |= IsLineEnd(text[at]);
     ++at;
@@ -45,7 +39,7 @@ bool Lexer::TakeString(Escapes escapes) {
     if (c == '\\' && escapes == Escapes::kBackslash) {
       ++at_;
     } else if (c == '\'') {
-      if (Peek(0) == '\'') {
+      if (Peek(0) == '\'' && escapes != Escapes::kNone) {
         ++at_;
         continue;
       }
@@ -97,12 +91,6 @@ bool Lexer::TakeDollarString() {
   return true;
 }
 
-void Lexer::TakeOperator() {
-  do {
-    ++at_;
-  } while (IsOperator(Peek(0)) && !(Peek(0) == '-' && Peek(1) == '-') && !(Peek(0) == '/' && Peek(1) == '*'));
-}
-
 std::optional<Lexeme> Lexer::Next() {
   while (at_ < text_.size() && IsSpace(text_[at_])) ++at_;
   if (at_ >= text_.size()) return std::nullopt;
@@ -123,13 +111,13 @@ std::optional<Lexeme> Lexer::Next() {
     lexeme.kind = Kind::kComment;
     lexeme.closed = TakeBlockComment();
   } else if (c == '\'') {
-    string_after(1, Escapes::kNone);
+    string_after(1, Escapes::kDoubled);
   } else if (folded == 'e' && Peek(1) == '\'') {
     string_after(2, Escapes::kBackslash);
-  } else if ((folded == 'b' || folded == 'x' || folded == 'n') && Peek(1) == '\'') {
+  } else if ((folded == 'b' || folded == 'x') && Peek(1) == '\'') {
     string_after(2, Escapes::kNone);
   } else if (folded == 'u' && Peek(1) == '&' && Peek(2) == '\'') {
-    string_after(3, Escapes::kNone);
+    string_after(3, Escapes::kDoubled);
   } else if (c == '"' || (folded == 'u' && Peek(1) == '&' && Peek(2) == '"')) {
     at_ += c == '"' ? 1 : 3;
     lexeme.kind = Kind::kName;
@@ -141,10 +129,15 @@ std::optional<Lexeme> Lexer::Next() {
     lexeme.kind = Kind::kDollarString;
     lexeme.closed = at_ != absl::string_view::npos;
     at_ = std::min(at_, text_.size());
-  } else if (IsDigit(c)) {
-    while (IsDigit(Peek(0)) || Peek(0) == '.') ++at_;
-  } else if (IsOperator(c)) {
-    TakeOperator();
+  } else if (IsDigit(c) || ((c == '$' || c == '.') && IsDigit(Peek(1)))) {
+    do ++at_;
+    while (IsDigit(Peek(0)));
+    if (c != '$' && c != '.' && Peek(0) == '.' && Peek(1) != '.') {
+      do ++at_;
+      while (IsDigit(Peek(0)));
+    }
+  } else if ((c == ':' && (Peek(1) == ':' || Peek(1) == '=')) || (c == '.' && Peek(1) == '.')) {
+    at_ += 2;
   } else {
     ++at_;
     lexeme.kind = c == '(' || c == '['   ? Kind::kOpen

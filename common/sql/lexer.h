@@ -44,13 +44,12 @@ class Lexer {
   void MoveTo(size_t at) { at_ = at; }
 
  private:
-  enum class Escapes { kNone, kBackslash };
+  enum class Escapes { kDoubled, kBackslash, kNone };  // '' in all but kNone
   char Peek(size_t ahead) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
   bool TakeString(Escapes escapes);
   bool TakeQuotedName();
   bool TakeBlockComment();
   bool TakeDollarString();
-  void TakeOperator();
 
   absl::string_view text_;
   size_t at_;
