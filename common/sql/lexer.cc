@@ -153,26 +153,43 @@ std::optional<Lexeme> Lexer::Next() {
 
 size_t Size::Level::Deepest() const { return std::max(best, run + inner); }
 
+void Size::Open(bool is_case) {
+  ++levels_.back().run;
+  levels_.push_back({.is_case = is_case});
+}
+
+void Size::Close() {
+  const size_t depth = levels_.back().Deepest();
+  levels_.pop_back();
+  ++levels_.back().run;
+  levels_.back().inner = std::max(levels_.back().inner, depth);
+}
+
 void Size::Add(const Lexeme& token, absl::string_view text) {
-  if (token.kind == Lexeme::Kind::kComment) return;
+  using Kind = Lexeme::Kind;
+  if (token.kind == Kind::kComment) return;
   ++tokens_;
   const absl::string_view word = text.substr(token.begin, token.end - token.begin);
+  const auto is = [&](absl::string_view name) {
+    return token.kind == Kind::kWord && absl::EqualsIgnoreCase(word, name);
+  };
   Level& level = levels_.back();
-  if (token.kind == Lexeme::Kind::kOpen) {
-    ++level.run;
-    levels_.emplace_back();
-  } else if (token.kind == Lexeme::Kind::kClose && levels_.size() > 1) {
-    const size_t depth = level.Deepest();
-    levels_.pop_back();
-    ++levels_.back().run;
-    levels_.back().inner = std::max(levels_.back().inner, depth);
-  } else if (token.kind == Lexeme::Kind::kComma || token.kind == Lexeme::Kind::kSemicolon ||
-             (token.kind == Lexeme::Kind::kWord &&
-              (absl::EqualsIgnoreCase(word, "and") || absl::EqualsIgnoreCase(word, "or")))) {
-    level = {.best = level.Deepest()};
+  const bool separates = token.kind == Kind::kComma || token.kind == Kind::kSemicolon || is("and") ||
+                         is("or") || (level.is_case && (is("when") || is("then") || is("else")));
+  if (token.kind == Kind::kOpen || is("case")) {
+    Open(token.kind == Kind::kWord);
+  } else if (token.kind == Kind::kClose) {
+    // A CASE without END does not outlive its parentheses.
+    while (levels_.back().is_case) Close();
+    if (levels_.size() > 1) Close();
+  } else if (level.is_case && is("end") && !after_dot_) {
+    Close();
+  } else if (separates) {
+    level = {.is_case = level.is_case, .best = level.Deepest()};
   } else {
     ++level.run;
   }
+  after_dot_ = word == ".";
 }
 
 size_t Size::Depth() const {

@@ -65,17 +65,24 @@ class Size {
   void Add(const Lexeme& token, absl::string_view text);
   size_t tokens() const { return tokens_; }
   // No part of the parse tree lies deeper than that many tokens: what lies between commas, semicolons, AND
-  // and OR is as deep as it is long at most, lists of such parts are flat.
+  // and OR, and between WHEN, THEN and ELSE of a CASE, is as deep as it is long at most; lists of such parts
+  // are flat.
   size_t Depth() const;
 
  private:
+  // What stands in parentheses or in CASE ... END.
   struct Level {
+    bool is_case = false;
     size_t run = 0;    // tokens since the last separator
     size_t inner = 0;  // the deepest level in it
     size_t best = 0;   // the deepest part before it
     size_t Deepest() const;
   };
+  void Open(bool is_case);
+  void Close();
+
   size_t tokens_ = 0;
+  bool after_dot_ = false;
   std::vector<Level> levels_ = std::vector<Level>(1);
 };
 

@@ -41,12 +41,12 @@ absl::Status SyntaxError(absl::string_view text, const ParseProblem& problem) {
   return absl::InvalidArgumentError(absl::StrCat(problem.message, where, " of: ", text.substr(0, 200)));
 }
 
-// The parser walks its trees on the stack: on one of 2 MB it overflows between 5,000 and 8,000 levels of one
+// The parser walks its trees on the stack: on one of 2 MB it overflows between 2,000 and 4,000 levels of one
 // token. Memory and time go with the tokens: 200 MB and a second for a million.
-constexpr size_t kDeepest = 4000;
+constexpr size_t kDeepest = 2000;
 constexpr size_t kMostTokens = 1'000'000;
 // Protobuf's own limit, 100, is reached by 50 terms of a sum.
-constexpr int kDeepestMessage = 10'000;
+constexpr int kDeepestMessage = 2000;
 
 absl::Status CheckText(absl::string_view text) {
   if (text.find('\0') != absl::string_view::npos) return absl::InvalidArgumentError("SQL with a NUL byte");

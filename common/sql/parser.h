@@ -21,7 +21,7 @@ struct Token {
 };
 
 // The parse tree of `text`. INVALID_ARGUMENT with the parser's message and "at line L, column C"; so for a
-// text of more than 1,000,000 words and signs, or nested deeper than 4,000 of them, which the parser might
+// text of more than 1,000,000 words and signs, or nested deeper than 2,000 of them, which the parser might
 // not survive. Thread-safe.
 absl::StatusOr<pg_query::ParseResult> Parse(absl::string_view text);
 

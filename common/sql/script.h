@@ -44,7 +44,7 @@ struct ScriptError {
   enum class Kind {
     kSyntax,
     kNewerSyntax,  // of a PostgreSQL newer than 15, or so it seems
-    kTooLong,      // more than 1,000,000 words and signs, or nested more than 4,000 deep
+    kTooLong,      // more than 1,000,000 words and signs, or nested more than 2,000 deep
     kEncoding,     // the bytes are no UTF-8; the text has been read as well as can be
     kPsql,         // a command or variable of psql: what it does cannot be known
     kPsqlDisplay,  // a command of psql that does nothing to a database

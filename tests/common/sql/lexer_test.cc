@@ -73,6 +73,10 @@ TEST(LexerTest, TellsWhatHasNoEnd) {
 TEST(LexerTest, ListsAreFlatAndNestingIsDeep) {
   EXPECT_LT(DepthOf("INSERT INTO t VALUES (1, 2), (1, 2), (1, 2), (1, 2), (1, 2), (1, 2), (1, 2)"), 12u);
   EXPECT_LT(DepthOf("a = 1 OR a = 2 AND b = 3 OR c = 4 OR d = 5"), 4u);
+  EXPECT_LT(DepthOf("CASE WHEN a THEN 1 WHEN b THEN 2 WHEN c THEN 3 WHEN d THEN 4 ELSE 5 END"), 4u);
+  EXPECT_GE(DepthOf("CASE WHEN a THEN CASE WHEN a THEN CASE WHEN a THEN CASE WHEN a THEN 1 END END END END"),
+            4u);
+  EXPECT_GE(DepthOf("CASE WHEN x.end THEN CASE WHEN x.end THEN CASE WHEN x.end THEN CASE WHEN x.end"), 4u);
   EXPECT_GE(DepthOf("1+1+1+1+1+1+1+1"), 15u);
   EXPECT_GE(DepthOf("(((((((1)))))))"), 8u);
   EXPECT_GE(DepthOf("a, (b, (c, (d, (e, (f"), 6u);

@@ -256,10 +256,14 @@ TEST(ScriptTest, LongFlatStatementsAreReadAndDeepOnesRefused) {
   std::string sum = "SELECT 1", union_all = "SELECT 1";
   for (int i = 0; i < 150; ++i)
     absl::StrAppend(&sum, " + 1"), absl::StrAppend(&union_all, " UNION ALL SELECT 1");
+  std::string choice = "SELECT CASE";
+  for (int i = 0; i < 2000; ++i) absl::StrAppend(&choice, " WHEN a = ", i, " THEN 'x'");
+  absl::StrAppend(&choice, " END");
   std::string deep = "SELECT 1";
   for (int i = 0; i < 100000; ++i) deep += "+1";
-  const Script script = Read(absl::StrJoin({rows, ors, sum, union_all, deep, std::string("SELECT 2")}, ";"));
-  EXPECT_THAT(script.statements, SizeIs(5));
+  const Script script =
+      Read(absl::StrJoin({rows, ors, sum, union_all, choice, deep, std::string("SELECT 2")}, ";"));
+  EXPECT_THAT(script.statements, SizeIs(6));
   ASSERT_THAT(script.errors, SizeIs(1));
   EXPECT_EQ(script.errors[0].kind, Kind::kTooLong);
   EXPECT_THAT(script.errors[0].message, HasSubstr("split it up"));
