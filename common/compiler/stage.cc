@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
+#include "common/compiler/rows.h"
 #include "common/operations/dual_write.h"
 #include "common/schema/schema.h"
 #include "common/sql/parser.h"
@@ -339,6 +340,7 @@ absl::StatusOr<Stage> CompileStage(const v1::Plan& plan, const std::vector<std::
                                  .added = analysis.added};
     StepList list;
     absl::Status status = CheckReplaced(plan, *all[i], i, context.before, added_before);
+    if (status.ok()) status = CheckRows(plan, all, first, i, now);
     if (status.ok()) status = all[i]->Compile(context, &list);
     if (status.ok()) {
       stage.warnings.insert(stage.warnings.end(), list.warnings().begin(), list.warnings().end());

@@ -41,7 +41,11 @@ absl::StatusOr<sql::Expression> ValueNow(const CompileContext& context, const v1
   *filled = true;
   if (context.ExistsNow(name, column)) return sql::Expression::Column(column);
   for (const AddedColumn& add : context.added) {
-    if (add.table == name && add.column == column && add.value.has_value()) return *add.value;
+    if (add.table != name || add.column != column || !add.value.has_value()) continue;
+    // A number of a sequence, a random one: what rows will get cannot be looked at before, nor may the
+    // sequence be there yet.
+    if (add.value->columns().empty() && add.value->MayBeVolatile()) continue;
+    return *add.value;
   }
   *filled = false;
   ASSIGN_OR_RETURN(const v1::Column* added, NamedColumn(table, column));

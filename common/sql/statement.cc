@@ -19,6 +19,18 @@ constexpr char kShareUpdateExclusive[] = "ShareUpdateExclusiveLock";
 constexpr char kShare[] = "ShareLock";
 constexpr char kRowExclusive[] = "RowExclusiveLock";
 
+// SELECT set_config('name', 'value', true): a setting of this transaction alone, for the statements after it.
+bool SetsForTransaction(const pg_query::SelectStmt& select) {
+  if (select.target_list_size() != 1 || !select.from_clause().empty()) return false;
+  const pg_query::FuncCall& call = select.target_list(0).res_target().val().func_call();
+  if (call.funcname().empty() || call.funcname(call.funcname_size() - 1).string().sval() != "set_config") {
+    return false;
+  }
+  const bool constant = std::all_of(call.args().begin(), call.args().end(),
+                                    [](const Node& argument) { return argument.has_a_const(); });
+  return constant && call.args_size() == 3 && call.args(2).a_const().boolval().boolval();
+}
+
 TableName NameOf(const pg_query::RangeVar& relation) {
   return {relation.schemaname().empty() ? "public" : relation.schemaname(), relation.relname()};
 }
@@ -121,6 +133,9 @@ class Classifier {
         return absl::OkStatus();
       case Node::kAlterEnumStmt:
         if (!node.alter_enum_stmt().old_val().empty()) Hazard("breaks-applications");
+        return absl::OkStatus();
+      case Node::kSelectStmt:
+        if (!SetsForTransaction(node.select_stmt())) Hazard("unknown-effect");
         return absl::OkStatus();
       // New objects, and changes of objects that no application's rows stand in: short locks, if any.
       case Node::kCommentStmt:

@@ -1,0 +1,298 @@
+#include "common/from_sql/settle.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/base/error_detail.h"
+#include "common/base/status_macros.h"
+#include "common/compiler/compiler.h"
+#include "common/schema/schema.h"
+#include "common/sql/identifier.h"
+#include "common/sql/statement.h"
+
+namespace curlew::from_sql {
+namespace {
+
+// "schema crm" for "relation crm.users".
+std::string SchemaKey(const std::string& key) {
+  const auto name = sql::ParseTableName(key.substr(key.find(' ') + 1));
+  return name.ok() ? "schema " + name->schema : "";
+}
+
+class Settler {
+ public:
+  Settler(std::vector<Piece>* pieces, const v1::Schema* schema) : pieces_(*pieces), schema_(schema) {}
+
+  absl::StatusOr<Settled> Run(int* blamed) {
+    // Each round makes one operation less.
+    while (true) {
+      while (Order()) {
+      }
+      ASSIGN_OR_RETURN(Settled settled, Build(blamed));
+      if (schema_ == nullptr || settled.operations.empty()) return settled;
+      const absl::Status refusal = Compile(settled);
+      if (refusal.ok()) return settled;
+      const int number = Blamed(settled, refusal);
+      if (number < 0) return refusal;
+      *blamed = number;
+      if (!pieces_[number].is_operation()) return refusal;
+      Demote(number, Reason(refusal));
+    }
+  }
+
+ private:
+  bool IsLive(int i) const { return !pieces_[i].merged_into.has_value(); }
+
+  Keys TouchesOf(int i) const {
+    Keys touches = pieces_[i].touches;
+    for (const Piece& piece : pieces_) {
+      if (piece.merged_into == i) touches.insert(piece.touches.begin(), piece.touches.end());
+    }
+    return touches;
+  }
+
+  // The piece becomes SQL, and with it what says the same or goes with it.
+  void Demote(int i, const std::string& why) {
+    Piece& piece = pieces_[i];
+    if (!piece.why.empty() && IsLive(i)) return;
+    const bool was_operation = piece.is_operation();
+    if (was_operation) piece.why = why;
+    if (piece.extra) piece.merged_into = -1;
+    for (size_t other = 0; other < pieces_.size(); ++other) {
+      if (pieces_[other].merged_into != i || pieces_[other].extra) continue;
+      pieces_[other].merged_into.reset();
+      if (pieces_[other].why.empty()) pieces_[other].why = why;
+    }
+    if (piece.group >= 0) DemoteGroup(piece.group, why);
+    if (piece.leads) DemoteStatement(i, why);
+  }
+
+  void DemoteGroup(int group, const std::string& why) {
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+      Piece& piece = pieces_[i];
+      if (piece.group != group) continue;
+      piece.group = -1;
+      piece.after = -1;
+      if (piece.extra) {
+        piece.merged_into = -1;
+      } else {
+        if (piece.merged_into.has_value() && *piece.merged_into < 0) piece.merged_into.reset();
+        Demote(static_cast<int>(i), why);
+        if (piece.why.empty()) piece.why = why;
+      }
+    }
+  }
+
+  // The statement as it is written says all of its pieces.
+  void DemoteStatement(int lead, const std::string& why) {
+    const int statement = pieces_[lead].statement;
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+      if (pieces_[i].statement == statement && pieces_[i].leads) {
+        lead = static_cast<int>(i);
+        break;
+      }
+    }
+    if (pieces_[lead].why.empty()) Demote(lead, why);
+    for (size_t i = 0; i < pieces_.size(); ++i) {
+      Piece& piece = pieces_[i];
+      if (piece.statement != statement || static_cast<int>(i) == lead) continue;
+      piece.leads = false;
+      if (IsLive(static_cast<int>(i))) {
+        Demote(static_cast<int>(i), why);
+        piece.merged_into = lead;
+      }
+      pieces_[lead].touches.insert(piece.touches.begin(), piece.touches.end());
+      pieces_[lead].changes.insert(piece.changes.begin(), piece.changes.end());
+    }
+  }
+
+  // Goes through the pieces once; true where an operation had to become SQL, and it has to be done again.
+  bool Order() {
+    std::map<std::string, v1::Phase> last;  // in which something happens to a key
+    std::map<std::string, int> changed;     // by which SQL, unseen
+    Keys beside;                            // what comments and privileges of SQL name
+    int everything = -1;
+    bool unknown_index = false;
+    v1::Phase latest = v1::PHASE_ADD;
+    for (const int i : InOrder(pieces_)) {
+      if (!IsLive(i)) continue;
+      Piece& piece = pieces_[i];
+      const Keys touches = TouchesOf(i);
+      if (piece.is_operation()) {
+        std::string why = WhySql(piece, touches, last, changed, beside, everything);
+        const bool carries = piece.operation->has_rename_column() || piece.operation->has_change_type();
+        if (why.empty() && unknown_index && carries) {
+          why = "an index that it may have to carry over has been changed by a `sql` operation";
+        }
+        if (!why.empty()) {
+          Demote(i, why);
+          return true;
+        }
+        for (const std::string& key : touches) last[key] = std::max(last[key], piece.last);
+        latest = std::max(latest, piece.last);
+        continue;
+      }
+      v1::Phase phase =
+          piece.reaches_all || piece.of_unknown_table || everything >= 0 ? latest : v1::PHASE_ADD;
+      for (const std::string& key : touches) {
+        phase = std::max({phase, last[key], last[SchemaKey(key)]});
+      }
+      if (piece.completes) phase = Completed(touches, changed);
+      if (piece.down.empty()) phase = v1::PHASE_DROP;
+      piece.phase = phase;
+      for (const std::string& key : touches) last[key] = std::max(last[key], phase);
+      latest = std::max(latest, phase);
+      if (piece.data_only) continue;
+      unknown_index = unknown_index || piece.of_unknown_table;
+      if (piece.reaches_all) everything = i;
+      if (piece.changes.empty()) {
+        if (!piece.completes) beside.insert(touches.begin(), touches.end());
+        continue;
+      }
+      for (const std::string& key : phase == v1::PHASE_ADD ? piece.changes : touches) changed.emplace(key, i);
+    }
+    return false;
+  }
+
+  // What completes an operation needs what that adds, in ADD, and what SQL made.
+  v1::Phase Completed(const Keys& touches, const std::map<std::string, int>& changed) const {
+    v1::Phase phase = v1::PHASE_ADD;
+    for (const std::string& key : touches) {
+      const auto by = changed.find(key);
+      if (by != changed.end()) phase = std::max(phase, pieces_[by->second].phase);
+    }
+    return phase;
+  }
+
+  // Why an operation cannot follow what comes before it; empty where it can.
+  std::string WhySql(const Piece& piece, const Keys& touches, std::map<std::string, v1::Phase>& last,
+                     const std::map<std::string, int>& changed, const Keys& beside, int everything) const {
+    if (everything >= 0) return "it follows a statement that may reach anything";
+    const v1::Operation& operation = *piece.operation;
+    const bool takes_types = operation.has_create_table() || operation.has_add_column();
+    const bool renames =
+        operation.has_rename_index() || operation.has_rename_constraint() || operation.has_rename_column();
+    for (const std::string& key : touches) {
+      for (const std::string& which : {key, SchemaKey(key)}) {
+        const auto by = changed.find(which);
+        if (by == changed.end()) continue;
+        const bool only_used = piece.changes.count(key) == 0;
+        if (takes_types && only_used && absl::StartsWith(which, "type ") &&
+            pieces_[by->second].phase == v1::PHASE_ADD) {
+          continue;
+        }
+        return absl::StrCat("it follows a `sql` operation on ", which,
+                            ", which the plan does not see change");
+      }
+      if (renames && beside.count(key) > 0) return absl::StrCat("it follows a `sql` operation on ", key);
+      // The compiler does not know what a function's body needs.
+      if (operation.has_create_function() && piece.changes.count(key) == 0 && last[key] > v1::PHASE_ADD) {
+        return absl::StrCat("its body names ", key, ", which is made in a later phase than functions");
+      }
+    }
+    return "";
+  }
+
+  absl::StatusOr<Settled> Build(int* blamed) const {
+    Settled settled;
+    for (const int i : InOrder(pieces_)) {
+      if (!IsLive(i)) continue;
+      const Piece& piece = pieces_[i];
+      settled.pieces.push_back(i);
+      for (const std::string& hazard :
+           piece.is_operation() ? piece.acknowledge : std::vector<std::string>()) {
+        settled.hazards[hazard].push_back(i);
+      }
+      if (piece.is_operation()) {
+        if (IsPublished(piece)) settled.hazards["published-table"].push_back(i);
+        settled.operations.push_back(*piece.operation);
+        continue;
+      }
+      *blamed = i;
+      ASSIGN_OR_RETURN(const std::vector<sql::Statement> statements, sql::ParseStatements(piece.sql));
+      std::set<std::string> hazards;
+      for (const sql::Statement& statement : statements) {
+        hazards.insert(statement.hazards.begin(), statement.hazards.end());
+      }
+      for (const std::string& hazard : hazards) settled.hazards[hazard].push_back(i);
+      v1::Sql* sql = settled.operations.emplace_back().mutable_sql();
+      sql->set_up(piece.sql);
+      if (piece.phase == v1::PHASE_DROP) {
+        sql->set_irreversible(true);
+        sql->set_phase(v1::PHASE_DROP);
+      } else {
+        sql->set_down(piece.down);
+        if (piece.phase != v1::PHASE_ADD) sql->set_phase(piece.phase);
+      }
+    }
+    return settled;
+  }
+
+  bool IsPublished(const Piece& piece) const {
+    if (schema_ == nullptr) return false;
+    return std::any_of(schema_->tables().begin(), schema_->tables().end(), [&](const v1::Table& table) {
+      return !table.publications().empty() &&
+             piece.changes.count(RelationKey(schema::NameOf(table).Quoted())) > 0;
+    });
+  }
+
+  absl::Status Compile(const Settled& settled) const {
+    v1::Plan plan;
+    plan.set_name("from-sql");
+    plan.mutable_operations()->Assign(settled.operations.begin(), settled.operations.end());
+    for (const auto& [hazard, pieces] : settled.hazards) plan.mutable_settings()->add_acknowledge(hazard);
+    return compiler::Compile(plan, *schema_).status();
+  }
+
+  // Without the place in the plan, which is another one afterwards.
+  static std::string Reason(const absl::Status& refusal) {
+    const std::string message(refusal.message());
+    const std::string place = base::Detail(refusal, base::kField) + ": ";
+    return absl::StartsWith(message, place) ? message.substr(place.size()) : message;
+  }
+
+  // The piece of the operation that "operations[3].add_check" names; -1 where none is.
+  static int Blamed(const Settled& settled, const absl::Status& refusal) {
+    const std::string field = base::Detail(refusal, base::kField);
+    const std::vector<std::string> parts = absl::StrSplit(field, absl::ByAnyChar("[]"));
+    size_t number = 0;
+    if (parts.size() < 2 || !absl::SimpleAtoi(parts[1], &number) || number >= settled.pieces.size())
+      return -1;
+    return settled.pieces[number];
+  }
+
+  std::vector<Piece>& pieces_;
+  const v1::Schema* const schema_;
+};
+
+void AppendInOrder(const std::vector<Piece>& pieces, int place, std::vector<int>* order) {
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].after != place) continue;
+    order->push_back(static_cast<int>(i));
+    AppendInOrder(pieces, static_cast<int>(i), order);
+  }
+}
+
+}  // namespace
+
+std::vector<int> InOrder(const std::vector<Piece>& pieces) {
+  std::vector<int> order;
+  bool moved = false;
+  for (const Piece& piece : pieces) moved = moved || piece.after >= 0;
+  if (moved) {
+    AppendInOrder(pieces, -1, &order);
+  } else {
+    for (size_t i = 0; i < pieces.size(); ++i) order.push_back(static_cast<int>(i));
+  }
+  return order;
+}
+
+absl::StatusOr<Settled> Settle(std::vector<Piece>* pieces, const v1::Schema* schema, int* blamed) {
+  return Settler(pieces, schema).Run(blamed);
+}
+
+}  // namespace curlew::from_sql

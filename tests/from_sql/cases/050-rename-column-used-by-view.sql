@@ -1,0 +1,10 @@
+-- offline: refused
+-- expect: sql
+-- sql: breaks-applications
+--- before
+CREATE TABLE users (id bigserial PRIMARY KEY, email varchar(255) NOT NULL, name text, created_at timestamptz NOT NULL DEFAULT '2020-01-01');
+INSERT INTO users (email, name) VALUES ('a@example.com', 'Ann Lee'), ('b@example.com', NULL), ('c@example.com', 'Cy');
+CREATE VIEW people AS SELECT id, name FROM users;
+--- migration
+ALTER TABLE users RENAME COLUMN name TO full_name;
+ALTER TABLE users ADD COLUMN nick text;
