@@ -33,7 +33,7 @@ std::vector<Line> LinesToShow(const lint::Finding& finding) {
     Line line{.text = absl::StripTrailingAsciiWhitespace(text.substr(begin, end - begin)),
               .number = finding.place.line + i};
     for (auto place = places.lower_bound(begin); place != places.end() && *place <= end; ++place)
-      line.marks.insert(*place - begin);
+      line.marks.insert(std::min(*place - begin, line.text.size()));
     if (i < kFirstLines || !line.marks.empty()) lines.push_back(std::move(line));
     begin = end + 1;
     if (i >= kFirstLines) {

@@ -91,7 +91,7 @@ class LintText : public LintOutput {
            << (lock.held_before ? Paint("  held since an earlier statement", Tone::kFaint, style_) : "")
            << "\n";
     }
-    out_ << "  " << Effect(report) << "\n";
+    out_ << Indented(Effect(report), 2);
   }
 
   void Show(const lint::Finding& finding, const lint::Hazard& hazard) {

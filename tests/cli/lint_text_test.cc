@@ -87,6 +87,15 @@ TEST(LintSnippetTest, ShowsTheFirstLinesAndThoseOfHazards) {
             " 1 | a\n   | ^\n 2 | b\n 3 | c\n..\n 6 | f\n   | ^\n..\n10 | j\n   | ^\n");
 }
 
+TEST(LintSnippetTest, APlaceBehindTheTextIsAtItsEnd) {
+  lint::Finding finding = Harmless();
+  finding.statement = absl::StrCat(std::string(100, 'x'), std::string(50, ' '));
+  finding.report.hazards.resize(2);
+  finding.report.hazards[0].offset = 150;
+  finding.report.hazards[1].offset = 1000;
+  EXPECT_THAT(LintSnippet(finding, 60, Style()), HasSubstr("^"));
+}
+
 TEST(LintSnippetTest, ALongLineShowsThePlace) {
   lint::Finding finding = Harmless();
   finding.statement = absl::StrCat(std::string(200, 'x'), " HERE ", std::string(200, 'y'));
