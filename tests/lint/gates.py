@@ -15,9 +15,10 @@ from typing import Any, Callable
 from psycopg2 import extensions
 
 from held import HeldSession
-from observe import Before, Held, held
+from observe import Before, Held, Relation, held
 from rows import skeleton
 from server import Server, connect, query
+from transient import obstacle
 
 CATALOGUES = ("pg_class", "pg_index", "pg_inherits", "pg_constraint", "pg_depend", "pg_attribute", "pg_trigger")
 _DEADLINE_S = 120.0
@@ -51,6 +52,7 @@ class _Asynchronous:
     def __init__(self, dsn: str) -> None:
         self._connection = connect(dsn, async_=True)
         self.wait()
+        self.pid: int = self._connection.get_backend_pid()
         self._cursor = self._connection.cursor()
 
     def send(self, sql: str) -> None:
@@ -101,7 +103,8 @@ class _Gatekeeper(_Asynchronous):
 class Gates:
     """The gates of one database."""
 
-    def __init__(self, dsn: str, known: Any, enabled: bool) -> None:
+    def __init__(self, server: Server, dsn: str, known: Any, enabled: bool) -> None:
+        self._server = server
         self._pairs: dict[int, list[_Gatekeeper]] = {}
         if not enabled:
             return
@@ -121,6 +124,11 @@ class Gates:
         """Lets the statement through the gate at which it stands; the gate closes behind it."""
         pair = self._pairs[relation]
         pair[1].ask()
+        deadline = time.monotonic() + _STUCK_S
+        while not query(self._server.admin, "SELECT 1 FROM pg_locks WHERE pid = %s AND relation = %s AND NOT granted",
+                        pair[1].pid, relation):
+            if time.monotonic() > deadline:
+                raise TimeoutError("a gate's second session does not queue")
         pair[0].open_gate()
         pair.reverse()
 
@@ -131,33 +139,51 @@ class Gates:
                 keeper.end()
 
 
+WHOLE_DATABASE = re.compile(r"^REINDEX\s*(\([^)]*\)\s*)?(DATABASE|SYSTEM)\b(?!\s+CONCURRENTLY)")
+_VACUUM_FULL = re.compile(r"^VACUUM\s*(\([^)]*\bFULL\b[^)]*\)|FULL(\s+(FREEZE|VERBOSE|ANALYZE))*)\s*;?$")
+
+
 def _gates_are_safe(text: str) -> bool:
     """Not for what locks the catalogues themselves: the gatekeepers could then not move."""
-    whole = re.search(r"\bREINDEX\s*(\([^)]*\)\s*)?(DATABASE|SYSTEM)\b", text)
-    full = re.search(r"\bVACUUM\s*(\(\s*[^)]*FULL[^)]*\)|FULL(\s+(FREEZE|VERBOSE|ANALYZE))*)\s*(;|$)", text)
-    return not whole and not full
+    return not WHOLE_DATABASE.match(text) and not _VACUUM_FULL.match(text)
 
 
 class OpenTransactions:
-    """Open transactions of applications, one for each table, in the way of a statement; it stops at each."""
+    """Open transactions, one for each table or index, that are in the way of a statement; it stops at each."""
 
     def __init__(self, dsn: str, known: Before, text: str) -> None:
         self._connections: dict[int, Any] = {}
         write = "UPDATE {0} SET {1} = {1} WHERE false"
         if re.search(r"\bCONCURRENTLY\b", text):
-            self._open(dsn, known, "rp", write)
+            self._open(dsn, known.tables("rp"), write)
+        elif WHOLE_DATABASE.match(text):
+            self._open(dsn, known.tables("r"), "LOCK TABLE ONLY {0} IN ROW EXCLUSIVE MODE")
+            self._open(dsn, known.tables("i"))
         elif text.startswith("REINDEX"):
-            self._open(dsn, known, "r", write)  # so it stops before the partitions, with the parent locked
+            self._open(dsn, known.tables("r"), write)  # so it stops before the partitions, with the parent locked
         elif text.startswith("VACUUM") and "SKIP_LOCKED" not in text:
-            # A partitioned table is but locked and left again, and nothing in between can be made to wait.
-            self._open(dsn, known, "p", "LOCK TABLE ONLY {0} IN SHARE UPDATE EXCLUSIVE MODE")
+            # Some are but locked and left again, and nothing in between can be made to wait.
+            self._open(dsn, known.tables("p"), "LOCK TABLE ONLY {0} IN SHARE UPDATE EXCLUSIVE MODE")
+            named = set(re.findall(r"[\w.]+", text.lower()))
+            nouns = {"v": "VIEW", "f": "FOREIGN TABLE", "i": "INDEX", "I": "INDEX", "S": "SEQUENCE"}
+            for kind, noun in nouns.items():
+                same = [r for r in known.tables(kind) if r.name in named]
+                self._open(dsn, same, f"COMMENT ON {noun} {{0}} IS NULL")
+        elif text.startswith(("DO", "CALL")):
+            # Short transactions of its own: no lock that a writer takes is missed.
+            self._open(dsn, known.tables("rp"), "LOCK TABLE ONLY {0} IN SHARE MODE")
+            self._open(dsn, known.tables("i"))
+        elif text.startswith("CLUSTER"):
+            self._open(dsn, known.tables("p"), "LOCK TABLE ONLY {0} IN ACCESS SHARE MODE")
+            self._open(dsn, known.tables("I"))
 
-    def _open(self, dsn: str, known: Before, kinds: str, sql: str) -> None:
-        for table in known.tables(kinds):
-            if table.column:
+    def _open(self, dsn: str, relations: list[Relation], sql: str | None = None) -> None:
+        for relation in relations:
+            if sql is None or relation.column or relation.kind not in "rp":
                 connection = connect(dsn)
                 self._connections[connection.get_backend_pid()] = connection
-                query(connection, "BEGIN; " + sql.format(table.name, table.column))
+                statement = obstacle(relation) if sql is None else sql.format(relation.name, relation.column)
+                query(connection, f"BEGIN; SET LOCAL lock_timeout = '10s'; {statement}")
 
     def end(self, pids: list[int] | None = None) -> None:
         """Commits those that are in the way, or all."""
@@ -171,13 +197,13 @@ def walk(server: Server, dsn: str, session: HeldSession, sql: str, known: Before
     """Runs a statement of `session`, which has been prepared but not begun, from stop to stop until it has ended.
 
     `look` is called with the locks at each stop (and true), and with those seen in between (and false). `keep_others`
-    leaves the applications' open transactions there until the end, for a statement that must run into its lock timeout.
+    leaves the open transactions there until the end, for a statement that must run into its lock timeout.
     """
     text = skeleton(sql)
     others = OpenTransactions(dsn, known, text)
     watcher = _Asynchronous(server.dsn)
     watcher.send(_WATCH)
-    gates = Gates(dsn, session.connection, _gates_are_safe(text))
+    gates = Gates(server, dsn, session.connection, _gates_are_safe(text))
     watch = f"SELECT * FROM pg_temp.watch({session.pid}, 100)"
     awaited: list[tuple[int, str]] = []  # what it waits for it will have, unless it fails
     try:

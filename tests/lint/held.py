@@ -20,6 +20,7 @@ from server import Server, connect, query
 _CHUNK = 8192  # the backend sends when this many bytes have come together
 _MARK = "curlew fill"
 _DEADLINE_S = 20.0
+_ACTIVITY = "SELECT state, wait_event, query FROM pg_stat_activity WHERE pid = %s"
 
 
 def _message(sql: str) -> bytes:
@@ -68,8 +69,11 @@ class HeldSession:
 
     def activity(self) -> tuple[str, str, str]:
         """State, wait event and statement of the backend."""
-        found = query(self._server.admin, "SELECT state, wait_event, query FROM pg_stat_activity WHERE pid = %s", self.pid)
-        return tuple(value or "" for value in found[0]) if found else ("gone", "", "")  # type: ignore[return-value]
+        found = query(self._server.admin, _ACTIVITY, self.pid)
+        if not found:
+            return ("gone", "", "")
+        state, event, text = found[0]
+        return (state or "", event or "", text or "")
 
     def stands_at_client(self) -> bool:
         """Whether the backend waits for us to read, or has ended the statement."""

@@ -8,7 +8,7 @@ from typing import Any
 from rows import stronger
 from server import query
 
-# Oid, kind, name as in the files, file node, writable column for the probes, number of bytes.
+# Oid, kind, name as in the files, file node, writable column for the probes, number of bytes, an index's table.
 _RELATIONS = """
 SELECT c.oid::int8, c.relkind::text,
        CASE n.nspname WHEN 'public' THEN '' ELSE pg_catalog.quote_ident(n.nspname) || '.' END
@@ -17,16 +17,17 @@ SELECT c.oid::int8, c.relkind::text,
        (SELECT pg_catalog.quote_ident(a.attname) FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
            AND a.attidentity <> 'a' ORDER BY a.attnum LIMIT 1),
-       CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) ELSE 0 END,
+       coalesce((SELECT x.indrelid FROM pg_catalog.pg_index x WHERE x.indexrelid = c.oid)::int8, 0)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 """
-# The same afterwards, by oid and without asking for sizes of what may be locked by the asker only.
+# The same afterwards.
 _NODES = """
 SELECT c.oid::int8, c.relkind::text,
        CASE n.nspname WHEN 'public' THEN '' ELSE pg_catalog.quote_ident(n.nspname) || '.' END
          || pg_catalog.quote_ident(c.relname),
-       coalesce(pg_catalog.pg_relation_filenode(c.oid)::int8, 0)
+       coalesce(pg_catalog.pg_relation_filenode(c.oid)::int8, 0), pg_catalog.pg_relation_size(c.oid)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'm', 'i')
 """
@@ -35,6 +36,8 @@ _SCANNED = """
 SELECT t.relid::int8, coalesce(t.seq_tup_read, 0), coalesce(io.heap_blks_read, 0) + coalesce(io.heap_blks_hit, 0)
   FROM pg_catalog.pg_stat_user_tables t JOIN pg_catalog.pg_statio_user_tables io USING (relid)
 """
+
+_LOCKS = "SELECT locktype, relation::int8, mode, granted FROM pg_catalog.pg_locks WHERE pid = %s"
 
 Counters = dict[int, tuple[int, int]]  # tuples read by sequential scans, heap blocks fetched
 
@@ -49,6 +52,7 @@ class Relation:
     node: int
     column: str | None
     size: int
+    table: int
     tuples: int = 0
 
 
@@ -100,7 +104,7 @@ class Held:
 
 def held(connection: Any, pid: int) -> Held:
     """The locks of a backend. The connection may be one to another database."""
-    rows = query(connection, "SELECT locktype, relation::int8, mode, granted FROM pg_catalog.pg_locks WHERE pid = %s", pid)
+    rows = query(connection, _LOCKS, pid)
     waits = [(kind, relation, mode) for kind, relation, mode, granted in rows if not granted]
     return Held([(relation, mode) for kind, relation, mode, granted in rows if granted and kind == "relation"],
                 waits[0] if waits else None)
@@ -113,22 +117,32 @@ def note_locks(locks: dict[str, str], known: Before, granted: list[tuple[int, st
             stronger(locks, known.relations[oid].name, mode.removesuffix("Lock"))
 
 
-def rewritten(connection: Any, known: Before) -> tuple[list[str], list[str]]:
-    """Tables, and indexes by name, that have a file of their own that did not exist before."""
+def rewritten(connection: Any, known: Before, truncates: set[str]) -> tuple[list[str], list[str]]:
+    """Tables, and indexes by name, that have a file of their own that did not exist before.
+
+    TRUNCATE gives new files too, but copies nothing: what the statement truncates by name is not counted, nor a table
+    that had rows and has an empty file, nor (where something is truncated) one that had none.
+    """
     old_nodes = {r.node for r in known.relations.values()}
     old_indexes = {r.name: r for r in known.relations.values() if r.kind == "i"}
     tables: list[str] = []
-    indexes: list[str] = []
-    for oid, kind, name, node in query(connection, _NODES):
+    indexes: list[Relation] = []
+    truncated: set[int] = set()
+    for oid, kind, name, node, size in query(connection, _NODES):
         if node == 0 or node in old_nodes:
             continue
-        if kind in "rm" and oid in known.relations:
-            tables.append(known.relations[oid].name)
-        elif kind == "i" and oid in known.relations:
-            indexes.append(known.relations[oid].name)
-        elif kind == "i" and name in old_indexes:
-            indexes.append(name)
-    return sorted(tables), sorted(set(indexes))
+        relation = known.relations.get(oid)
+        if kind == "i":
+            relation = relation or old_indexes.get(name)
+            if relation is not None:
+                indexes.append(relation)
+        elif relation is not None:
+            emptied = size == 0 and (relation.tuples or truncates)
+            if kind == "r" and (emptied or relation.name in truncates):
+                truncated.add(oid)
+            else:
+                tables.append(relation.name)
+    return sorted(tables), sorted({r.name for r in indexes if r.table not in truncated})
 
 
 def scanned(known: Before, tuples: dict[int, int]) -> list[str]:

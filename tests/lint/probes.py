@@ -77,7 +77,8 @@ def probe(connection: Any, known: Before, locks: dict[str, str], blocked: Blocke
         if relation.kind not in "rp":
             continue
         explained = direct(name, BLOCKS_WRITES_FROM)
-        if relation.column and _waits(connection, f"UPDATE {sql} SET {relation.column} = {relation.column} WHERE false"):
+        update = f"UPDATE {sql} SET {relation.column} = {relation.column} WHERE false"
+        if relation.column and _waits(connection, update):
             blocked.writes = True
             if name in locks and not explained:
                 blocked.others.add(f"write:{name}")
@@ -91,12 +92,20 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def blocked_by_locks(known: Before, locks: dict[str, str]) -> Blocked:
-    """The same from the locks alone, where nothing can be probed: tables, partitioned tables, materialized views."""
+def blocked_by_locks(known: Before, locks: dict[str, str], written: str) -> Blocked:
+    """The same from the locks alone, where nothing can be probed: on tables, materialized views, indexes.
+
+    `written` are the kinds of relations on which a lock counts as one that stops writers.
+    """
     blocked = Blocked()
-    kinds = {r.name: r.kind for r in known.relations.values()}
+    relations = {r.name: r for r in known.relations.values()}
     for name, mode in locks.items():
-        if kinds[name] in "rpm":
-            blocked.reads = blocked.reads or mode == "AccessExclusive"
-            blocked.writes = blocked.writes or strength(mode) >= BLOCKS_WRITES_FROM
+        relation = relations[name]
+        if relation.kind == "i" and "i" in written and mode == "AccessExclusive":
+            # Whoever plans a query opens all the table's indexes.
+            blocked.reads = True
+            blocked.writes |= known.relations[relation.table].kind == "r"
+        elif relation.kind in "rpm":
+            blocked.reads |= mode == "AccessExclusive"
+            blocked.writes |= relation.kind in written and strength(mode) >= BLOCKS_WRITES_FROM
     return blocked

@@ -21,6 +21,12 @@ MODES = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Sha
 # The weakest mode that conflicts with ROW EXCLUSIVE, the mode of INSERT, UPDATE and DELETE.
 BLOCKS_WRITES_FROM = MODES.index("Share")
 
+# Rows of truth.jsonl on which a real server says otherwise, or which depend on its settings; README.md has the proofs.
+DISPUTED = {
+    "partition.detach_concurrently": "its second transaction holds ACCESS EXCLUSIVE on the partition: a SELECT waits",
+    "parse.prepare_transaction": "an error only where max_prepared_transactions is 0",
+}
+
 INPUT_FIELDS = ("id", "category", "sql", "setup", "session", "earlier_in_same_txn")
 MEASURED_FIELDS = ("locks", "blocks_reads", "blocks_writes", "rewrites", "scans", "rebuilds_indexes", "transactional",
                    "error")

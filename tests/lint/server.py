@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import os
@@ -15,7 +16,9 @@ import psycopg2
 from rows import FIXTURE, Row, setup_statements
 
 _ROLES = ("app_owner", "app_ro")
-_SETTING_UP = 4_711_001  # advisory lock: one process makes the template
+# Advisory locks: one process makes the template; one at a time has the database that some rows name.
+_SETTING_UP = 4_711_001
+_NAMED_DATABASE = 4_711_002
 
 
 class ServerError(RuntimeError):
@@ -29,6 +32,8 @@ def conninfo(argument: str | None) -> str:
     if "CURLEW_LINT_PG" in os.environ:
         return os.environ["CURLEW_LINT_PG"]
     path = os.environ.get("CURLEW_TEST_CLUSTER", "")
+    if path:
+        _hold(path)
     if not path or not Path(path).exists():
         raise ServerError("no server: give --server CONNINFO, or set CURLEW_TEST_CLUSTER to the file that "
                           "tests/support/cluster.sh start FILE has written")
@@ -36,6 +41,12 @@ def conninfo(argument: str | None) -> str:
     if match is None:
         raise ServerError(f"{path} has no line CURLEW_TEST_PG=")
     return match.group(1)
+
+
+def _hold(cluster: str) -> None:
+    """Until this process ends: cluster.sh does not stop a cluster that is in use."""
+    users = os.open(cluster + ".users", os.O_CREAT | os.O_RDWR, 0o666)
+    fcntl.flock(users, fcntl.LOCK_SH)
 
 
 def connect(dsn: str, **options: Any) -> Any:
@@ -97,7 +108,8 @@ class Server:
         name = f"curlew_lint_{os.getpid()}_{next(self._numbers)}"
         if "case_db" in row["sql"] + str(row.get("setup", "")):
             name = "case_db"
-            self.drop(name)
+            query(self.admin, "SELECT pg_advisory_lock(%s)", _NAMED_DATABASE)
+            query(self.admin, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         query(self.admin, f"CREATE DATABASE {name} TEMPLATE {self.template}")
         try:
             if setup_statements(row):
@@ -115,6 +127,8 @@ class Server:
     def drop(self, database: str) -> None:
         """Drops a database of ours, with whoever is still in it."""
         query(self.admin, f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        if database == "case_db":
+            query(self.admin, "SELECT pg_advisory_unlock(%s)", _NAMED_DATABASE)
 
     @contextmanager
     def database(self, row: Row) -> Iterator[str]:

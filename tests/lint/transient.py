@@ -19,7 +19,7 @@ from server import Server, connect, query
 _DEADLINE_S = 30.0
 
 
-def _obstacle(relation: Relation) -> str:
+def obstacle(relation: Relation) -> str:
     """A statement that takes ACCESS EXCLUSIVE on this relation alone and changes nothing that is kept."""
     name = relation.name if "." in relation.name.replace('"."', ".") else f"public.{relation.name}"
     return {
@@ -52,7 +52,7 @@ def _first_wait(server: Server, dsn: str, free: list[Relation],
     session = HeldSession(server, dsn)
     oids = {r.oid for r in free}
     try:
-        query(obstacles, "BEGIN; " + "; ".join(map(_obstacle, free)))
+        query(obstacles, "BEGIN; SET LOCAL lock_timeout = '10s'; " + "; ".join(map(obstacle, free)))
         start(session)
         deadline = time.monotonic() + _DEADLINE_S
         while time.monotonic() < deadline:
