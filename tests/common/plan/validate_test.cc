@@ -225,10 +225,10 @@ TEST(ValidateTest, SqlThatWouldExhaustTheParserIsRefused) {
   std::string deep = "a";
   for (int i = 0; i < 200'000; ++i) deep += "+1";
   plan.mutable_operations(0)->mutable_add_column()->set_up(deep);
-  EXPECT_THAT(Validate(plan), RefusedFor("operations[0].add_column.up", "at most 8000"));
+  EXPECT_THAT(Validate(plan), RefusedFor("operations[0].add_column.up", "at most 2000"));
   plan.mutable_operations(0)->mutable_add_column()->set_up("a");
   plan.mutable_operations(1)->mutable_sql()->set_up("SELECT " + deep);
-  EXPECT_THAT(Validate(plan), RefusedFor("operations[1].sql.up", "at most 8000"));
+  EXPECT_THAT(Validate(plan), RefusedFor("operations[1].sql.up", "at most 2000"));
 }
 
 // --- Two operations that make the same. ---
