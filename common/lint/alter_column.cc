@@ -148,35 +148,44 @@ absl::Status AlterTable::AddColumnTo(Oid oid, const pg_query::ColumnDef& def, bo
   if (const auto* generated = FindConstraint(def, pg_query::CONSTR_GENERATED);
       generated != nullptr && c.complete && IsMutable(e_, generated->raw_expr()))
     return e_.Fail("42P17", "generation expression is not immutable");
-  const std::string safe =
-      absl::StrCat("ALTER TABLE ", name, " ADD COLUMN ", sql::Ident(def.colname()),
-                   " ...;  -- without a value; then fill the rows in batches, then SET DEFAULT");
+  std::string rewrite;  // why
   if (use.serial) {
-    work.rewrite = true;
-    work.rewrite_why = absl::StrCat("every row gets a number of the sequence of ", def.colname());
+    rewrite = absl::StrCat("every row gets a number of the sequence of ", def.colname());
   } else if (identity != nullptr) {
-    work.rewrite = true;
-    work.rewrite_why = absl::StrCat("every row gets a number of the identity column ", def.colname());
+    rewrite = absl::StrCat("every row gets a number of the identity column ", def.colname());
     column.identity = identity->generated_when() == "d" ? 'd' : 'a';
   } else if (Has(def, pg_query::CONSTR_GENERATED)) {
-    work.rewrite = true;
-    work.rewrite_why = absl::StrCat("the generated column ", def.colname(), " is computed for every row");
+    rewrite = absl::StrCat("the generated column ", def.colname(), " is computed for every row");
     column.generated = 's';
   } else if (given != nullptr && IsVolatile(e_, given->raw_expr(), &volatile_call)) {
-    work.rewrite = true;
-    work.rewrite_why = absl::StrCat("the default of ", def.colname(), " calls ", volatile_call,
-                                    ", which is volatile: it is computed for every row");
+    rewrite = absl::StrCat("the default of ", def.colname(), " calls ", volatile_call,
+                           ", which is volatile: it is computed for every row");
   } else if (type != nullptr && given == nullptr && HasVolatileDefault(e_, *type, &volatile_call)) {
-    work.rewrite = true;
-    work.rewrite_why =
-        absl::StrCat("the domain ", type->name, " of ", def.colname(), " has a default that calls ",
-                     volatile_call, ", which is volatile: it is computed for every row");
+    rewrite = absl::StrCat("the domain ", type->name, " of ", def.colname(), " has a default that calls ",
+                           volatile_call, ", which is volatile: it is computed for every row");
   } else if (type != nullptr && type->kind == 'd' && HasConstraints(c, use.type)) {
-    work.rewrite = true;
-    work.rewrite_why = absl::StrCat("the domain ", type->name, " of ", def.colname(),
-                                    " has constraints, which PostgreSQL checks by writing every row anew");
+    rewrite = absl::StrCat("the domain ", type->name, " of ", def.colname(),
+                           " has constraints, which PostgreSQL checks by writing every row anew");
   }
-  if (work.rewrite) work.rewrite_safe = safe;
+  if (!rewrite.empty()) {
+    const std::string quoted = sql::Ident(def.colname());
+    std::string safe =
+        absl::StrCat("ALTER TABLE ", name, " ADD COLUMN ", quoted, " ", TypeText(def.type_name()), ";\n");
+    if (given != nullptr) {
+      const std::string value = DeparseExpression(given->raw_expr());
+      absl::StrAppend(
+          &safe, "ALTER TABLE ", name, " ALTER COLUMN ", quoted, " SET DEFAULT ", value,
+          ";  -- for new rows\n-- then the rows that there are, in batches, each committed:\nUPDATE ", name,
+          " SET ", quoted, " = ", value, " WHERE ", quoted, " IS NULL AND ...;");
+    } else {
+      absl::StrAppend(
+          &safe,
+          "-- without a value at first; a trigger gives one to rows that are written; then the rows that\n",
+          "-- there are, in batches, each committed:\nUPDATE ", name, " SET ", quoted, " = ... WHERE ",
+          quoted, " IS NULL AND ...;");
+    }
+    Rewrite(oid, rewrite, std::move(safe));
+  }
   bool has_value = use.serial || identity != nullptr || column.generated != 0;
   if (given != nullptr && !IsNullConstant(given->raw_expr())) has_value = true;
   if (type != nullptr && type->kind == 'd' && type->has_default) has_value = true;
@@ -185,7 +194,7 @@ absl::Status AlterTable::AddColumnTo(Oid oid, const pg_query::ColumnDef& def, bo
   for (const Type* t = type; t != nullptr && t->kind == 'd'; t = c.type(t->base))
     domain_refuses_null |= t->not_null;
   if ((column.not_null || domain_refuses_null) && !has_value) work.empty_columns.push_back(def.colname());
-  if (given != nullptr && work.rewrite && r.has_rows) LockSequences(given->raw_expr());
+  if (given != nullptr && !rewrite.empty() && r.has_rows) LockSequences(given->raw_expr());
   if (type == nullptr && !e_.IsNew(oid) && !c.complete) {
     e_.Warn("unknown-effect", Severity::kNotice,
             absl::StrCat("the type ", NameParts(def.type_name().names()).second,
@@ -209,7 +218,7 @@ absl::Status AlterTable::AddColumnTo(Oid oid, const pg_query::ColumnDef& def, bo
   } else {
     for (const Node& node : def.constraints()) {
       if (node.constraint().contype() == pg_query::CONSTR_CHECK)
-        work.scans.emplace_back(absl::StrCat("every row is checked for ", def.colname()), "");
+        Scan(oid, absl::StrCat("every row is checked for ", def.colname()), "");
     }
   }
   const std::vector<Oid> children = c.Children(oid);

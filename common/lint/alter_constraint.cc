@@ -210,8 +210,8 @@ absl::Status AlterTable::AddKey(const pg_query::Constraint& constraint, const st
     const Relation* r = c.relation(part);
     if (r->kind == 'p') continue;
     TableWork& work = Work(part);
-    work.built.push_back(absl::StrCat("the index ", name, " is built over all rows of ", e_.QuotedName(*r)));
-    if (work.built_safe.empty()) work.built_safe = safe;
+    work.built.push_back(
+        {absl::StrCat("the index ", name, " is built over all rows of ", e_.QuotedName(*r)), safe, e_.place});
   }
   const Oid index = NewIndex(e_, table(), name, !exclusion, primary, columns);
   const Oid added = NewConstraint(e_, table(), name, primary ? 'p' : exclusion ? 'x' : 'u');
@@ -344,7 +344,7 @@ absl::Status AlterTable::Validate(const std::string& name) {
   const std::string safe = absl::StrCat("COMMIT;\nALTER TABLE ", TableName(), " VALIDATE CONSTRAINT ",
                                         sql::Ident(name), ";  -- in a transaction of its own");
   if (found->kind == 'f') {
-    Work(table_).foreign_keys.push_back(oid);
+    Validate(oid);
   } else {
     std::vector<Oid> all = {table_};
     if (!found->no_inherit) {

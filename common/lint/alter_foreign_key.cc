@@ -4,6 +4,8 @@
 #include "common/base/status_macros.h"
 #include "common/lint/alter_table.h"
 #include "common/lint/coercion.h"
+#include "common/sql/identifier.h"
+#include "common/sql/parser.h"
 
 namespace curlew::lint {
 
@@ -54,6 +56,29 @@ Oid NewForeignKey(Effects& e, const Relation& table, std::string name, const Con
 }
 
 }  // namespace
+
+// The key NOT VALID, then validated.
+std::string AlterTable::NotValid(const pg_query::Constraint& constraint, const std::string& name,
+                                 const std::vector<std::string>& columns) {
+  pg_query::ParseResult tree;
+  auto* alter = tree.add_stmts()->mutable_stmt()->mutable_alter_table_stmt();
+  *alter->mutable_relation() = statement_.relation();
+  alter->set_objtype(pg_query::OBJECT_TABLE);
+  auto* cmd = alter->add_cmds()->mutable_alter_table_cmd();
+  cmd->set_subtype(pg_query::AT_AddConstraint);
+  cmd->set_behavior(pg_query::DROP_RESTRICT);
+  auto* key = cmd->mutable_def()->mutable_constraint();
+  *key = constraint;
+  key->set_conname(name);
+  key->set_skip_validation(true);
+  key->set_initially_valid(false);
+  key->clear_fk_attrs();
+  for (const std::string& column : columns) key->add_fk_attrs()->mutable_string()->set_sval(column);
+  const auto text = sql::Deparse(tree);
+  if (!text.ok()) return "";
+  return absl::StrCat(*text, ";\nALTER TABLE ", TableName(), " VALIDATE CONSTRAINT ", sql::Ident(name),
+                      ";  -- in a transaction of its own");
+}
 
 absl::Status AlterTable::AddForeignKey(const pg_query::Constraint& constraint, const std::string& column) {
   Catalogue& c = e_.catalogue;
@@ -155,7 +180,7 @@ absl::Status AlterTable::AddForeignKey(const pg_query::Constraint& constraint, c
   }
   const Oid added = NewForeignKey(e_, table(), name, fk);
   const Constraint parent = c.constraints[added];
-  if (validate && table().kind != 'p') Work(table_).foreign_keys.push_back(added);
+  if (validate && table().kind != 'p') Validate(added, NotValid(constraint, name, columns));
   return ForeignKeyBelow(table_, parent, validate);
 }
 
@@ -185,7 +210,7 @@ absl::Status AlterTable::ForeignKeyBelow(Oid table, const Constraint& parent, bo
     if (attached) continue;
     const Oid added = NewForeignKey(e_, *c.relation(part), parent.name, wanted);
     c.Depend({kPgConstraint, added, 0}, {kPgConstraint, parent.oid, 0}, 'P');
-    if (validate && c.relation(part)->kind == 'r') Work(part).foreign_keys.push_back(added);
+    if (validate && c.relation(part)->kind == 'r') Validate(added);
     const Constraint own = c.constraints[added];
     RETURN_IF_ERROR(ForeignKeyBelow(part, own, validate));
   }
@@ -221,7 +246,7 @@ absl::Status AlterTable::ForeignKeysOfNewPartition(Oid parent, Oid part) {
     if (attached) continue;
     const Oid added = NewForeignKey(e_, *c.relation(part), key.name, wanted);
     c.Depend({kPgConstraint, added, 0}, {kPgConstraint, key.oid, 0}, 'P');
-    if (c.relation(part)->kind == 'r') Work(part).foreign_keys.push_back(added);
+    if (c.relation(part)->kind == 'r') Validate(added);
   }
   return absl::OkStatus();
 }

@@ -51,11 +51,10 @@ absl::Status AlterTable::ChangePersistence(char persistence) {
     }
   }
   r.persistence = persistence;
-  TableWork& work = Work(table_);
-  work.rewrite = true;
-  work.rewrite_why =
-      absl::StrCat("all rows of ", TableName(), " are written anew",
-                   persistence == 'p' ? ", and to the WAL" : "; a crash then empties the table");
+  Rewrite(table_,
+          absl::StrCat("all rows of ", TableName(), " are written anew",
+                       persistence == 'p' ? ", and to the WAL" : "; a crash then empties the table"),
+          "");
   for (Oid sequence : OwnedSequences(table_, 0, false)) e_.Lock(sequence, LockMode::kAccessExclusive);
   return absl::OkStatus();
 }
@@ -72,8 +71,6 @@ absl::Status AlterTable::ChangeTablespace(const Cmd& cmd) {
     // The file is copied; its table's rows are not read.
     return absl::OkStatus();
   }
-  TableWork& work = Work(table_);
-  work.copy_files = true;
   e_.Rewrite(table_, absl::StrCat("the files of ", TableName(), " are copied"), "", false);
   return absl::OkStatus();
 }
@@ -84,9 +81,7 @@ absl::Status AlterTable::ChangeMethod(const Cmd& cmd) {
   for (const auto& [oid, method] : e_.catalogue.methods) {
     if (method.name == cmd.name() && oid == r.method) return absl::OkStatus();
   }
-  TableWork& work = Work(table_);
-  work.rewrite = true;
-  work.rewrite_why = absl::StrCat("all rows of ", TableName(), " are written in another access method");
+  Rewrite(table_, absl::StrCat("all rows of ", TableName(), " are written in another access method"), "");
   return absl::OkStatus();
 }
 

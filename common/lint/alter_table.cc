@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/lint/alter_level.h"
+#include "common/sql/parser.h"
 
 namespace curlew::lint {
 namespace {
@@ -59,7 +60,10 @@ absl::Status AlterTable::Run() {
       return e_.Fail("42809",
                      absl::StrCat("this action cannot be performed on ", TableName(), ", which is no table"));
   }
-  for (const Cmd* cmd : cmds) RETURN_IF_ERROR(Execute(*cmd));
+  for (const Cmd* cmd : cmds) {
+    e_.place = PlaceOf(*cmd);
+    RETURN_IF_ERROR(Execute(*cmd));
+  }
   return Finish();
 }
 
@@ -120,7 +124,32 @@ absl::StatusOr<Column*> AlterTable::NeedColumn(Relation& r, absl::string_view na
 }
 
 void AlterTable::Scan(Oid table, std::string why, std::string safe) {
-  Work(table).scans.emplace_back(std::move(why), std::move(safe));
+  Work(table).scans.push_back({std::move(why), std::move(safe), e_.place});
+}
+
+void AlterTable::Rewrite(Oid table, std::string why, std::string safe) {
+  Work(table).rewrites.push_back({std::move(why), std::move(safe), e_.place});
+}
+
+void AlterTable::Validate(Oid foreign_key, std::string safe) {
+  const Oid table = e_.catalogue.constraints[foreign_key].table;
+  Work(table).foreign_keys.emplace_back(foreign_key, Reason{"", std::move(safe), e_.place});
+}
+
+// Where an action stands: the tree knows it of definitions; else it is the name that it is about.
+int AlterTable::PlaceOf(const Cmd& cmd) const {
+  if (e_.text.empty()) return 0;
+  if (cmd.def().has_column_def()) return cmd.def().column_def().location();
+  if (cmd.def().has_constraint()) return cmd.def().constraint().location();
+  if (cmd.name().empty()) return 0;
+  const auto tokens = sql::Scan(e_.text);
+  if (!tokens.ok()) return 0;
+  for (const sql::Token& token : *tokens) {
+    if (token.start > statement_.relation().location() && !token.comment &&
+        sql::TokenName(e_.text.substr(token.start, token.end - token.start)) == cmd.name())
+      return token.start;
+  }
+  return 0;
 }
 
 absl::Status AlterTable::Execute(const Cmd& cmd) {
@@ -259,7 +288,7 @@ absl::Status AlterTable::Simple(const Cmd& cmd) {
 
 // Phase 3: ATRewriteTables.
 absl::Status AlterTable::Finish() {
-  std::vector<Oid> keys;
+  std::vector<std::pair<Oid, Reason>> keys;
   for (auto& [oid, work] : work_) {
     const Relation* r = e_.catalogue.relation(oid);
     if (r == nullptr || creating_) continue;
@@ -267,17 +296,17 @@ absl::Status AlterTable::Finish() {
       return e_.Fail("23502", absl::StrCat("column \"", work.empty_columns[0], "\" of relation ",
                                            e_.QuotedName(*r), " contains null values"));
     }
-    if (work.rewrite) {
+    if (!work.rewrites.empty()) {
       if (r->kind == 'r' || r->kind == 'm') e_.LockIndexes(oid, LockMode::kAccessExclusive);
-      e_.Rewrite(oid, work.rewrite_why, work.rewrite_safe, !work.copy_files);
-      for (const auto& [why, safe] : work.scans) e_.Scan(oid, why, safe);
+      for (const Reason& reason : work.rewrites) e_.Rewrite(oid, reason, !work.copies_files);
+      for (const Reason& reason : work.scans) e_.Scan(oid, reason);
     } else {
-      if (!work.built.empty()) e_.BuildIndex(oid, work.built[0], work.built_safe);
+      for (const Reason& reason : work.built) e_.BuildIndex(oid, reason);
       if (!work.empty_columns.empty() && r->kind == 'r' && r->has_rows && !r->assumed) {
         return e_.Fail("23502", absl::StrCat("column \"", work.empty_columns[0], "\" of relation ",
                                              e_.QuotedName(*r), " contains null values"));
       }
-      for (const auto& [why, safe] : work.scans) e_.Scan(oid, why, safe);
+      for (const Reason& reason : work.scans) e_.Scan(oid, reason);
     }
     if (!work.empty_columns.empty() && r->assumed && !e_.IsNew(oid)) {
       e_.Warn("fails", Severity::kError,
@@ -286,7 +315,7 @@ absl::Status AlterTable::Finish() {
     }
     keys.insert(keys.end(), work.foreign_keys.begin(), work.foreign_keys.end());
   }
-  for (Oid key : keys) {
+  for (auto& [key, reason] : keys) {
     const auto it = e_.catalogue.constraints.find(key);
     if (it == e_.catalogue.constraints.end() || creating_) continue;
     const Constraint& fk = it->second;
@@ -294,11 +323,9 @@ absl::Status AlterTable::Finish() {
     if (from == nullptr || from->kind == 'p') continue;
     e_.Lock(fk.referenced, LockMode::kRowShare);
     LockForeignKeyQuery(e_, fk.table, fk.referenced);
-    e_.Scan(fk.table,
-            absl::StrCat("every row of ", e_.QuotedName(*from), " is looked up in ", e_.Name(fk.referenced)),
-            absl::StrCat("ALTER TABLE ", e_.QuotedName(*from), " ADD CONSTRAINT ", fk.name,
-                         " FOREIGN KEY ... NOT VALID;\nALTER TABLE ", e_.QuotedName(*from),
-                         " VALIDATE CONSTRAINT ", fk.name, ";  -- in a transaction of its own"));
+    reason.why =
+        absl::StrCat("every row of ", e_.QuotedName(*from), " is looked up in ", e_.Name(fk.referenced));
+    e_.Scan(fk.table, reason);
   }
   return absl::OkStatus();
 }

@@ -15,14 +15,12 @@ namespace curlew::lint {
 
 // What the last phase has to do with one table.
 struct TableWork {
-  bool rewrite = false, copy_files = false;
-  std::string rewrite_why, rewrite_safe;
-  std::vector<std::pair<std::string, std::string>> scans;  // why, and the safe way
+  bool copies_files = false;
+  std::vector<Reason> rewrites, scans;
+  std::vector<Reason> built;  // indexes, unless the table is rewritten
   // Columns that were added NOT NULL without a value for the rows that there are.
   std::vector<std::string> empty_columns;
-  std::vector<Oid> foreign_keys;   // to validate
-  std::vector<std::string> built;  // why indexes were built, unless the table is rewritten
-  std::string built_safe;
+  std::vector<std::pair<Oid, Reason>> foreign_keys;  // to validate
 };
 
 class AlterTable {
@@ -41,6 +39,7 @@ class AlterTable {
   using Cmd = pg_query::AlterTableCmd;
 
   absl::Status Execute(const Cmd& cmd);
+  int PlaceOf(const Cmd& cmd) const;
   absl::Status Simple(const Cmd& cmd);
   absl::Status AlterCompositeType();
   // The children, locked as the statement locks; none with ONLY.
@@ -68,6 +67,8 @@ class AlterTable {
   absl::Status AddKey(const pg_query::Constraint& constraint, const std::string& column);
   absl::Status AddKeyUsingIndex(const pg_query::Constraint& constraint);
   absl::Status AddForeignKey(const pg_query::Constraint& constraint, const std::string& column);
+  std::string NotValid(const pg_query::Constraint& constraint, const std::string& name,
+                       const std::vector<std::string>& columns);
   absl::Status ForeignKeyBelow(Oid table, const Constraint& parent, bool validate);
   absl::Status DropConstraint(Oid table, const std::string& name, Behaviour behaviour, bool missing_ok,
                               bool recurse);
@@ -100,6 +101,8 @@ class AlterTable {
   absl::Status Finish();
   TableWork& Work(Oid table) { return work_[table]; }
   void Scan(Oid table, std::string why, std::string safe);
+  void Rewrite(Oid table, std::string why, std::string safe);
+  void Validate(Oid foreign_key, std::string safe = "");
 
   Effects& e_;
   const pg_query::AlterTableStmt& statement_;

@@ -134,7 +134,6 @@ absl::Status AlterTable::AlterTypeOf(Oid oid, const std::string& name, const pg_
                                 NameParts(def.type_name().names()).second));
   }
   RETURN_IF_ERROR(RefuseDependents(oid, before));
-  TableWork& work = Work(oid);
   const std::string table = e_.QuotedName(r);
   if (before.type == 0 && !c.complete && !e_.IsNew(oid) && value.same_bytes &&
       MayKeepBytes(def.type_name())) {
@@ -143,16 +142,22 @@ absl::Status AlterTable::AlterTypeOf(Oid oid, const std::string& name, const pg_
                          " is not known here: a shorter one of the same family "
                          "keeps its bytes, from any other all rows are written anew; --database tells"));
   } else if (!(value.same_bytes && coercion == Coercion::kSameBytes) && !partitioned) {
-    work.rewrite = true;
-    work.rewrite_why =
-        before.type == 0
-            ? absl::StrCat("unless the change of ", name, " keeps its bytes (a longer varchar), all rows of ",
-                           table, " are written anew")
-            : absl::StrCat("the new type of ", name, " has other bytes: all rows of ", table,
-                           " are written anew, with all indexes");
-    work.rewrite_safe =
-        absl::StrCat("-- a new column, kept in step by a trigger, filled in batches, then renamed:\n",
-                     "ALTER TABLE ", table, " ADD COLUMN ", sql::Ident(name + "_new"), " ...;");
+    const std::string to_type = TypeText(def.type_name()), column_name = sql::Ident(name),
+                      made = sql::Ident(name + "_new");
+    const std::string new_value =
+        is_using ? DeparseExpression(def.raw_default()) : absl::StrCat(column_name, "::", to_type);
+    Rewrite(oid,
+            before.type == 0 ? absl::StrCat("unless the change of ", name, " keeps its bytes, all rows of ",
+                                            table, " are written anew")
+                             : absl::StrCat("the new type of ", name, " has other bytes: all rows of ", table,
+                                            " are written anew, with all indexes"),
+            absl::StrCat("ALTER TABLE ", table, " ADD COLUMN ", made, " ", to_type,
+                         ";\n-- a trigger BEFORE INSERT OR UPDATE sets ", made,
+                         " for every row that is written; then, in batches, each committed:\nUPDATE ", table,
+                         " SET ", made, " = ", new_value, " WHERE ", made,
+                         " IS NULL AND ...;\n-- when all rows agree, in one short transaction:\nALTER TABLE ",
+                         table, " DROP COLUMN ", column_name, ";\nALTER TABLE ", table, " RENAME COLUMN ",
+                         made, " TO ", column_name, ";"));
   }
   RebuildDependents(oid, before, after);
   *c.relation(oid)->Find(name) = after;
@@ -219,7 +224,7 @@ void AlterTable::RebuildDependents(Oid oid, const Column& before, const Column& 
     const std::string table = e_.Name(constraint.table);
     if (constraint.kind == 'f') {
       e_.Lock({constraint.table, constraint.referenced}, LockMode::kAccessExclusive);
-      if (constraint.validated && !KeepsEquality(e_, before, after)) Work(oid).foreign_keys.push_back(id);
+      if (constraint.validated && !KeepsEquality(e_, before, after)) Validate(id);
     } else if (constraint.kind == 'c') {
       if (constraint.validated)
         Scan(constraint.table,
@@ -237,7 +242,8 @@ void AlterTable::RebuildDependents(Oid oid, const Column& before, const Column& 
     e_.Lock(id, LockMode::kAccessExclusive);
     if (!ServesIndex(e_, *index, before, after)) {
       work.built.push_back(
-          absl::StrCat("the index ", index->name, " is built anew for the new type of ", before.name));
+          {absl::StrCat("the index ", index->name, " is built anew for the new type of ", before.name), "",
+           e_.place});
     }
   }
 }

@@ -26,6 +26,20 @@ const Value* Field(const Struct& object, const std::string& key) {
   return it == object.fields().end() ? nullptr : &it->second;
 }
 
+// A statement in a body: its places are none of the script's, and variables look like columns to a server.
+absl::Status Nested(Effects& e, const Node& statement, absl::string_view text) {
+  Explainer* const explainer = e.session.explainer;
+  const absl::string_view outer = e.text;
+  const int place = e.place;
+  e.session.explainer = nullptr;
+  e.text = "";
+  const absl::Status status = LintStatement(e, statement, text);
+  e.session.explainer = explainer;
+  e.text = outer;
+  e.place = place;
+  return status;
+}
+
 // Walks what PL/pgSQL's compiler made of a body: statements are objects of one key, "PLpgSQL_stmt_...".
 class Body {
  public:
@@ -90,11 +104,7 @@ class Body {
         e_.transactional = false;
         return e_.Fail("25001", "the statement cannot be executed from a function");
       }
-      // Variables of the body look like columns to the parser: no plan is asked for.
-      Explainer* const explainer = e_.session.explainer;
-      e_.session.explainer = nullptr;
-      const absl::Status status = LintStatement(e_, raw.stmt(), text);
-      e_.session.explainer = explainer;
+      const absl::Status status = Nested(e_, raw.stmt(), text);
       RETURN_IF_ERROR(status);
     }
     return absl::OkStatus();
@@ -257,12 +267,9 @@ absl::Status LintFunctionCall(Effects& e, const Function& function) {
                         " LANGUAGE plpgsql AS ", sql::Literal(function.body)));
   } else if (function.language == "sql") {
     if (auto tree = sql::Parse(function.body); tree.ok()) {
-      Explainer* const explainer = e.session.explainer;
-      e.session.explainer = nullptr;
       for (const auto& raw : tree->stmts()) {
-        if (status.ok()) status = LintStatement(e, raw.stmt(), function.body);
+        if (status.ok()) status = Nested(e, raw.stmt(), function.body);
       }
-      e.session.explainer = explainer;
     }
   }
   --e.session.depth;

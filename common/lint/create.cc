@@ -8,6 +8,7 @@
 #include "common/lint/partition.h"
 #include "common/lint/statements.h"
 #include "common/sql/identifier.h"
+#include "common/sql/parser.h"
 
 namespace curlew::lint {
 namespace {
@@ -73,6 +74,17 @@ absl::Status Like(Effects& e, const pg_query::TableLikeClause& like, Oid made) {
     }
   }
   return absl::OkStatus();
+}
+
+// The statement with CONCURRENTLY, and a name by which the index can be found again.
+std::string Concurrently(const pg_query::IndexStmt& index, const std::string& name) {
+  pg_query::ParseResult tree;
+  auto* copy = tree.add_stmts()->mutable_stmt()->mutable_index_stmt();
+  *copy = index;
+  copy->set_concurrent(true);
+  copy->set_idxname(name);
+  const auto text = sql::Deparse(tree);
+  return text.ok() ? absl::StrCat(*text, ";  -- not in a transaction") : "";
 }
 
 }  // namespace
@@ -263,13 +275,8 @@ absl::Status LintCreateIndex(Effects& e, const pg_query::IndexStmt& index) {
   const std::string name = !index.idxname().empty() ? index.idxname() : ChooseName(e, r, columns, "idx");
   for (Oid part : parts) {
     const std::string table_name = e.Name(part);
-    e.BuildIndex(part,
-                 absl::StrCat("the index ", name, " is built over all rows of ", table_name,
-                              index.concurrent() ? "" : ", and nobody can write meanwhile"),
-                 index.concurrent() || r.kind == 'p'
-                     ? ""
-                     : absl::StrCat("CREATE", index.unique() ? " UNIQUE" : "", " INDEX CONCURRENTLY ",
-                                    sql::Ident(name), " ON ", table_name, " ...;  -- not in a transaction"));
+    e.BuildIndex(part, absl::StrCat("the index ", name, " is built over all rows of ", table_name),
+                 index.concurrent() || r.kind == 'p' ? "" : Concurrently(index, name));
   }
   const Oid made = NewIndex(e, r, name, index.unique(), false, columns);
   Relation& added = *c.relation(made);

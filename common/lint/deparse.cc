@@ -18,6 +18,15 @@ std::string DeparseExpression(const pg_query::Node& expression) {
   return text->substr(7);
 }
 
+std::string TypeText(const pg_query::TypeName& type) {
+  pg_query::Node cast;
+  cast.mutable_type_cast()->mutable_arg()->mutable_a_const()->set_isnull(true);
+  *cast.mutable_type_cast()->mutable_type_name() = type;
+  const std::string text = DeparseExpression(cast);
+  const size_t colons = text.find("::");
+  return colons == std::string::npos ? text : text.substr(colons + 2);
+}
+
 std::optional<pg_query::Node> ParseExpression(absl::string_view text) {
   auto tree = sql::Parse(absl::StrCat("SELECT ", text));
   if (!tree.ok() || tree->stmts_size() != 1) return std::nullopt;

@@ -14,6 +14,9 @@ namespace curlew::lint {
 // The expression as SQL; "" where it cannot be written.
 std::string DeparseExpression(const pg_query::Node& expression);
 
+// The type as SQL writes it.
+std::string TypeText(const pg_query::TypeName& type);
+
 // `text`, an expression, as a tree; nothing where it does not parse.
 std::optional<pg_query::Node> ParseExpression(absl::string_view text);
 

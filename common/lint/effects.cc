@@ -29,34 +29,35 @@ void Effects::LockBriefly(Oid relation, LockMode mode) {
 
 void Effects::LockIndexes(Oid table, LockMode mode) { Lock(catalogue.Indexes(table), mode); }
 
-void Effects::Scan(Oid table, std::string why, std::string safe) {
+void Effects::Scan(Oid table, Reason reason) {
   const Relation* r = catalogue.relation(table);
   if (r == nullptr || r->kind == 'p' || r->kind == 'f' || !r->has_rows) return;
   scans = true;
-  if (!IsNew(table)) causes.push_back({Cause::kScan, table, std::move(why), std::move(safe)});
+  if (!IsNew(table)) causes.push_back({Cause::kScan, table, std::move(reason)});
 }
 
-void Effects::BuildIndex(Oid table, std::string why, std::string safe) {
+void Effects::BuildIndex(Oid table, Reason reason) {
   const Relation* r = catalogue.relation(table);
   if (r == nullptr || r->kind == 'p' || !r->has_rows) return;
   scans = true;
-  if (!IsNew(table)) causes.push_back({Cause::kBuild, table, std::move(why), std::move(safe)});
+  if (!IsNew(table)) causes.push_back({Cause::kBuild, table, std::move(reason)});
 }
 
-void Effects::Rewrite(Oid table, std::string why, std::string safe, bool reads) {
+void Effects::Rewrite(Oid table, Reason reason, bool reads) {
   const Relation* r = catalogue.relation(table);
   if (r == nullptr || (r->kind != 'r' && r->kind != 'm')) return;
   if (!IsNew(table)) rewrites = true;
   if (reads && r->has_rows) scans = true;
   if (IsNew(table) || !r->has_rows) return;
-  causes.push_back({Cause::kRewrite, table, std::move(why), std::move(safe)});
+  causes.push_back({Cause::kRewrite, table, std::move(reason)});
 }
 
 void Effects::Warn(std::string code, Severity severity, std::string message, std::string safe) {
   for (const Hazard& h : hazards) {
     if (h.code == code && h.message == message) return;
   }
-  hazards.push_back({std::move(code), severity, std::move(message), std::move(safe), "", 0});
+  hazards.push_back(
+      {std::move(code), severity, std::move(message), std::move(safe), "", text.empty() ? 0 : place});
 }
 
 absl::Status Effects::Fail(absl::string_view sqlstate, absl::string_view message) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/lint/statements.h"
 
 namespace curlew::lint {
@@ -25,6 +26,16 @@ bool BlocksWrites(const Catalogue& c, const Relation& r, LockMode mode) {
   return table == nullptr || IsStored(table->kind);
 }
 
+// How big a table is, for a person; "" where that is not known.
+std::string SizeOf(const Relation& r) {
+  if (r.bytes <= 0) return "";
+  double size = static_cast<double>(r.bytes);
+  const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+  int unit = 0;
+  for (; size >= 1024 && unit < 4; ++unit) size /= 1024;
+  return absl::StrFormat(unit == 0 || size >= 10 ? "%.0f %s" : "%.1f %s", size, units[unit]);
+}
+
 class Judging {
  public:
   Judging(Effects* e, Report* report) : e_(*e), report_(*report) {}
@@ -33,8 +44,9 @@ class Judging {
     Collect(status.ok());
     for (const Effects::Cause& cause : e_.causes) Say(cause);
     if (!status.ok()) {
-      report_.hazards.push_back(
-          {"fails", Severity::kError, absl::StrCat("PostgreSQL refuses it: ", status.message()), "", "", 0});
+      report_.hazards.push_back({"fails", Severity::kError,
+                                 absl::StrCat("PostgreSQL refuses it: ", status.message()), "", "",
+                                 e_.text.empty() ? 0 : e_.place});
     }
     report_.hazards.insert(report_.hazards.end(), e_.hazards.begin(), e_.hazards.end());
     if (status.ok()) AskForTimeout();
@@ -95,10 +107,10 @@ class Judging {
     return mode;
   }
 
-  // The gravest lock that an earlier statement of the transaction took, and whose.
-  std::string HeldSince() const {
+  // Another relation that an earlier statement of the transaction has locked against writers.
+  std::string HeldSince(Oid but) const {
     for (const auto& [oid, mode] : e_.session.held) {
-      if (mode >= LockMode::kShare) {
+      if (mode >= LockMode::kShare && oid != but) {
         const auto name = e_.session.names.find(oid);
         if (name != e_.session.names.end()) return name->second;
       }
@@ -111,28 +123,31 @@ class Judging {
     LockMode mode = ModeOf(cause.relation);
     const bool held =
         e_.session.held.count(cause.relation) > 0 && e_.session.held.at(cause.relation) >= LockMode::kShare;
-    std::string message = cause.why;
+    const std::string table = e_.Name(cause.relation);
+    const std::string size = SizeOf(*e_.catalogue.relation(cause.relation));
+    std::string message = cause.reason.why;
+    if (!size.empty()) absl::StrAppend(&message, " (", table, " has ", size, ")");
+    const std::string other = HeldSince(cause.relation);
     std::string code;
-    if (cause.kind == Effects::Cause::kRewrite) {
-      code = "rewrites-table";
-      absl::StrAppend(&message, ", under ", LockName(std::max(mode, LockMode::kAccessExclusive)));
-    } else if (mode >= LockMode::kShare) {
-      code = cause.kind == Effects::Cause::kBuild && mode == LockMode::kShare ? "blocks-writes"
-                                                                              : "scans-under-lock";
-      absl::StrAppend(&message, ", under ", LockName(mode),
-                      mode == LockMode::kAccessExclusive ? ": nobody reads or writes it meanwhile"
-                                                         : ": nobody writes to it meanwhile");
-    } else if (const std::string other = HeldSince(); !other.empty()) {
+    if (cause.kind == Effects::Cause::kRewrite || mode >= LockMode::kShare) {
+      if (cause.kind == Effects::Cause::kRewrite) mode = LockMode::kAccessExclusive;
+      code = cause.kind == Effects::Cause::kRewrite                             ? "rewrites-table"
+             : cause.kind == Effects::Cause::kBuild && mode == LockMode::kShare ? "blocks-writes"
+                                                                                : "scans-under-lock";
+      absl::StrAppend(&message, mode == LockMode::kAccessExclusive ? "; nobody reads or writes it meanwhile"
+                                                                   : "; nobody writes to it meanwhile");
+      if (held) absl::StrAppend(&message, ", since an earlier statement of the transaction");
+    } else if (!other.empty()) {
       code = "scans-under-lock";
-      absl::StrAppend(&message, ", while the transaction still locks ", other);
     } else {
       return;
     }
-    if (held) absl::StrAppend(&message, " (the lock is held since an earlier statement of the transaction)");
+    if (!other.empty()) absl::StrAppend(&message, ". The transaction still locks ", other, " too");
     for (Hazard& h : report_.hazards) {
       if (h.code == code && h.message == message) return;
     }
-    report_.hazards.push_back({code, Severity::kError, message, cause.safe, "", 0});
+    report_.hazards.push_back(
+        {code, Severity::kError, message, cause.reason.safe, "", e_.text.empty() ? 0 : cause.reason.place});
   }
 
   void AskForTimeout() {

@@ -301,6 +301,7 @@ Linter& Linter::operator=(Linter&&) noexcept = default;
 Report Linter::Lint(const Node& tree, absl::string_view text) {
   Session& s = state_->session;
   Effects e(&s);
+  e.text = text;
   if (tree.has_transaction_stmt()) {
     switch (tree.transaction_stmt().kind()) {
       case pg_query::TRANS_STMT_BEGIN:
@@ -336,6 +337,7 @@ Report Linter::Lint(const Node& tree, absl::string_view text) {
   if (s.in_transaction && !e.transactional) {
     // It is refused before it does anything.
     Effects refused(&s);
+    refused.text = text;
     refused.transactional = false;
     return Judge(refused, refused.Fail("25001", "it cannot run inside a transaction block"));
   }

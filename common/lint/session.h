@@ -41,6 +41,12 @@ struct Session {
   int depth = 0;                                   // of functions in functions
 };
 
+// Why something takes long, for a person; the SQL without it, "" where there is none; where it stands.
+struct Reason {
+  std::string why, safe;
+  int place = 0;
+};
+
 // What one statement does, while it is found out. Methods that look names up end the statement with a status
 // where PostgreSQL would.
 class Effects {
@@ -62,11 +68,18 @@ class Effects {
 
   // The whole table is read. Nothing where it has no rows. `why` is the reason, for a person; `safe` SQL
   // without it.
-  void Scan(Oid table, std::string why, std::string safe = "");
+  void Scan(Oid table, std::string why, std::string safe = "") { Scan(table, Reason{why, safe, place}); }
+  void Scan(Oid table, Reason reason);
   // An index is built, which reads its table.
-  void BuildIndex(Oid table, std::string why, std::string safe = "");
+  void BuildIndex(Oid table, std::string why, std::string safe = "") {
+    BuildIndex(table, Reason{why, safe, place});
+  }
+  void BuildIndex(Oid table, Reason reason);
   // The table is written anew, and with it its indexes. `reads` says whether its rows are read for it.
-  void Rewrite(Oid table, std::string why, std::string safe = "", bool reads = true);
+  void Rewrite(Oid table, std::string why, std::string safe = "", bool reads = true) {
+    Rewrite(table, Reason{why, safe, place}, reads);
+  }
+  void Rewrite(Oid table, Reason reason, bool reads);
 
   // Something to know beside locks.
   void Warn(std::string code, Severity severity, std::string message, std::string safe = "");
@@ -85,8 +98,13 @@ class Effects {
   struct Cause {
     enum Kind { kScan, kBuild, kRewrite } kind;
     Oid relation;
-    std::string why, safe;
+    Reason reason;
   };
+
+  // The text that the tree's places are in; "" within functions, where they mean another text.
+  absl::string_view text;
+  // The byte of it that is being looked at.
+  int place = 0;
 
   std::map<Oid, LockMode> locks;  // what this statement takes
   std::map<Oid, LockMode> brief;  // the part of it that blocks nobody
