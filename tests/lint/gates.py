@@ -156,6 +156,10 @@ class OpenTransactions:
         write = "UPDATE {0} SET {1} = {1} WHERE false"
         if re.search(r"\bCONCURRENTLY\b", text):
             self._open(dsn, known.tables("rp"), write)
+            if text.startswith("REINDEX"):  # a table without indexes is but locked and left again
+                indexed = {index.table for index in known.tables("i")}
+                self._open(dsn, [r for r in known.tables("r") if r.oid not in indexed],
+                           "LOCK TABLE ONLY {0} IN SHARE UPDATE EXCLUSIVE MODE")
         elif WHOLE_DATABASE.match(text):
             self._open(dsn, known.tables("r"), "LOCK TABLE ONLY {0} IN ROW EXCLUSIVE MODE")
             self._open(dsn, known.tables("i"))
