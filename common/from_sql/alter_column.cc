@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/from_sql/casts.h"
 #include "common/from_sql/families.h"
+#include "common/from_sql/footprint.h"
 #include "common/from_sql/text.h"
 #include "common/schema/schema.h"
 #include "common/sql/expression.h"
@@ -70,7 +71,7 @@ bool NoRowsSince(size_t piece, const TableName& table, Sink* sink) {
   const std::string key = RelationKey(table.Quoted());
   for (size_t i = piece; i < sink->pieces().size(); ++i) {
     const Piece& later = sink->pieces()[i];
-    if (later.reaches_all) return false;
+    if (later.reaches_all && !later.is_operation()) return false;
     if (!later.is_operation() && !later.completes && later.touches.count(key) > 0) return false;
   }
   return true;
@@ -149,8 +150,12 @@ void AddColumn(const AlterCommand& command, const TableName& table, const Node& 
     column.set_default_(absl::StrCat("nextval(", sql::Literal(sequence->Quoted()), "::regclass)"));
   }
   const auto made = MakesTable(table, sink);
-  if (made.has_value() && NoRowsSince(*made + 1, table, sink) && !sequence.has_value() &&
-      sql::IsBuiltInType(column.type())) {
+  bool stands_alone = !sequence.has_value();
+  for (const std::string& touched : Footprint(Bare(node), known)) {
+    // What the script made after the table is not there when the table is made.
+    stands_alone = stands_alone && (touched == key || !known.Made(touched));
+  }
+  if (made.has_value() && stands_alone && NoRowsSince(*made + 1, table, sink)) {
     *sink->pieces()[*made].operation->mutable_create_table()->add_columns() = column;
     v1::Operation operation;
     operation.mutable_add_column()->set_table(table.Quoted());
@@ -211,7 +216,9 @@ void DropColumn(const AlterCommand& command, const TableName& table, const Node&
     }
   }
   if (command.missing_ok() && !known.exact()) notes.push_back("IF EXISTS: taken to be there");
-  sink->Operation(std::move(operation), node, RelationKey(table.Quoted())).notes = notes;
+  Piece& piece = sink->Operation(std::move(operation), node, RelationKey(table.Quoted()));
+  piece.notes = notes;
+  piece.reaches_all = command.behavior() == pg_query::DROP_CASCADE;
 }
 
 void ColumnDefault(const AlterCommand& command, const TableName& table, const Node& node, Sink* sink) {

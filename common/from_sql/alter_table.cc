@@ -65,7 +65,7 @@ void DropConstraint(const AlterTableCmd& command, const TableName& table, const 
   if (is_primary || command.behavior() == pg_query::DROP_CASCADE) {
     Piece& piece = sink->Sql(node, is_primary ? "a primary key is dropped by no operation"
                                               : "CASCADE may take foreign keys of other tables with it");
-    piece.reaches_all = !known.exact() && !is_primary;
+    piece.reaches_all = command.behavior() == pg_query::DROP_CASCADE;
     known.DropConstraint(table, command.name());
     return;
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/from_sql/families.h"
 #include "common/from_sql/footprint.h"
@@ -129,8 +130,9 @@ void Rows(const Node& node, const pg_query::RangeVar& relation, std::string why,
     if (message.GetDescriptor() == pg_query::FuncCall::descriptor()) {
       const auto& call = static_cast<const pg_query::FuncCall&>(message);
       const TableName name = known.Function(NameOf(call.funcname()));
-      // Functions of users may change anything.
-      harmless = harmless && !known.Made(FunctionKey(name.Quoted())) && known.FunctionsNamed(name).empty();
+      // Functions of users may change anything; a sequence's next value is no catalogue's business.
+      harmless = harmless && (IsHarmlessFunction(call) || name.name == "nextval") &&
+                 !known.Made(FunctionKey(name.Quoted())) && known.FunctionsNamed(name).empty();
     }
     return true;
   });
@@ -158,6 +160,12 @@ void Update(const Node& node, Sink* sink) {
   if (sink->known().Made(key)) {
     return Rows(node, statement.relation(), "the table is made by the plan: its few rows are changed at once",
                 sink);
+  }
+  // It is computed for a look at the rows before anything, and for rows as long as the plan runs.
+  for (const std::string& touched : Footprint(node, sink->known())) {
+    if (absl::StartsWith(touched, "function ") && sink->known().Made(touched)) {
+      return Rows(node, statement.relation(), "it calls a function that the plan makes", sink);
+    }
   }
   if (FoldIntoColumns(*change, node, sink)) return;
   v1::Operation operation;

@@ -66,6 +66,7 @@ class Dropper {
       return;
     }
     Piece& piece = sink_.Operation(std::move(operation), node_, key);
+    piece.reaches_all = Cascades();
     if (drop_.missing_ok() && !known().exact()) piece.notes.push_back("IF EXISTS: taken to be there");
   }
 

@@ -1,10 +1,12 @@
 #include "common/from_sql/footprint.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "common/from_sql/text.h"
+#include "common/lint/catalogue.h"
 #include "common/sql/parser.h"
 
 namespace curlew::from_sql {
@@ -159,30 +161,35 @@ Keys NamedIn(absl::string_view text, const Keys& known_keys) {
 }
 
 bool IsHarmlessFunction(const pg_query::FuncCall& call) {
-  static const auto* const harmless = new std::set<std::string>{"count",
-                                                                "sum",
-                                                                "min",
-                                                                "max",
-                                                                "avg",
-                                                                "now",
-                                                                "version",
-                                                                "current_database",
-                                                                "current_setting",
-                                                                "coalesce",
-                                                                "length",
-                                                                "lower",
-                                                                "upper",
-                                                                "pg_get_serial_sequence",
-                                                                "array_agg",
-                                                                "string_agg",
-                                                                "format",
-                                                                "row_number",
-                                                                "to_regclass",
-                                                                "current_schema",
-                                                                "bool_or",
-                                                                "bool_and"};
+  // Volatile, or of extensions that many have, and yet they change nothing.
+  static const auto* const known = new std::set<std::string>{
+      "clock_timestamp",  "crypt",   "digest",     "gen_random_bytes", "gen_random_uuid", "gen_salt",
+      "random",           "setseed", "similarity", "timeofday",        "unaccent",        "uuid_generate_v1",
+      "uuid_generate_v4", "hmac"};
+  // By name, whether all forms of a function of PostgreSQL's own change nothing.
+  static const auto* const own = [] {
+    auto* names = new std::map<std::string, bool>;
+    for (const auto& [oid, function] : lint::BuiltInCatalogue().functions) {
+      const bool steady = function.volatility != 'v';
+      auto [name, is_new] = names->emplace(function.name, steady);
+      if (!is_new) name->second = name->second && steady;
+    }
+    return names;
+  }();
   const TableName name = NameOf(call.funcname());
-  return (name.schema.empty() || name.schema == "pg_catalog") && harmless->count(name.name) > 0;
+  if (name.schema.empty() && known->count(name.name) > 0) return true;
+  if (!name.schema.empty() && name.schema != "pg_catalog") return false;
+  const auto found = own->find(name.name);
+  return found != own->end() && found->second;
+}
+
+bool IsBuiltInType(absl::string_view name) {
+  static const auto* const own = [] {
+    auto* names = new std::set<std::string>;
+    for (const auto& [oid, type] : lint::BuiltInCatalogue().types) names->insert(type.name);
+    return names;
+  }();
+  return own->count(std::string(name)) > 0;
 }
 
 }  // namespace curlew::from_sql

@@ -15,8 +15,12 @@ Keys Footprint(const google::protobuf::Message& tree, const Known& known);
 // many.
 Keys NamedIn(absl::string_view text, const Keys& known_keys);
 
-// Whether `name`, without a schema, is a function of PostgreSQL's own that changes nothing.
+// Whether it is a function of PostgreSQL's own, or of a common extension, that changes nothing. What it does
+// not know may change anything.
 bool IsHarmlessFunction(const pg_query::FuncCall& call);
+
+// Whether `name` is a type of PostgreSQL's own.
+bool IsBuiltInType(absl::string_view name);
 
 }  // namespace curlew::from_sql
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "common/from_sql/footprint.h"
 #include "common/from_sql/piece.h"
 #include "common/from_sql/text.h"
 #include "common/operations/operation.h"
@@ -64,7 +65,7 @@ std::optional<std::string> Known::TypeName(const pg_query::TypeName& type) const
   if (type.names_size() != 1 || sql::IsBuiltInType(type) || is_plain_path()) return TypeText(type);
   // A type of the search path, or one of PostgreSQL's own that is not in the list of them.
   const TableName found = Type({"", type.names(0).string().sval()});
-  if (!HasType(found)) return std::nullopt;
+  if (!HasType(found)) return IsBuiltInType(found.name) ? TypeText(type) : std::nullopt;
   pg_query::TypeName qualified = type;
   qualified.clear_names();
   qualified.add_names()->mutable_string()->set_sval(found.schema);

@@ -23,6 +23,35 @@ std::string SchemaKey(const std::string& key) {
   return name.ok() ? "schema " + name->schema : "";
 }
 
+// Whether all that needs the table stays good.
+bool OnlyAdds(const v1::Operation& operation) {
+  switch (operation.op_case()) {
+    case v1::Operation::kAddColumn:
+    case v1::Operation::kCreateIndex:
+    case v1::Operation::kAddCheck:
+    case v1::Operation::kAddUnique:
+    case v1::Operation::kAddForeignKey:
+    case v1::Operation::kAddExclusion:
+    case v1::Operation::kSetNotNull:
+    case v1::Operation::kSetDefault:
+    case v1::Operation::kSetComment:
+    case v1::Operation::kSetTableOptions:
+    case v1::Operation::kCreateStatistics:
+    case v1::Operation::kGrant:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool LooksAtRows(const v1::Operation& operation) {
+  return operation.has_add_check() || operation.has_change_type() || operation.has_backfill() ||
+         operation.has_purge() || operation.has_validate_constraint() || operation.has_add_exclusion() ||
+         operation.has_add_domain_constraint() ||
+         (operation.has_create_index() && operation.create_index().unique()) ||
+         (operation.has_add_column() && !operation.add_column().up().empty());
+}
+
 class Settler {
  public:
   Settler(std::vector<Piece>* pieces, const v1::Schema* schema) : pieces_(*pieces), schema_(schema) {}
@@ -114,6 +143,7 @@ class Settler {
   bool Order() {
     std::map<std::string, v1::Phase> last;  // in which something happens to a key
     std::map<std::string, int> changed;     // by which SQL, unseen
+    Keys used;                              // by SQL that runs after ADD
     Keys beside;                            // what comments and privileges of SQL name
     int everything = -1;
     bool unknown_index = false;
@@ -123,7 +153,7 @@ class Settler {
       Piece& piece = pieces_[i];
       const Keys touches = TouchesOf(i);
       if (piece.is_operation()) {
-        std::string why = WhySql(piece, touches, last, changed, beside, everything);
+        std::string why = WhySql(piece, touches, last, changed, used, beside, everything);
         const bool carries = piece.operation->has_rename_column() || piece.operation->has_change_type();
         if (why.empty() && unknown_index && carries) {
           why = "an index that it may have to carry over has been changed by a `sql` operation";
@@ -139,7 +169,10 @@ class Settler {
       v1::Phase phase =
           piece.reaches_all || piece.of_unknown_table || everything >= 0 ? latest : v1::PHASE_ADD;
       for (const std::string& key : touches) {
-        phase = std::max({phase, last[key], last[SchemaKey(key)]});
+        for (const std::string& which : {key, SchemaKey(key)}) {
+          const auto known = last.find(which);
+          if (known != last.end()) phase = std::max(phase, known->second);
+        }
       }
       if (piece.completes) phase = Completed(touches, changed);
       if (piece.down.empty()) phase = v1::PHASE_DROP;
@@ -153,7 +186,8 @@ class Settler {
         if (!piece.completes) beside.insert(touches.begin(), touches.end());
         continue;
       }
-      for (const std::string& key : phase == v1::PHASE_ADD ? piece.changes : touches) changed.emplace(key, i);
+      for (const std::string& key : piece.changes) changed.emplace(key, i);
+      if (phase > v1::PHASE_ADD) used.insert(touches.begin(), touches.end());
     }
     return false;
   }
@@ -170,7 +204,8 @@ class Settler {
 
   // Why an operation cannot follow what comes before it; empty where it can.
   std::string WhySql(const Piece& piece, const Keys& touches, std::map<std::string, v1::Phase>& last,
-                     const std::map<std::string, int>& changed, const Keys& beside, int everything) const {
+                     const std::map<std::string, int>& changed, const Keys& used, const Keys& beside,
+                     int everything) const {
     if (everything >= 0) return "it follows a statement that may reach anything";
     const v1::Operation& operation = *piece.operation;
     const bool takes_types = operation.has_create_table() || operation.has_add_column();
@@ -188,9 +223,17 @@ class Settler {
         return absl::StrCat("it follows a `sql` operation on ", which,
                             ", which the plan does not see change");
       }
+      if (used.count(key) > 0 && !OnlyAdds(operation)) {
+        return absl::StrCat("it follows a `sql` operation that needs ", key, " as it was");
+      }
       if (renames && beside.count(key) > 0) return absl::StrCat("it follows a `sql` operation on ", key);
+      // Whose looks at the rows come before any function is made.
+      if (LooksAtRows(operation) && absl::StartsWith(key, "function ") && last.count(key) > 0) {
+        return absl::StrCat("it is tried on the rows before the plan makes ", key);
+      }
       // The compiler does not know what a function's body needs.
-      if (operation.has_create_function() && piece.changes.count(key) == 0 && last[key] > v1::PHASE_ADD) {
+      if (operation.has_create_function() && piece.changes.count(key) == 0 && last.count(key) > 0 &&
+          last[key] > v1::PHASE_ADD) {
         return absl::StrCat("its body names ", key, ", which is made in a later phase than functions");
       }
     }

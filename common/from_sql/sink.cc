@@ -115,7 +115,7 @@ Piece* Sink::AddsColumn(const sql::TableName& table, absl::string_view column) {
   for (size_t i = pieces_.size(); i-- > 0;) {
     Piece& piece = pieces_[i];
     if (piece.merged_into.has_value()) continue;
-    if (piece.reaches_all) return nullptr;
+    if (piece.reaches_all && !piece.is_operation()) return nullptr;
     if (piece.touches.count(key) == 0) continue;
     if (piece.is_operation() && piece.operation->has_add_column()) {
       const v1::AddColumn& add = piece.operation->add_column();

@@ -54,10 +54,10 @@ void MakeAgain(size_t drop, const Node& node, Sink* sink) {
                               : "the view is made again at once when what it hangs on has changed; "
                                 "create_view would wait for a later stage");
   piece.sql = PathPrefix(sink->known()) + std::string(sink->text());
+  piece.changes = {RelationKey(before.operation->drop_view().view())};
   if (!at_once) return;
   piece.sql = absl::StrCat(before.sql, ";\n", sink->text());
   piece.touches.insert(before.touches.begin(), before.touches.end());
-  piece.changes = piece.touches;
   sink->Merge(drop, static_cast<int>(sink->pieces().size()) - 1);
 }
 
@@ -97,7 +97,9 @@ void CreateView(const Node& node, Sink* sink) {
   } else if (known.Made(key) && statement.replace()) {
     sink->Sql(node, "the plan makes the view; its query is written once");
   } else if (!why.empty()) {
-    sink->Sql(node, why, down).sql = PathPrefix(known) + std::string(sink->text());
+    Piece& piece = sink->Sql(node, why, down);
+    piece.sql = PathPrefix(known) + std::string(sink->text());
+    piece.changes = {key};
   } else {
     sink->Operation(std::move(operation), node, key, down).sql = std::string(sink->text());
   }

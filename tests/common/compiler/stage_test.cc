@@ -232,5 +232,55 @@ TEST(StageTest, AChangeInPlaceWaitsForTheGate) {
   }
 }
 
+TEST(StageTest, ALookAtRowsWaitsForTheChangeOfThem) {
+  for (const char* change :
+       {"backfill: {table: people, set: [{column: a, value: \"'x'\"}], where: a IS NULL}",
+        "purge: {table: people, where: a IS NULL}",
+        "sql: {up: \"DELETE FROM people WHERE a IS NULL\", irreversible: true, phase: drop}"}) {
+    for (const char* look : {"set_not_null: {table: people, column: a}",
+                             "add_check: {table: people, name: k, expression: a <> ''}",
+                             "create_index: {table: people, name: k, columns: [a], unique: true}",
+                             "add_column: {table: people, column: d, type: text, up: upper(a)}"}) {
+      auto plan = CompileYaml(
+          absl::StrCat("  - ", change, "\n  - ", look, "\nsettings: {acknowledge: [unbatched-data]}\n"));
+      ASSERT_THAT(plan, IsOk()) << change << look;
+      EXPECT_EQ(Stages(*plan), 2) << change << look;
+    }
+  }
+}
+
+TEST(StageTest, WhatLooksAtNoRowsDoesNotWait) {
+  const std::string change = "  - purge: {table: people, where: a IS NULL}\n";
+  for (const char* other : {"create_index: {table: people, name: k, columns: [a]}",
+                            "add_column: {table: people, column: d, type: text}",
+                            "add_check: {table: other, name: k, expression: a <> ''}"}) {
+    auto plan = CompileYaml(absl::StrCat(change, "  - ", other, "\n"));
+    ASSERT_THAT(plan, IsOk()) << other;
+    EXPECT_EQ(Stages(*plan), 1) << other;
+  }
+  auto filled = CompileYaml(R"(
+  - add_column: {table: people, column: d, type: text}
+  - backfill: {table: people, set: [{column: d, value: a}]}
+  - add_check: {table: people, name: k, expression: d <> ''}
+)");
+  ASSERT_THAT(filled, IsOk());
+  EXPECT_EQ(Stages(*filled), 1);
+}
+
+// What rows will get cannot be looked at before, nor be taken from a sequence that is not there yet.
+TEST(StageTest, ANumberOfASequenceIsNotLookedAtBefore) {
+  auto plan = CompileYaml(R"yaml(
+  - create_sequence: {sequence: s}
+  - add_column: {table: people, column: d, type: bigint, up: "nextval('s')", not_null: true}
+  - add_unique: {table: people, name: k, columns: [d]}
+)yaml");
+  ASSERT_THAT(plan, IsOk());
+for (const v1::Step& step : plan->steps()) {
+  if (step.preflight()) {
+    EXPECT_THAT(step.DebugString(), Not(HasSubstr("nextval")));
+  }
+}
+}
+
 }  // namespace
 }  // namespace curlew::compiler

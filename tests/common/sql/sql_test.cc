@@ -185,6 +185,10 @@ TEST(StatementTest, NamesHazards) {
   EXPECT_THAT(hazards("ALTER TABLE t RENAME a TO b"), ElementsAre("breaks-applications"));
   EXPECT_THAT(hazards("DO $$ BEGIN END $$"), ElementsAre("unknown-effect"));
   EXPECT_THAT(hazards("SELECT pg_sleep(1)"), ElementsAre("unknown-effect"));
+  // A setting of the transaction alone; of the session it would outlive the step.
+  EXPECT_THAT(hazards("SELECT set_config('search_path', 'crm', true)"), ElementsAre());
+  EXPECT_THAT(hazards("SELECT set_config('search_path', 'crm', false)"), ElementsAre("unknown-effect"));
+  EXPECT_THAT(hazards("SELECT set_config('x.y', my_function(), true)"), ElementsAre("unknown-effect"));
   EXPECT_THAT(hazards("ALTER TABLE t VALIDATE CONSTRAINT c"), IsEmpty());
   EXPECT_THAT(hazards("REVOKE SELECT ON t FROM app"), ElementsAre("breaks-applications"));
   EXPECT_THAT(hazards("GRANT SELECT ON t TO app"), IsEmpty());

@@ -1,0 +1,11 @@
+-- expect: sql
+--- before
+CREATE TABLE a (id int PRIMARY KEY, x int);
+CREATE TABLE b (id int PRIMARY KEY, a_id int REFERENCES a);
+CREATE VIEW v AS SELECT id FROM a;
+INSERT INTO a VALUES (1, 2); INSERT INTO b VALUES (1, 1);
+--- migration
+DROP TABLE a CASCADE;
+CREATE TABLE a (id int PRIMARY KEY, y int);
+CREATE VIEW v AS SELECT id, y FROM a;
+ALTER TABLE b ADD CONSTRAINT b_a_id_fkey FOREIGN KEY (a_id) REFERENCES a NOT VALID;
