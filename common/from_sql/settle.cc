@@ -1,6 +1,7 @@
 #include "common/from_sql/settle.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -76,10 +77,14 @@ class Settler {
  private:
   bool IsLive(int i) const { return !pieces_[i].merged_into.has_value(); }
 
-  Keys TouchesOf(int i) const {
-    Keys touches = pieces_[i].touches;
+  // What each piece touches, with what is merged into it.
+  std::vector<Keys> AllTouches() const {
+    std::vector<Keys> touches;
+    touches.reserve(pieces_.size());
+    for (const Piece& piece : pieces_) touches.push_back(piece.touches);
     for (const Piece& piece : pieces_) {
-      if (piece.merged_into == i) touches.insert(piece.touches.begin(), piece.touches.end());
+      if (piece.merged_into.value_or(-1) < 0) continue;
+      touches[*piece.merged_into].insert(piece.touches.begin(), piece.touches.end());
     }
     return touches;
   }
@@ -147,24 +152,27 @@ class Settler {
     Keys beside;                            // what comments and privileges of SQL name
     int everything = -1;
     bool unknown_index = false;
+    bool again = false;
     v1::Phase latest = v1::PHASE_ADD;
+    const std::vector<Keys> all_touches = AllTouches();
     for (const int i : InOrder(pieces_)) {
       if (!IsLive(i)) continue;
       Piece& piece = pieces_[i];
-      const Keys touches = TouchesOf(i);
+      const Keys& touches = all_touches[i];
       if (piece.is_operation()) {
         std::string why = WhySql(piece, touches, last, changed, used, beside, everything);
         const bool carries = piece.operation->has_rename_column() || piece.operation->has_change_type();
         if (why.empty() && unknown_index && carries) {
           why = "an index that it may have to carry over has been changed by a `sql` operation";
         }
-        if (!why.empty()) {
-          Demote(i, why);
-          return true;
+        if (why.empty()) {
+          for (const std::string& key : touches) last[key] = std::max(last[key], piece.last);
+          latest = std::max(latest, piece.last);
+          continue;
         }
-        for (const std::string& key : touches) last[key] = std::max(last[key], piece.last);
-        latest = std::max(latest, piece.last);
-        continue;
+        Demote(i, why);
+        again = true;
+        if (!IsLive(i)) continue;
       }
       v1::Phase phase =
           piece.reaches_all || piece.of_unknown_table || everything >= 0 ? latest : v1::PHASE_ADD;
@@ -189,7 +197,7 @@ class Settler {
       for (const std::string& key : piece.changes) changed.emplace(key, i);
       if (phase > v1::PHASE_ADD) used.insert(touches.begin(), touches.end());
     }
-    return false;
+    return again;
   }
 
   // What completes an operation needs what that adds, in ADD, and what SQL made.
@@ -312,24 +320,22 @@ class Settler {
   const v1::Schema* const schema_;
 };
 
-void AppendInOrder(const std::vector<Piece>& pieces, int place, std::vector<int>* order) {
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    if (pieces[i].after != place) continue;
-    order->push_back(static_cast<int>(i));
-    AppendInOrder(pieces, static_cast<int>(i), order);
-  }
-}
-
 }  // namespace
 
 std::vector<int> InOrder(const std::vector<Piece>& pieces) {
+  std::map<int, std::vector<int>> followers;  // by the piece that they come after
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].after >= 0) followers[pieces[i].after].push_back(static_cast<int>(i));
+  }
   std::vector<int> order;
-  bool moved = false;
-  for (const Piece& piece : pieces) moved = moved || piece.after >= 0;
-  if (moved) {
-    AppendInOrder(pieces, -1, &order);
-  } else {
-    for (size_t i = 0; i < pieces.size(); ++i) order.push_back(static_cast<int>(i));
+  const std::function<void(int)> add = [&](int piece) {
+    order.push_back(piece);
+    const auto next = followers.find(piece);
+    if (next == followers.end()) return;
+    for (int follower : next->second) add(follower);
+  };
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i].after < 0) add(static_cast<int>(i));
   }
   return order;
 }
