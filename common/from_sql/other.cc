@@ -138,6 +138,12 @@ void Other(const Node& node, Sink* sink) {
       piece.changes.clear();
       return;
     }
+    case Node::kCallStmt: {
+      Piece& piece = sink->Sql(node, "what a procedure does, the text does not tell");
+      piece.sql = text;
+      piece.reaches_all = true;
+      return;
+    }
     case Node::kAlterFunctionStmt: {
       Piece& piece = sink->Sql(node, "no operation changes a function but by its definition");
       const TableName name = known.Function(NameOf(node.alter_function_stmt().func().objname()));

@@ -127,6 +127,26 @@ TEST_F(BinaryTest, ReadsAPlanFromAPipe) {
   EXPECT_EQ(outcome.exit, 0) << outcome.err;
 }
 
+TEST_F(BinaryTest, TurnsSqlIntoAPlanThatValidates) {
+  const std::string path =
+      Write("0042_tags.sql", "ALTER TABLE posts ADD COLUMN tag text;\nCREATE INDEX ON posts (tag);\n");
+  const Outcome plan = Shell(absl::StrCat("curlew plan from-sql ", path, " | curlew plan validate -"));
+  EXPECT_EQ(plan.exit, 0) << plan.err;
+  EXPECT_THAT(plan.out, HasSubstr("0042-tags, 2 operations"));
+  const Outcome piped = Shell("curlew plan from-sql - --name tags", "ALTER TABLE posts RENAME TO notes;");
+  EXPECT_EQ(piped.exit, 0) << piped.err;
+  EXPECT_THAT(piped.out, AllOf(HasSubstr("name: tags\n"), HasSubstr("    - breaks-applications\n")));
+}
+
+TEST_F(BinaryTest, GivesNoPlanForSqlThatCannotBeRead) {
+  const Outcome outcome =
+      Shell("curlew plan from-sql -", "ALTER TABLE t ADD a int;\nALTER TABEL t ADD b int;\n\\d t\n");
+  EXPECT_EQ(outcome.exit, 4);
+  EXPECT_THAT(outcome.out, IsEmpty());
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("standard-input.sql:2:7: "), HasSubstr("standard-input.sql:3:1: ")));
+}
+
 TEST_F(BinaryTest, SaysThatNoControllerAnswers) {
   for (const char* line :
        {"curlew rollout list", "curlew target list", "curlew rollout watch x", "curlew env list"}) {
