@@ -78,8 +78,7 @@ void DropConstraint(const AlterTableCmd& command, const TableName& table, const 
 }
 
 // The piece of the script that adds the constraint, NOT VALID, and is no operation for that alone.
-std::optional<size_t> NotValid(const TableName& table, const std::string& name, const Sink* sink_const) {
-  Sink* sink = const_cast<Sink*>(sink_const);
+std::optional<size_t> NotValid(const TableName& table, const std::string& name, Sink* sink) {
   for (size_t i = sink->pieces().size(); i-- > 0;) {
     const Piece& piece = sink->pieces()[i];
     if (piece.is_operation() || !piece.operation.has_value() || piece.merged_into.has_value()) continue;

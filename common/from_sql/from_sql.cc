@@ -186,7 +186,7 @@ absl::StatusOr<Conversion> Convert(const std::vector<Script>& scripts, const Opt
     if (!is_session.ok()) {
       errors.push_back(std::string(At(statement, is_session.status()).message()));
     } else if (statement.in_one_session) {
-      sink.Sql(PathPrefix(known) + statement.text, statement.touches(known),
+      sink.Sql(PathPrefix(known) + statement.text, statement.Touches(known),
                "a temporary table lives in one session")
           .data_only = statement.changes_rows_only;
     } else if (!*is_session) {

@@ -16,15 +16,14 @@ using sql::TableName;
 
 // What has to be there when the function is made, as far as the script touched it: all that the body of an
 // SQL function names; of others the types of its variables.
-Keys Needed(const std::string& language, const pg_query::CreateFunctionStmt& statement, Sink* sink_pointer) {
-  Sink& sink = *sink_pointer;
+Keys Needed(const std::string& language, const pg_query::CreateFunctionStmt& statement, Sink* sink) {
   Keys known;
-  for (const Piece& piece : sink.pieces()) {
+  for (const Piece& piece : sink->pieces()) {
     for (const std::string& key : piece.touches) {
       if (language == "sql" || absl::StartsWith(key, "type ")) known.insert(key);
     }
   }
-  Keys needed = NamedIn(sink.text(), known);
+  Keys needed = NamedIn(sink->text(), known);
   for (const Node& option : statement.options()) {
     if (option.def_elem().defname() != "as") continue;
     for (const std::string& body : Strings(option.def_elem().arg().list().items())) {

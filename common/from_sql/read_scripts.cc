@@ -75,7 +75,7 @@ std::vector<Statement> InSessions(std::vector<Statement> statements) {
 
 }  // namespace
 
-Keys Statement::touches(const Known& known) const {
+Keys Statement::Touches(const Known& known) const {
   Keys keys = Footprint(tree, known);
   for (const Node& other : others) {
     const Keys more = Footprint(other, known);

@@ -24,7 +24,7 @@ struct Statement {
   std::vector<pg_query::Node> others;
 
   // What all of them name.
-  Keys touches(const Known& known) const;
+  Keys Touches(const Known& known) const;
 };
 
 // INVALID_ARGUMENT, a line for each error of all scripts, with file, line and column.
