@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "common/base/status_macros.h"
+#include "common/from_sql/from_sql.h"
 #include "common/lint/catalogue.h"
 #include "common/lint/lint.h"
 #include "common/pg/connection.h"
@@ -23,6 +24,7 @@ lint::ScriptJudge JudgeOf(std::shared_ptr<lint::Linter> linter, std::shared_ptr<
   lint::ScriptJudge judge;
   judge.lint = [linter = std::move(linter), database = std::move(database)](
                    const pg_query::Node& tree, absl::string_view text) { return linter->Lint(tree, text); };
+  judge.operation = from_sql::OperationFor;
   return judge;
 }
 

@@ -65,7 +65,13 @@ class LintText : public LintOutput {
          << "\n";
     if (!finding.statement.empty()) out_ << Indent(LintSnippet(finding, kWidth - 2, style_), 2);
     if (finding.kind == lint::Finding::Kind::kStatement) Locks(finding.report);
-    for (const lint::Hazard& hazard : finding.report.hazards) Show(finding, hazard);
+    std::string operation;  // one says the whole statement
+    for (const lint::Hazard& hazard : finding.report.hazards) {
+      Show(finding, hazard);
+      if (AllowedReason(finding, hazard) == nullptr && !hazard.operation.empty())
+        operation = hazard.operation;
+    }
+    if (!operation.empty()) out_ << "  as an operation of a plan:\n" << Indented(operation, 4);
     out_ << "\n";
   }
 
@@ -108,8 +114,6 @@ class LintText : public LintOutput {
          << "\n"
          << Indented(hazard.message, 4);
     if (!hazard.safe_sql.empty()) out_ << "    safe way:\n" << Indented(hazard.safe_sql, 6);
-    if (!hazard.operation.empty())
-      out_ << "    as an operation of a plan:\n" << Indented(hazard.operation, 6);
   }
 
   std::ostream& out_;

@@ -60,6 +60,7 @@ Oid NewForeignKey(Effects& e, const Relation& table, std::string name, const Con
 // The key NOT VALID, then validated.
 std::string AlterTable::NotValid(const pg_query::Constraint& constraint, const std::string& name,
                                  const std::vector<std::string>& columns) {
+  if (creating_) return "";
   pg_query::ParseResult tree;
   auto* alter = tree.add_stmts()->mutable_stmt()->mutable_alter_table_stmt();
   *alter->mutable_relation() = statement_.relation();

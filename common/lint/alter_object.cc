@@ -101,8 +101,8 @@ absl::Status ReadTablesOf(Effects& e, Oid domain) {
     const bool uses = std::any_of(r.columns.begin(), r.columns.end(),
                                   [&](const Column& col) { return col.type == domain; });
     if (!uses) continue;
+    e.Lock(oid, LockMode::kShare);
     if (r.kind == 'r' || r.kind == 'm') {
-      e.Lock(oid, LockMode::kShare);
       e.Scan(oid,
              absl::StrCat("all rows of ", e.QuotedName(r),
                           " are read to check the domain, and nobody can write meanwhile"),
@@ -294,6 +294,40 @@ absl::Status LintAlterObject(Effects& e, const Node& node) {
       return Sequence(e, node.alter_seq_stmt());
     case Node::kReassignOwnedStmt:
       return Reassign(e, node.reassign_owned_stmt());
+    case Node::kAlterObjectDependsStmt: {
+      const auto& depends = node.alter_object_depends_stmt();
+      if (!depends.has_relation()) return absl::OkStatus();
+      const bool trigger = depends.object_type() == pg_query::OBJECT_TRIGGER;
+      ASSIGN_OR_RETURN(Relation * r,
+                       NeedRelation(e, depends.relation(), trigger ? Assume::kTable : Assume::kIndex));
+      e.Lock(r->oid, trigger ? LockMode::kAccessShare : LockMode::kAccessExclusive);
+      return absl::OkStatus();
+    }
+    case Node::kAlterExtensionContentsStmt: {
+      const auto& contents = node.alter_extension_contents_stmt();
+      if (!contents.object().has_list()) return absl::OkStatus();
+      switch (contents.objtype()) {
+        case pg_query::OBJECT_TABLE:
+        case pg_query::OBJECT_VIEW:
+        case pg_query::OBJECT_MATVIEW:
+        case pg_query::OBJECT_SEQUENCE:
+        case pg_query::OBJECT_FOREIGN_TABLE:
+          if (const Relation* r = FindRelation(e, contents.object().list().items()))
+            e.Lock(r->oid, LockMode::kShareUpdateExclusive);
+          return absl::OkStatus();
+        default:
+          return absl::OkStatus();
+      }
+    }
+    case Node::kAlterOwnerStmt: {
+      const auto& owner = node.alter_owner_stmt();
+      if (owner.object_type() != pg_query::OBJECT_TYPE) return absl::OkStatus();
+      pg_query::TypeName name;
+      *name.mutable_names() = owner.object().list().items();
+      const Type* type = e.catalogue.type(ResolveType(e, name).type);
+      if (type != nullptr && type->relation != 0) e.Lock(type->relation, LockMode::kAccessExclusive);
+      return absl::OkStatus();
+    }
     case Node::kAlterTableMoveAllStmt:
       return MoveAll(e, node.alter_table_move_all_stmt());
     case Node::kGrantStmt:

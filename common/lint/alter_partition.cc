@@ -216,7 +216,12 @@ absl::Status AlterTable::Detach(const Cmd& cmd) {
         "42P01", absl::StrCat("relation \"", part->name, "\" is not a partition of relation ", TableName()));
   if (finalize && !pending)
     return e_.Fail("55000", absl::StrCat("cannot complete detaching partition \"", part->name, "\""));
-  e_.Lock(referencing, LockMode::kShare);
+  for (Oid table : referencing) {
+    // Its rows must not reference the part that goes; then its copy of the key for that part is dropped.
+    e_.Lock(table, LockMode::kAccessExclusive);
+    e_.LockIndexes(table, LockMode::kAccessShare);
+    e_.Scan(table, absl::StrCat("every row of ", e_.Name(table), " is looked up in ", e_.Name(oid)));
+  }
   e_.Lock(referenced, LockMode::kShareRowExclusive);
   for (Oid index : c.Indexes(oid)) {
     if (c.relation(index)->partition) lock(index);

@@ -229,6 +229,7 @@ absl::Status AlterTable::Simple(const Cmd& cmd) {
         ASSIGN_OR_RETURN(Column * column, NeedColumn(table(), cmd.name()));
         if (cmd.subtype() == pg_query::AT_ColumnDefault) {
           column->has_default = cmd.has_def();
+          ForgetDefault(table_, column->number);
           if (!cmd.has_def() && column->not_null && !e_.IsNew(table_))
             e_.Warn("breaks-applications", Severity::kWarning,
                     absl::StrCat("without its default, an INSERT into ", TableName(), " that leaves ",
@@ -284,6 +285,18 @@ absl::Status AlterTable::Simple(const Cmd& cmd) {
     default:
       return absl::OkStatus();
   }
+}
+
+// A default that goes, or gets another expression, needs nothing any more.
+void AlterTable::ForgetDefault(Oid table, int column) {
+  std::set<Oid> defaults;
+  for (const Dependency& d : e_.catalogue.dependencies) {
+    if (d.object.catalogue == kPgAttrdef && d.kind == 'a' && d.referenced == Address{kPgClass, table, column})
+      defaults.insert(d.object.id);
+  }
+  std::erase_if(e_.catalogue.dependencies, [&](const Dependency& d) {
+    return d.object.catalogue == kPgAttrdef && defaults.count(d.object.id) > 0;
+  });
 }
 
 // Phase 3: ATRewriteTables.

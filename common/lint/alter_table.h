@@ -40,6 +40,7 @@ class AlterTable {
 
   absl::Status Execute(const Cmd& cmd);
   int PlaceOf(const Cmd& cmd) const;
+  void ForgetDefault(Oid table, int column);
   absl::Status Simple(const Cmd& cmd);
   absl::Status AlterCompositeType();
   // The children, locked as the statement locks; none with ONLY.

@@ -109,6 +109,7 @@ absl::Status AlterTable::AlterTypeOf(Oid oid, const std::string& name, const pg_
     return e_.Fail("42704",
                    absl::StrCat("type \"", NameParts(def.type_name().names()).second, "\" does not exist"));
   LockTypeRelation(to.type);
+  LockTypeRelation(before.type);
   const bool is_using = def.has_raw_default();
   Value value{{before.type, before.typmod}, true};
   if (is_using) value = ValueOf(e_, def.raw_default(), before);

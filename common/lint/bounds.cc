@@ -137,6 +137,15 @@ bool Overlap(const Bound& a, const Bound& b) {
   return a.from.size() == 1 && before(a.from[0], b.to[0]) && before(b.from[0], a.to[0]);
 }
 
+std::optional<bool> Contains(const Bound& bound, const std::string& value) {
+  if (bound.strategy == 'l') return std::count(bound.values.begin(), bound.values.end(), value) > 0;
+  if (bound.strategy != 'r' || bound.from.size() != 1 || bound.to.size() != 1) return std::nullopt;
+  const std::optional<int> from = bound.from[0].empty() ? 1 : Compare(value, bound.from[0]);
+  const std::optional<int> to = bound.to[0].empty() ? -1 : Compare(value, bound.to[0]);
+  if (!from.has_value() || !to.has_value()) return std::nullopt;
+  return *from >= 0 && *to < 0;
+}
+
 bool ProvesBound(const Effects& e, const Relation& table, const Bound& bound,
                  const std::vector<std::string>& keys) {
   if (keys.empty() || keys[0].empty() || (bound.strategy != 'r' && bound.strategy != 'l')) return false;

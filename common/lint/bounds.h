@@ -25,6 +25,10 @@ std::optional<Bound> ParseBound(const std::string& text);
 // Whether both have a value in common; false where it cannot be told.
 bool Overlap(const Bound& a, const Bound& b);
 
+// Whether a row with this value of the key, as text, is within the bound of a key of one column; nothing
+// where the texts do not tell.
+std::optional<bool> Contains(const Bound& bound, const std::string& value);
+
 // Whether the table's NOT NULLs and validated CHECKs prove that all its rows are within the bound, for the
 // columns of the key by name.
 bool ProvesBound(const Effects& e, const Relation& table, const Bound& bound,

@@ -69,6 +69,8 @@ struct Relation {
   char strategy = 0;             // of a partitioned table: 'r', 'l', 'h'
   std::vector<int> key_columns;  // of a partitioned table; 0 for an expression
   bool row_security = false;
+  std::string options;  // storage parameters, "fillfactor=70,..."
+  bool populated = true;
   Oid row_type = 0;
   std::vector<Column> columns;
   IndexPart index;
@@ -120,6 +122,7 @@ struct Policy {
   Oid oid = 0;
   Oid table = 0;
   std::string name;
+  std::string roles;  // separated by commas
 };
 
 struct Type {
@@ -151,7 +154,8 @@ struct Function {
   Oid result = 0;
   bool strict = false;
   bool parsed_body = false;
-  std::string body;  // of functions that are not PostgreSQL's own
+  std::string body;                         // of functions that are not PostgreSQL's own
+  std::vector<std::string> argument_names;  // of those
 };
 
 struct Opclass {
@@ -199,6 +203,8 @@ struct Catalogue {
   std::map<Oid, Opclass> opclasses;
   std::map<Oid, Named> schemas, extensions, statistics, publications, methods;
   std::map<Oid, std::vector<std::string>> enum_values;
+  std::map<Address, Named> others;  // servers, collations, access methods, languages...
+  std::set<std::string> subscriptions, roles, tablespaces;
   std::vector<Dependency> dependencies;
   std::map<std::string, std::string> settings;  // search_path, TimeZone, ...
   std::map<Oid, Oid> default_partition;         // of a partitioned table

@@ -70,7 +70,10 @@ Relation ReadRelation(Fields f, Catalogue* catalogue) {
   r.has_rows = r.bytes > 0;
   r.strategy = f.Char();
   r.key_columns = f.Numbers();
-  if (const Oid by_default = f.Id(); by_default != 0) catalogue->default_partition[r.oid] = by_default;
+  const Oid by_default = f.Id();
+  r.options = f.Text();
+  r.populated = f.Bool();
+  if (by_default != 0) catalogue->default_partition[r.oid] = by_default;
   return r;
 }
 
@@ -179,6 +182,7 @@ Function ReadFunction(Fields f) {
   p.strict = f.Bool();
   p.parsed_body = f.Bool();
   p.body = f.Text();
+  p.argument_names = absl::StrSplit(f.Text(), ' ', absl::SkipEmpty());
   return p;
 }
 
@@ -210,7 +214,8 @@ absl::Status Catalogue::Add(absl::string_view table, const std::vector<std::stri
     rules[oid] = {oid, of, f.Text()};
   } else if (table == "policy") {
     const Oid oid = f.Id(), of = f.Id();
-    policies[oid] = {oid, of, f.Text()};
+    const std::string name = f.Text();
+    policies[oid] = {oid, of, name, f.Text()};
   } else if (table == "type") {
     AddType(ReadType(f));
   } else if (table == "enum") {
@@ -263,8 +268,16 @@ absl::Status Catalogue::Add(absl::string_view table, const std::vector<std::stri
     n.name = f.Text();
     n.flag = f.Bool();
     publications[n.oid] = n;
-  } else if (table == "published") {
-    // pg_depend says the same.
+  } else if (table == "object") {
+    const Oid catalogue = f.Id(), oid = f.Id();
+    const std::string schema = f.Text();
+    others[{catalogue, oid, 0}] = {oid, schema, f.Text()};
+  } else if (table == "subscription") {
+    subscriptions.insert(f.Text());
+  } else if (table == "role") {
+    roles.insert(f.Text());
+  } else if (table == "tablespace") {
+    tablespaces.insert(f.Text());
   } else if (table == "dependency") {
     Dependency d;
     d.object = {f.Id(), 0, 0};

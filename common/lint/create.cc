@@ -241,7 +241,6 @@ absl::Status LintCreateIndex(Effects& e, const pg_query::IndexStmt& index) {
   if (index.concurrent() && r.kind == 'p')
     return e.Fail("0A000",
                   absl::StrCat("cannot create index on partitioned table \"", r.name, "\" concurrently"));
-  if (index.concurrent() && r.persistence == 't') e.transactional = true;
   if (!index.idxname().empty() && c.relation_by_name.count({r.schema, index.idxname()}) > 0) {
     if (index.if_not_exists()) return absl::OkStatus();
     return e.Fail("42P07", absl::StrCat("relation \"", index.idxname(), "\" already exists"));
@@ -344,7 +343,7 @@ absl::Status LintCreateTableAs(Effects& e, const pg_query::CreateTableAsStmt& cr
   const std::string schema = CreationSchema(e.session, create.into().rel().schemaname());
   if (e.catalogue.FindRelation(schema, create.into().rel().relname()) != nullptr &&
       create.into().rel().relpersistence() != "t") {
-    if (create.if_not_exists()) return absl::OkStatus();
+    if (create.if_not_exists()) return LintQueryTables(e, create.query());
     return e.Fail("42P07", absl::StrCat("relation \"", create.into().rel().relname(), "\" already exists"));
   }
   if (create.into().skip_data() || !execute) {
@@ -353,7 +352,7 @@ absl::Status LintCreateTableAs(Effects& e, const pg_query::CreateTableAsStmt& cr
                                                          : LintQuery(e, create.query(), ""));
     e.scans = scans;
   } else {
-    RETURN_IF_ERROR(LintQuery(e, create.query(), ""));
+    RETURN_IF_ERROR(LintStatement(e, create.query(), ""));
   }
   if (!execute) return absl::OkStatus();
   Relation& made = MakeRelation(e, create.into().rel(), view ? 'm' : 'r');

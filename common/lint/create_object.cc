@@ -85,7 +85,14 @@ absl::Status Function_(Effects& e, const pg_query::CreateFunctionStmt& create) {
     if (option.defname() == "volatility") made.volatility = option.arg().string().sval()[0];
   }
   const auto [schema, name] = NameParts(create.funcname());
-  if (language == "sql" || create.has_sql_body()) {
+  const auto setting = e.catalogue.settings.find("check_function_bodies");
+  const bool unread =
+      setting != e.catalogue.settings.end() && (setting->second == "off" || setting->second == "false");
+  if ((language == "sql" && !unread) || create.has_sql_body()) {
+    for (const Node& parameter : create.parameters()) {
+      const Type* type = e.catalogue.type(ResolveType(e, parameter.function_parameter().arg_type()).type);
+      if (type != nullptr && type->kind == 'c') e.Lock(type->relation, LockMode::kAccessShare);
+    }
     std::vector<Node> statements;
     if (create.has_sql_body()) {
       sql::Walk(create.sql_body(), [&](const google::protobuf::Message& m) {
@@ -130,6 +137,7 @@ absl::Status Function_(Effects& e, const pg_query::CreateFunctionStmt& create) {
     const auto mode = parameter.function_parameter().mode();
     if (mode == pg_query::FUNC_PARAM_OUT || mode == pg_query::FUNC_PARAM_TABLE) continue;
     ++made.arguments;
+    made.argument_names.push_back(parameter.function_parameter().name());
     absl::StrAppend(&made.argument_types, made.argument_types.empty() ? "" : " ",
                     ResolveType(e, parameter.function_parameter().arg_type()).type);
   }
@@ -160,6 +168,22 @@ absl::Status Publication(Effects& e, const Nodes& objects) {
       e.Lock(e.catalogue.AllInheritors(oid), LockMode::kShareUpdateExclusive);
   }
   return absl::OkStatus();
+}
+
+// The tables of a publication: SET takes away those that it does not name.
+void LockPublished(Effects& e, const std::string& publication) {
+  const std::vector<Dependency>& dependencies = e.catalogue.dependencies;
+  for (const auto& [oid, p] : e.catalogue.publications) {
+    if (p.name != publication) continue;
+    for (const Dependency& d : dependencies) {
+      if (d.object.catalogue != kPgPublicationRel || d.referenced != Address{kPgPublication, oid, 0})
+        continue;
+      for (const Dependency& other : dependencies) {
+        if (other.object == d.object && other.referenced.catalogue == kPgClass)
+          e.Lock(other.referenced.id, LockMode::kShareUpdateExclusive);
+      }
+    }
+  }
 }
 
 void NewType(Effects& e, const Nodes& names, char kind, TypeUse base, bool constraints, bool has_default) {
@@ -207,6 +231,9 @@ absl::Status LintCreateObject(Effects& e, const Node& node) {
       e.Lock(r->oid, LockMode::kAccessExclusive);
       Rule rule{e.catalogue.NewOid(), r->oid, node.rule_stmt().rulename()};
       e.catalogue.Depend({kPgRewrite, rule.oid, 0}, {kPgClass, r->oid, 0}, 'a');
+      const Oid table = r->oid;
+      for (const Node& action : node.rule_stmt().actions()) RETURN_IF_ERROR(LintQueryTables(e, action));
+      r = e.catalogue.relation(table);
       if (!e.IsNew(r->oid))
         e.Warn("breaks-applications", Severity::kWarning,
                absl::StrCat("statements on ", e.QuotedName(*r), " are rewritten from now on"));
@@ -215,8 +242,12 @@ absl::Status LintCreateObject(Effects& e, const Node& node) {
     }
     case Node::kCreatePolicyStmt: {
       ASSIGN_OR_RETURN(Relation * r, NeedRelation(e, node.create_policy_stmt().table()));
-      e.Lock(r->oid, LockMode::kAccessExclusive);
-      Policy policy{e.catalogue.NewOid(), r->oid, node.create_policy_stmt().policy_name()};
+      const Oid table = r->oid;
+      e.Lock(table, LockMode::kAccessExclusive);
+      for (const Node* clause : {&node.create_policy_stmt().qual(), &node.create_policy_stmt().with_check()})
+        RETURN_IF_ERROR(LintQueryTables(e, *clause));
+      r = e.catalogue.relation(table);
+      Policy policy{e.catalogue.NewOid(), r->oid, node.create_policy_stmt().policy_name(), ""};
       e.catalogue.Depend({kPgPolicy, policy.oid, 0}, {kPgClass, r->oid, 0}, 'a');
       if (!node.create_policy_stmt().permissive() && r->row_security && !e.IsNew(r->oid))
         e.Warn("breaks-applications", Severity::kWarning,
@@ -257,6 +288,8 @@ absl::Status LintCreateObject(Effects& e, const Node& node) {
       return absl::OkStatus();
     }
     case Node::kAlterPublicationStmt:
+      if (node.alter_publication_stmt().action() == pg_query::AP_SetObjects)
+        LockPublished(e, node.alter_publication_stmt().pubname());
       return Publication(e, node.alter_publication_stmt().pubobjects());
     case Node::kCreateEnumStmt: {
       NewType(e, node.create_enum_stmt().type_name(), 'e', {}, false, false);
@@ -292,7 +325,15 @@ absl::Status LintCreateObject(Effects& e, const Node& node) {
     case Node::kCreateSchemaStmt: {
       Named made{e.catalogue.NewOid(), "", node.create_schema_stmt().schemaname()};
       e.catalogue.schemas[made.oid] = made;
-      return absl::OkStatus();
+      // What it holds is made in it.
+      const std::vector<std::string> path = e.session.search_path;
+      e.session.search_path.insert(e.session.search_path.begin(), made.name);
+      absl::Status status;
+      for (const Node& element : node.create_schema_stmt().schema_elts()) {
+        if (status.ok()) status = LintStatement(e, element, "");
+      }
+      e.session.search_path = path;
+      return status;
     }
     default:
       return absl::OkStatus();

@@ -177,6 +177,14 @@ Oid FindFunctionToDrop(const Effects& e, const pg_query::ObjectWithArgs& object)
   return count == 1 ? only : 0;
 }
 
+Address FindOther(const Effects& e, Oid catalogue, absl::string_view schema, absl::string_view name) {
+  for (const auto& [address, other] : e.catalogue.others) {
+    if (address.catalogue == catalogue && other.name == name && (schema.empty() || other.schema == schema))
+      return address;
+  }
+  return {catalogue, 0, 0};
+}
+
 // The object that DROP names, where it is no relation nor on one. 0 where it is not known.
 Address FindObject(Effects& e, pg_query::ObjectType type, const Node& object) {
   const Session& s = e.session;
@@ -207,6 +215,20 @@ Address FindObject(Effects& e, pg_query::ObjectType type, const Node& object) {
         if (n.name == object.string().sval()) return {catalogue, oid, 0};
       }
       return {catalogue, 0, 0};
+    }
+    case pg_query::OBJECT_FOREIGN_SERVER:
+      return FindOther(e, kPgForeignServer, "", object.string().sval());
+    case pg_query::OBJECT_FDW:
+      return FindOther(e, kPgForeignDataWrapper, "", object.string().sval());
+    case pg_query::OBJECT_ACCESS_METHOD:
+      return FindOther(e, kPgAm, "", object.string().sval());
+    case pg_query::OBJECT_LANGUAGE:
+      return FindOther(e, kPgLanguage, "", object.string().sval());
+    case pg_query::OBJECT_EVENT_TRIGGER:
+      return FindOther(e, kPgEventTrigger, "", object.string().sval());
+    case pg_query::OBJECT_COLLATION: {
+      const auto [schema, name] = NameParts(names);
+      return FindOther(e, kPgCollation, schema, name);
     }
     default:
       return {};
@@ -261,6 +283,9 @@ absl::Status LintDropOwned(Effects& e, const pg_query::DropOwnedStmt& drop) {
   }
   for (const auto& [oid, n] : e.catalogue.schemas) {
     if (roles.count(n.owner) > 0) objects.push_back({kPgNamespace, oid, 0});
+  }
+  for (const auto& [oid, policy] : e.catalogue.policies) {
+    if (roles.count(policy.roles) > 0) objects.push_back({kPgPolicy, oid, 0});
   }
   e.Warn("breaks-applications", Severity::kWarning, "everything that the role owns goes at once");
   return Delete(e, objects,

@@ -2,6 +2,7 @@
 #ifndef CURLEW_COMMON_LINT_LINT_H_
 #define CURLEW_COMMON_LINT_LINT_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,9 @@ struct Report {
   std::vector<Hazard> hazards;      // gravest first
 };
 
+// Rows of a query over the catalogue: texts by the names of columns, "t" and "f" for truth.
+using CatalogueRows = std::vector<std::map<std::string, std::string>>;
+
 // EXPLAIN of a server: an outside view for data statements, whose plan only the server knows.
 class Explainer {
  public:
@@ -74,9 +78,9 @@ class Explainer {
   // The plan of `statement` in EXPLAIN's JSON form. Any error: there is none, and the statement is judged by
   // its text.
   virtual absl::StatusOr<std::string> Explain(absl::string_view statement) = 0;
-  // Whether `condition`, a boolean expression of SQL over catalogues alone, holds now. Nothing where it reads
-  // anything else or cannot be told.
-  virtual std::optional<bool> Evaluate(absl::string_view condition) = 0;
+  // The rows of `query`, a SELECT over catalogues alone, as they are now; a few hundred at most. Nothing
+  // where it reads anything else or cannot be told.
+  virtual std::optional<CatalogueRows> Rows(absl::string_view query) = 0;
 };
 
 struct Catalogue;  // common/lint/catalogue.h

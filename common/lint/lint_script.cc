@@ -60,13 +60,20 @@ class Script {
   void Statement(const ScriptStatement& statement) {
     Finding finding = Make(Finding::Kind::kStatement, statement.text, statement.place);
     finding.report = judge_.lint(statement.tree, statement.text);
-    if (judge_.operation && !finding.report.hazards.empty()) {
-      const std::string operation = judge_.operation(statement.text);
-      for (Hazard& hazard : finding.report.hazards) {
-        if (hazard.operation.empty()) hazard.operation = operation;
-      }
-    }
+    if (judge_.operation) AddOperations(statement.text, &finding.report.hazards);
     Next(std::move(finding));
+  }
+
+  // The operations that say the statement, for the hazards that they are without.
+  void AddOperations(absl::string_view statement, std::vector<Hazard>* hazards) {
+    const auto avoidable = [](const Hazard& h) {
+      return h.operation.empty() && h.code != "fails" && h.code != "no-lock-timeout";
+    };
+    if (std::none_of(hazards->begin(), hazards->end(), avoidable)) return;
+    const std::string operation = judge_.operation(statement);
+    for (Hazard& hazard : *hazards) {
+      if (avoidable(hazard)) hazard.operation = operation;
+    }
   }
 
   void Error(const ScriptError& error) {

@@ -87,7 +87,6 @@ bool NeedsOwnTransaction(const Node& node) {
     case Node::kCreateTableSpaceStmt:
     case Node::kDropTableSpaceStmt:
     case Node::kAlterSystemStmt:
-    case Node::kDropSubscriptionStmt:
       return true;
     case Node::kCreateSubscriptionStmt:
       for (const Node& option : node.create_subscription_stmt().options()) {
@@ -133,6 +132,8 @@ absl::Status LintExplain(Effects& e, const pg_query::ExplainStmt& explain, absl:
     if (option.def_elem().defname() == "analyze") analyze = OptionIsOn(option.def_elem());
   }
   const Node& query = explain.query();
+  // Utility statements have no plan.
+  if (query.has_refresh_mat_view_stmt()) return absl::OkStatus();
   if (analyze) {
     if (query.has_create_table_as_stmt()) {
       RETURN_IF_ERROR(LintCreateTableAs(e, query.create_table_as_stmt(), true));
@@ -157,7 +158,7 @@ absl::Status LintCall(Effects& e, const pg_query::FuncCall& call) {
     return absl::OkStatus();
   }
   const Function copy = *f;
-  return LintFunctionCall(e, copy);
+  return LintFunctionCall(e, copy, call.args());
 }
 
 // A label that the open transaction gave an enum may not be used before it ends.
@@ -197,6 +198,9 @@ bool IsTopLevelOnly(const Node& node) {
 
 absl::Status LintStatement(Effects& e, const Node& node, absl::string_view text) {
   if (NeedsOwnTransaction(node)) e.transactional = false;
+  if (node.has_drop_subscription_stmt() &&
+      (!e.catalogue.complete || e.catalogue.subscriptions.count(node.drop_subscription_stmt().subname()) > 0))
+    e.transactional = false;
   switch (node.node_case()) {
     case Node::kAlterTableStmt:
       return AlterTable(&e, node.alter_table_stmt()).Run();
@@ -243,7 +247,17 @@ absl::Status LintStatement(Effects& e, const Node& node, absl::string_view text)
       e.Warn("unknown-effect", Severity::kWarning, "what was prepared under this name is not known here");
       return absl::OkStatus();
     }
+    case Node::kFetchStmt: {
+      // A cursor that is read to its end.
+      const auto it = e.session.prepared.find("cursor " + node.fetch_stmt().portalname());
+      const bool all = node.fetch_stmt().direction() == pg_query::FETCH_FORWARD &&
+                       node.fetch_stmt().how_many() > (1LL << 31);
+      if (it == e.session.prepared.end() || !all) return absl::OkStatus();
+      return LintQuery(e, Node(it->second), text);
+    }
     case Node::kDeclareCursorStmt: {
+      e.session.prepared["cursor " + node.declare_cursor_stmt().portalname()] =
+          node.declare_cursor_stmt().query();
       const bool scans = e.scans;
       RETURN_IF_ERROR(LintQuery(e, node.declare_cursor_stmt().query(), text));
       e.scans = scans;
@@ -271,6 +285,9 @@ absl::Status LintStatement(Effects& e, const Node& node, absl::string_view text)
     case Node::kAlterSeqStmt:
     case Node::kReassignOwnedStmt:
     case Node::kAlterTableMoveAllStmt:
+    case Node::kAlterObjectDependsStmt:
+    case Node::kAlterExtensionContentsStmt:
+    case Node::kAlterOwnerStmt:
     case Node::kGrantStmt:
       return LintAlterObject(e, node);
     default:

@@ -24,12 +24,12 @@ bool SampleIsAll(const Effects& e, const Relation& r) {
   return !r.assumed && r.bytes / 8192 <= 300 * target;
 }
 
-void VacuumOne(Effects& e, const Relation& r, bool full, bool analyze, bool vacuum) {
+void VacuumOne(Effects& e, const Relation& r, bool full, bool analyze, bool vacuum, bool truncate) {
   const Oid oid = r.oid;
   const std::string name = e.QuotedName(r);
   if (vacuum && full) {
-    if (!HasStorage(r)) return;
     e.Lock(oid, LockMode::kAccessExclusive);
+    if (!HasStorage(r)) return;
     e.LockIndexes(oid, LockMode::kAccessExclusive);
     e.Rewrite(oid,
               absl::StrCat("VACUUM FULL writes ", name,
@@ -40,26 +40,62 @@ void VacuumOne(Effects& e, const Relation& r, bool full, bool analyze, bool vacu
   e.Lock(oid, LockMode::kShareUpdateExclusive);
   if (r.kind == 'p') return;
   e.LockIndexes(oid, vacuum ? LockMode::kRowExclusive : LockMode::kAccessShare);
+  if (analyze) {
+    // Values of composite types are looked into.
+    for (const Column& column : r.columns) {
+      const Type* type = e.catalogue.type(column.type);
+      if (type != nullptr && type->kind == 'c' && type->relation != 0)
+        e.Lock(type->relation, LockMode::kAccessShare);
+    }
+  }
   if (vacuum) {
     e.scans |= r.has_rows;
     // Empty pages at the end are cut off under a lock that gives way to whoever waits.
-    if (r.dead_fraction > 0.5) e.Lock(oid, LockMode::kAccessExclusive);
+    if (truncate && r.dead_fraction > 0.5 && r.options.find("vacuum_truncate=false") == std::string::npos &&
+        r.options.find("vacuum_truncate=off") == std::string::npos)
+      e.Lock(oid, LockMode::kAccessExclusive);
   } else if (analyze) {
     e.scans |= r.has_rows && SampleIsAll(e, r);
   }
+}
+
+absl::Status CheckVacuumOptions(Effects& e, const pg_query::VacuumStmt& vacuum, bool full, bool analyze,
+                                bool* truncate) {
+  static const auto* const known = new std::set<std::string>{
+      "verbose",       "skip_locked",   "analyze",  "freeze",  "full", "disable_page_skipping",
+      "index_cleanup", "process_toast", "truncate", "parallel"};
+  for (const Node& node : vacuum.options()) {
+    const auto& option = node.def_elem();
+    if (known->count(option.defname()) == 0)
+      return e.Fail("42601", absl::StrCat("unrecognized VACUUM option \"", option.defname(), "\""));
+    if (option.defname() == "truncate") *truncate = OptionIsOn(option);
+    if (full && option.defname() == "parallel" && ConstantText(option.arg()) != "0")
+      return e.Fail("0A000", "VACUUM FULL cannot be performed in parallel");
+  }
+  for (const Node& rel : vacuum.rels()) {
+    if (!analyze && rel.vacuum_relation().va_cols_size() > 0)
+      return e.Fail("0A000", "ANALYZE option must be specified when a column list is provided");
+  }
+  if (full && HasOption(vacuum.options(), "disable_page_skipping")) {
+    e.transactional = false;
+    return e.Fail("0A000", "VACUUM option DISABLE_PAGE_SKIPPING cannot be used with FULL");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Vacuum(Effects& e, const pg_query::VacuumStmt& vacuum) {
   const bool is_vacuum = vacuum.is_vacuumcmd();
   const bool full = HasOption(vacuum.options(), "full");
   const bool analyze = !is_vacuum || HasOption(vacuum.options(), "analyze");
+  bool truncate = true;
+  if (is_vacuum) RETURN_IF_ERROR(CheckVacuumOptions(e, vacuum, full, analyze, &truncate));
   if (is_vacuum) e.transactional = false;
   if (vacuum.rels().empty()) {
     std::vector<Oid> all;
     for (const auto& [oid, r] : e.catalogue.relations) {
       if (HasStorage(r) || (r.kind == 'p' && !full)) all.push_back(oid);
     }
-    for (Oid oid : all) VacuumOne(e, *e.catalogue.relation(oid), full, analyze, is_vacuum);
+    for (Oid oid : all) VacuumOne(e, *e.catalogue.relation(oid), full, analyze, is_vacuum, truncate);
     return absl::OkStatus();
   }
   for (const Node& rel : vacuum.rels()) {
@@ -67,17 +103,21 @@ absl::Status Vacuum(Effects& e, const pg_query::VacuumStmt& vacuum) {
     ASSIGN_OR_RETURN(Relation * r, NeedRelation(e, name));
     const Oid oid = r->oid;
     if (!HasStorage(*r) && r->kind != 'p' && r->kind != 'f') {
-      continue;  // skipped with a warning
+      // Skipped with a warning.
+      e.Lock(oid, is_vacuum ? LockMode::kShareUpdateExclusive : LockMode::kAccessShare);
+      continue;
     }
     for (const Node& column : rel.vacuum_relation().va_cols()) {
-      if (!r->assumed && r->Find(column.string().sval()) == nullptr)
+      if (!r->assumed && r->Find(column.string().sval()) == nullptr) {
+        e.Lock(oid, LockMode::kShareUpdateExclusive);
         return e.Fail("42703", absl::StrCat("column \"", column.string().sval(), "\" does not exist"));
+      }
     }
     if (r->kind == 'p') {
       for (Oid part : e.catalogue.AllInheritors(oid))
-        VacuumOne(e, *e.catalogue.relation(part), full, analyze, is_vacuum);
+        VacuumOne(e, *e.catalogue.relation(part), full, analyze, is_vacuum, truncate);
     } else {
-      VacuumOne(e, *r, full, analyze, is_vacuum);
+      VacuumOne(e, *r, full, analyze, is_vacuum, truncate);
       if (!analyze) continue;
       // Inheritance children are sampled for the parent's statistics.
       for (Oid child : e.catalogue.AllInheritors(oid)) {
@@ -120,6 +160,9 @@ absl::Status Cluster(Effects& e, const pg_query::ClusterStmt& cluster) {
   e.Lock(oid, LockMode::kAccessExclusive);
   if (r->kind == 'p') {
     e.transactional = false;
+    const std::string schema = r->schema;
+    if (const Relation* index = FindRelation(e, schema, cluster.indexname(), Assume::kNothing))
+      e.Lock(index->oid, LockMode::kAccessShare);
     for (Oid part : e.catalogue.AllInheritors(oid)) {
       if (e.catalogue.relation(part)->kind == 'r') ClusterOne(e, part);
     }
@@ -138,6 +181,11 @@ absl::Status Cluster(Effects& e, const pg_query::ClusterStmt& cluster) {
                                           "\" does not exist"));
     if (!index->assumed) {
       e.Lock(index->oid, LockMode::kAccessExclusive);
+      const auto method = e.catalogue.methods.find(index->index.method);
+      if (method != e.catalogue.methods.end() && method->second.name != "btree" &&
+          method->second.name != "gist")
+        return e.Fail("0A000", absl::StrCat("cannot cluster on index \"", index->name,
+                                            "\" because access method does not support clustering"));
       if (!index->index.predicate.empty())
         return e.Fail("0A000", absl::StrCat("cannot cluster on partial index \"", index->name, "\""));
     }
@@ -157,10 +205,13 @@ absl::Status Refresh(Effects& e, const pg_query::RefreshMatViewStmt& refresh) {
   if (r->kind != 'm') return e.Fail("0A000", absl::StrCat("\"", r->name, "\" is not a materialized view"));
   if (refresh.concurrent() && refresh.skip_data())
     return e.Fail("42601", "REFRESH options CONCURRENTLY and WITH NO DATA cannot be used together");
+  if (refresh.concurrent() && !r->populated && !r->assumed)
+    return e.Fail("0A000", "CONCURRENTLY cannot be used when the materialized view is not populated");
   if (refresh.concurrent() && !r->assumed) {
     bool unique = false;
     for (Oid index : c.Indexes(oid)) {
       const IndexPart& part = c.relation(index)->index;
+      if (part.unique) e.Lock(index, LockMode::kAccessShare);
       unique |= part.unique && part.valid && part.predicate.empty() && part.expressions.empty();
     }
     if (!unique)

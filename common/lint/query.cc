@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/lint/deparse.h"
+#include "common/lint/partition.h"
 #include "common/lint/query_plan.h"
 #include "common/lint/statements.h"
 #include "common/sql/identifier.h"
@@ -40,6 +41,8 @@ class Query {
     const auto* type = message.GetDescriptor();
     if (type == pg_query::RangeVar::descriptor())
       return Read(static_cast<const pg_query::RangeVar&>(message));
+    // FOR UPDATE OF names what stands in FROM.
+    if (type == pg_query::LockingClause::descriptor()) return absl::OkStatus();
     if (type == pg_query::InsertStmt::descriptor())
       return Write(message, static_cast<const pg_query::InsertStmt&>(message).relation());
     if (type == pg_query::UpdateStmt::descriptor())
@@ -123,19 +126,22 @@ class Query {
 
   // Sequences and functions of users that the statement calls.
   absl::Status Calls(const Node& node) {
-    std::vector<const Function*> functions;
+    std::vector<std::pair<const Function*, const pg_query::FuncCall*>> functions;
     sql::Walk(node, [&](const Message& m) {
       if (m.GetDescriptor() != pg_query::FuncCall::descriptor()) return true;
       const auto& call = static_cast<const pg_query::FuncCall&>(m);
       const std::string name = NameParts(call.funcname()).second;
       if (Relation* sequence = SequenceOf(e_, call)) sequences_.push_back(sequence->oid);
       const Function* f = FindFunction(e_.session, call.funcname(), call.args_size());
-      if (f != nullptr && !f->body.empty()) functions.push_back(f);
+      if (f != nullptr && !f->body.empty()) functions.emplace_back(f, &call);
       if (f == nullptr && !c_.complete) unknown_ = name;
       return true;
     });
     for (Oid sequence : sequences_) e_.Lock(sequence, LockMode::kRowExclusive);
-    for (const Function* f : functions) RETURN_IF_ERROR(LintFunctionCall(e_, *f));
+    for (const auto& [f, call] : functions) {
+      const Function copy = *f;
+      RETURN_IF_ERROR(LintFunctionCall(e_, copy, call->args()));
+    }
     return absl::OkStatus();
   }
 
@@ -258,7 +264,10 @@ absl::Status FireTriggers(Effects& e, const Node& node, Oid target) {
     const auto it = e.catalogue.functions.find(trigger.function);
     if (it != e.catalogue.functions.end() && !it->second.body.empty()) functions.push_back(&it->second);
   }
-  for (const Function* f : functions) RETURN_IF_ERROR(LintFunctionCall(e, *f));
+  for (const Function* f : functions) {
+    const Function copy = *f;
+    RETURN_IF_ERROR(LintFunctionCall(e, copy, {}));
+  }
   return absl::OkStatus();
 }
 
@@ -295,11 +304,121 @@ absl::Status Write(Effects& e, const Node& node, const Relation& target) {
   return absl::OkStatus();
 }
 
+// Columns that a write names.
+absl::Status CheckColumns(Effects& e, const Node& node, Oid target) {
+  const Relation* r = e.catalogue.relation(target);
+  if (r == nullptr || r->assumed || (r->kind != 'r' && r->kind != 'p')) return absl::OkStatus();
+  const auto& columns = node.has_insert_stmt() ? node.insert_stmt().cols() : node.update_stmt().target_list();
+  for (const Node& column : columns) {
+    const std::string& name = column.res_target().name();
+    const Column* found = r->Find(name);
+    if (found == nullptr) {
+      e.Lock(target, LockMode::kRowExclusive);
+      return e.Fail("42703",
+                    absl::StrCat("column \"", name, "\" of relation ", e.QuotedName(*r), " does not exist"));
+    }
+    const bool overriding =
+        node.has_insert_stmt() && node.insert_stmt().override() == pg_query::OVERRIDING_SYSTEM_VALUE;
+    const bool by_default = column.res_target().val().has_set_to_default();
+    bool values = node.has_update_stmt();
+    if (node.has_insert_stmt() && node.insert_stmt().select_stmt().has_select_stmt())
+      values = node.insert_stmt().select_stmt().select_stmt().values_lists_size() == 1;
+    if (values && !by_default && (found->generated != 0 || (found->identity == 'a' && !overriding))) {
+      bool given_default = false;
+      if (node.has_insert_stmt()) {
+        const auto& row = node.insert_stmt().select_stmt().select_stmt().values_lists(0).list().items();
+        for (int i = 0; i < columns.size() && i < row.size(); ++i) {
+          if (&columns[i] == &column) given_default = row[i].has_set_to_default();
+        }
+      }
+      if (given_default) continue;
+      e.Lock(target, LockMode::kRowExclusive);
+      return e.Fail("428C9", absl::StrCat("cannot insert a non-DEFAULT value into column \"", name, "\""));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The partition that a value of the key goes to; 0 where there is none, `table` itself where it cannot be
+// told.
+Oid RouteOf(const Effects& e, Oid table, const std::map<std::string, std::string>& values) {
+  const Relation& r = *e.catalogue.relation(table);
+  if (r.kind != 'p') return table;
+  const std::vector<std::string> keys = KeyColumns(r);
+  const auto value = keys.size() == 1 ? values.find(keys[0]) : values.end();
+  if (value == values.end()) return table;
+  for (Oid part : e.catalogue.Children(table)) {
+    const auto bound = ParseBound(e.catalogue.relation(part)->bound);
+    const std::optional<bool> within = bound.has_value() ? Contains(*bound, value->second) : std::nullopt;
+    if (bound.has_value() && bound->strategy == 'd') continue;
+    if (!within.has_value()) return table;
+    if (*within) return RouteOf(e, part, values);
+  }
+  const auto by_default = e.catalogue.default_partition.find(table);
+  return by_default == e.catalogue.default_partition.end() ? 0 : RouteOf(e, by_default->second, values);
+}
+
+// An INSERT locks the partitions that its rows go to.
+absl::Status LockRoutes(Effects& e, const pg_query::InsertStmt& insert, Oid target) {
+  e.Lock(target, LockMode::kRowExclusive);
+  const auto& select = insert.select_stmt().select_stmt();
+  std::vector<std::string> columns;
+  for (const Node& column : insert.cols()) columns.push_back(column.res_target().name());
+  if (columns.empty()) {
+    for (const Column& column : e.catalogue.relation(target)->columns) columns.push_back(column.name);
+  }
+  std::set<Oid> parts;
+  for (const Node& row : select.values_lists()) {
+    std::map<std::string, std::string> values;
+    for (int i = 0; i < row.list().items_size() && i < static_cast<int>(columns.size()); ++i) {
+      const std::string text = ConstantText(row.list().items(i));
+      if (!text.empty()) values[columns[static_cast<size_t>(i)]] = text;
+    }
+    const Oid part = RouteOf(e, target, values);
+    if (part == 0)
+      return e.Fail("23514", absl::StrCat("no partition of relation ", e.Name(target), " found for row"));
+    parts.insert(part);
+  }
+  if (parts.empty() || parts.count(target) > 0) {
+    LockForQuery(e, target, LockMode::kRowExclusive);
+    return absl::OkStatus();
+  }
+  for (Oid part : parts) {
+    e.Lock(part, LockMode::kRowExclusive);
+    if (e.catalogue.relation(part)->kind != 'p') e.LockIndexes(part, LockMode::kRowExclusive);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+namespace {
+
+// pg_get_serial_sequence('table', 'column').
+Relation* OwnedSequence(Effects& e, const pg_query::FuncCall& call) {
+  if (NameParts(call.funcname()).second != "pg_get_serial_sequence" || call.args_size() != 2) return nullptr;
+  const auto parsed = sql::Parse(absl::StrCat("SELECT FROM ", ConstantText(call.args(0))));
+  if (!parsed.ok() || parsed->stmts_size() != 1) return nullptr;
+  const auto& from = parsed->stmts(0).stmt().select_stmt().from_clause();
+  if (from.size() != 1 || !from[0].has_range_var()) return nullptr;
+  const Relation* table = FindRelation(e, from[0].range_var());
+  const Column* column = table == nullptr ? nullptr : table->Find(ConstantText(call.args(1)));
+  if (column == nullptr) return nullptr;
+  for (const Dependency& d : e.catalogue.dependencies) {
+    if (d.object.catalogue != kPgClass || d.referenced != Address{kPgClass, table->oid, column->number})
+      continue;
+    Relation* sequence = e.catalogue.relation(d.object.id);
+    if (sequence != nullptr && sequence->kind == 'S') return sequence;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Relation* SequenceOf(Effects& e, const pg_query::FuncCall& call) {
   const std::string name = NameParts(call.funcname()).second;
   if ((name != "nextval" && name != "setval" && name != "currval") || call.args_size() == 0) return nullptr;
+  if (call.args(0).has_func_call()) return OwnedSequence(e, call.args(0).func_call());
   const std::string argument = ConstantText(call.args(0));
   if (argument.empty()) return nullptr;
   const auto parsed = sql::Parse(absl::StrCat("SELECT FROM ", argument));
@@ -345,9 +464,22 @@ absl::Status LintQuery(Effects& e, const Node& node, absl::string_view) {
   const pg_query::RangeVar* target = TargetOf(node);
   Relation* written = target == nullptr ? nullptr : FindRelation(e, *target);
   const Oid written_oid = written == nullptr ? 0 : written->oid;
+  RETURN_IF_ERROR(CheckColumns(e, node, written_oid));
+  const QueryPlan plan = PlanOf(e, node, query.tables);
+  const std::set<Oid>& scanned = plan.scanned;
   for (const auto& [oid, mode] : query.tables) {
     const Relation& r = *e.catalogue.relation(oid);
-    if (r.kind == 'v' && oid == written_oid) {
+    if (r.kind == 'p' && oid == written_oid && node.has_insert_stmt()) {
+      RETURN_IF_ERROR(LockRoutes(e, node.insert_stmt(), oid));
+    } else if (r.kind == 'p' && plan.by_server) {
+      // Only the partitions that the plan reaches are opened.
+      e.Lock(oid, mode);
+      for (Oid part : e.catalogue.AllInheritors(oid)) {
+        if (plan.read.count(part) == 0) continue;
+        e.Lock(part, mode);
+        e.LockIndexes(part, mode);
+      }
+    } else if (r.kind == 'v' && oid == written_oid) {
       // The tables of an updatable view are written.
       LockForQuery(e, oid, mode);
     } else if (r.kind == 'v' || query.only.count(oid) == 0) {
@@ -357,8 +489,6 @@ absl::Status LintQuery(Effects& e, const Node& node, absl::string_view) {
       if (r.kind != 'p') e.LockIndexes(oid, mode);
     }
   }
-  std::set<Oid> scanned;
-  RETURN_IF_ERROR(FindScans(e, node, query.tables, &scanned));
   for (Oid oid : scanned) {
     e.Scan(oid, absl::StrCat("all rows of ", e.Name(oid), " are read"));
   }

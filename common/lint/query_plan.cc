@@ -21,22 +21,35 @@ std::string TextOf(const google::protobuf::Struct& object, const char* key) {
   return it == object.fields().end() ? "" : it->second.string_value();
 }
 
-void ReadPlan(Effects& e, const google::protobuf::Struct& plan, bool limited, std::set<Oid>* scanned) {
-  const std::string type = TextOf(plan, "Node Type");
-  if (type == "Seq Scan" && !limited) {
-    const Relation* r = e.catalogue.FindRelation(TextOf(plan, "Schema"), TextOf(plan, "Relation Name"));
-    if (r != nullptr) scanned->insert(r->oid);
+void ReadPlan(Effects& e, const google::protobuf::Struct& node, bool limited, QueryPlan* plan) {
+  const std::string type = TextOf(node, "Node Type");
+  if (const Relation* r = e.catalogue.FindRelation(TextOf(node, "Schema"), TextOf(node, "Relation Name"))) {
+    plan->read.insert(r->oid);
+    const bool whole = type == "Seq Scan" || ((type == "Index Only Scan" || type == "Index Scan") &&
+                                              node.fields().count("Index Cond") == 0);
+    if (whole && !limited) plan->scanned.insert(r->oid);
+  }
+  if (const auto it = node.fields().find("Target Tables"); it != node.fields().end()) {
+    for (const Value& target : it->second.list_value().values()) {
+      const Relation* r = e.catalogue.FindRelation(TextOf(target.struct_value(), "Schema"),
+                                                   TextOf(target.struct_value(), "Relation Name"));
+      if (r != nullptr) plan->read.insert(r->oid);
+    }
   }
   // What sorts or gathers reads all of it, whatever stands above.
-  const bool below = (limited || type == "Limit") && type != "Sort" && type != "Aggregate" &&
-                     type != "Hash" && type != "Incremental Sort";
-  const auto it = plan.fields().find("Plans");
-  if (it == plan.fields().end()) return;
-  for (const Value& child : it->second.list_value().values())
-    ReadPlan(e, child.struct_value(), below, scanned);
+  const bool gathers = type == "Sort" || type == "Aggregate" || type == "Hash" ||
+                       type == "Incremental Sort" || type == "ModifyTable" || type == "Materialize";
+  const bool below = (limited || type == "Limit") && !gathers;
+  const auto it = node.fields().find("Plans");
+  if (it == node.fields().end()) return;
+  for (const Value& child : it->second.list_value().values()) {
+    // A subquery of one value, EXISTS, stops at its first row.
+    const bool first = TextOf(child.struct_value(), "Parent Relationship") == "InitPlan";
+    ReadPlan(e, child.struct_value(), below || first, plan);
+  }
 }
 
-bool ByServer(Effects& e, const Node& node, const std::map<Oid, LockMode>& named, std::set<Oid>* scanned) {
+bool ByServer(Effects& e, const Node& node, const std::map<Oid, LockMode>& named, QueryPlan* plan) {
   if (e.session.explainer == nullptr) return false;
   for (const auto& [oid, mode] : named) {
     if (e.IsNew(oid)) return false;
@@ -50,7 +63,7 @@ bool ByServer(Effects& e, const Node& node, const std::map<Oid, LockMode>& named
   if (!json.ok() || !google::protobuf::util::JsonStringToMessage(*json, &value).ok()) return false;
   for (const Value& item : value.list_value().values()) {
     const auto it = item.struct_value().fields().find("Plan");
-    if (it != item.struct_value().fields().end()) ReadPlan(e, it->second.struct_value(), false, scanned);
+    if (it != item.struct_value().fields().end()) ReadPlan(e, it->second.struct_value(), false, plan);
   }
   return true;
 }
@@ -95,23 +108,24 @@ const Node* WhereOf(const Node& node) {
 
 }  // namespace
 
-absl::Status FindScans(Effects& e, const Node& node, const std::map<Oid, LockMode>& named,
-                       std::set<Oid>* scanned) {
-  if (ByServer(e, node, named, scanned)) return absl::OkStatus();
+QueryPlan PlanOf(Effects& e, const Node& node, const std::map<Oid, LockMode>& named) {
+  QueryPlan plan;
+  plan.by_server = ByServer(e, node, named, &plan);
+  if (plan.by_server) return plan;
   const Node* where = WhereOf(node);
   const bool limited = node.has_select_stmt() && node.select_stmt().has_limit_count() &&
                        node.select_stmt().sort_clause().empty() && node.select_stmt().group_clause().empty();
-  if (limited) return absl::OkStatus();
+  if (limited) return plan;
   for (const auto& [oid, mode] : named) {
     const Relation& r = *e.catalogue.relation(oid);
     if (node.has_insert_stmt() && mode == LockMode::kRowExclusive) continue;
     for (Oid part : r.kind == 'p' ? e.catalogue.AllInheritors(oid) : std::vector<Oid>{oid}) {
       const Relation& own = *e.catalogue.relation(part);
       if (own.kind != 'r' && own.kind != 'm') continue;
-      if (where == nullptr || !UsesIndex(e, *where, own)) scanned->insert(part);
+      if (where == nullptr || !UsesIndex(e, *where, own)) plan.scanned.insert(part);
     }
   }
-  return absl::OkStatus();
+  return plan;
 }
 
 }  // namespace curlew::lint

@@ -43,6 +43,7 @@ void ReindexTable(Effects& e, Oid table, bool concurrently) {
   e.Lock(table, concurrently ? LockMode::kShareUpdateExclusive : LockMode::kShare);
   for (Oid index : e.catalogue.Indexes(table)) {
     const Relation& r = *e.catalogue.relation(index);
+    if (concurrently && r.index.exclusion) e.Lock(index, LockMode::kShareUpdateExclusive);
     if (r.kind != 'i' || (concurrently && (r.index.exclusion || !r.index.valid))) continue;
     ReindexIndex(e, index, concurrently);
   }
@@ -105,6 +106,10 @@ absl::Status LintReindex(Effects& e, const pg_query::ReindexStmt& reindex) {
     }
     default: {
       e.transactional = false;
+      if (const auto it = e.catalogue.settings.find("current_database");
+          reindex.kind() != pg_query::REINDEX_OBJECT_SCHEMA && it != e.catalogue.settings.end() &&
+          it->second != reindex.name())
+        return e.Fail("0A000", "can only reindex the currently open database");
       if (reindex.kind() == pg_query::REINDEX_OBJECT_SYSTEM) return absl::OkStatus();
       std::vector<Oid> tables;
       for (const auto& [oid, r] : e.catalogue.relations) {

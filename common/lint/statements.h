@@ -42,7 +42,8 @@ void LockForQuery(Effects& e, Oid relation, LockMode mode);
 
 // body.cc: DO and what functions do when they are called.
 absl::Status LintDo(Effects& e, const pg_query::DoStmt& statement);
-absl::Status LintFunctionCall(Effects& e, const Function& function);
+// `given` are the arguments of the call, as far as they are known.
+absl::Status LintFunctionCall(Effects& e, const Function& function, const Nodes& given);
 
 // The sequence of a call of nextval, setval or currval with a constant name; null where it is none.
 Relation* SequenceOf(Effects& e, const pg_query::FuncCall& call);

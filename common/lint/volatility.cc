@@ -1,6 +1,9 @@
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "common/lint/alter_table.h"
 #include "common/lint/deparse.h"
+#include "common/sql/parser.h"
 
 namespace curlew::lint {
 namespace {
@@ -101,10 +104,25 @@ class Finder {
       if (Volatile(arg)) return true;
     }
     const Function* f = FindFunction(e_.session, call.funcname(), call.args_size());
+    if (f != nullptr && f->language == "sql" && !f->body.empty()) {
+      if (const std::optional<bool> inlined = Inlined(*f)) return *inlined;
+    }
     if (f != nullptr && (strict_ ? f->volatility == 'i' : f->volatility != 'v')) return false;
     const auto [schema, name] = NameParts(call.funcname());
     what_ = absl::StrCat(name, "()");
     return true;
+  }
+
+  // A function in SQL that is one expression is taken for that expression.
+  std::optional<bool> Inlined(const Function& f) {
+    const auto tree = sql::Parse(f.body);
+    if (!tree.ok() || tree->stmts_size() != 1 || !tree->stmts(0).stmt().has_select_stmt())
+      return std::nullopt;
+    const auto& select = tree->stmts(0).stmt().select_stmt();
+    if (select.target_list_size() != 1 || select.from_clause_size() > 0 || select.has_where_clause() ||
+        select.has_limit_count() || select.values_lists_size() > 0)
+      return std::nullopt;
+    return Volatile(select.target_list(0).res_target().val());
   }
 
   bool Case(const pg_query::CaseExpr& expression) {

@@ -17,7 +17,8 @@ inline constexpr CatalogueQuery kCatalogueQueries[] = {
 SELECT name, setting FROM pg_settings
 WHERE name IN ('search_path', 'TimeZone', 'server_version_num', 'default_tablespace', 'lock_timeout',
                'default_statistics_target', 'default_table_access_method')
-UNION ALL SELECT 'current_user', current_user)"},
+UNION ALL SELECT 'current_user', current_user
+UNION ALL SELECT 'current_database', current_database())"},
     {"schema", "SELECT oid, nspname, pg_get_userbyid(nspowner) FROM pg_namespace"},
     {"method", "SELECT oid, amname, amtype FROM pg_am"},
     {"type", R"(
@@ -31,7 +32,8 @@ WHERE n.nspname !~ '^pg_(toast|temp)')"},
     {"function", R"(
 SELECT p.oid, n.nspname, p.proname, p.provolatile, l.lanname, p.pronargs, p.proargtypes::text, p.prorettype,
        p.proisstrict, to_jsonb(p) ->> 'prosqlbody' IS NOT NULL,
-       CASE WHEN l.lanname IN ('sql', 'plpgsql') AND NOT {system} THEN p.prosrc END
+       CASE WHEN l.lanname IN ('sql', 'plpgsql') AND NOT {system} THEN p.prosrc END,
+       CASE WHEN l.lanname IN ('sql', 'plpgsql') AND NOT {system} THEN array_to_string(p.proargnames, ' ') END
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang)"},
     {"opclass", "SELECT oid, opcname, opcmethod, opcfamily, opcintype, opcdefault FROM pg_opclass"},
     {"relation", R"(
@@ -41,7 +43,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, pg_get_userbyid
        CASE WHEN c.relkind IN ('r', 'm')
             THEN pg_stat_get_dead_tuples(c.oid)::float8 / greatest(pg_stat_get_dead_tuples(c.oid)
                                                                    + pg_stat_get_live_tuples(c.oid), 1) ELSE 0 END,
-       p.partstrat, p.partattrs::text, p.partdefid
+       p.partstrat, p.partattrs::text, p.partdefid, array_to_string(c.reloptions, ','), c.relispopulated
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
 LEFT JOIN pg_partitioned_table p ON p.partrelid = c.oid
@@ -75,14 +77,27 @@ FROM pg_trigger t)"},
 SELECT r.oid, r.ev_class, r.rulename
 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT {system})"},
-    {"policy", "SELECT oid, polrelid, polname FROM pg_policy"},
+    {"policy", R"(
+SELECT p.oid, p.polrelid, p.polname,
+       (SELECT string_agg(r.rolname, ',') FROM pg_roles r WHERE r.oid = ANY (p.polroles))
+FROM pg_policy p)"},
     {"statistics", R"(
 SELECT s.oid, n.nspname, s.stxname, s.stxrelid FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace)"},
     {"extension", R"(
 SELECT e.oid, n.nspname, e.extname, pg_get_userbyid(e.extowner)
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace)"},
     {"publication", "SELECT oid, pubname, puballtables FROM pg_publication"},
-    {"published", "SELECT oid, prpubid, prrelid FROM pg_publication_rel"},
+    {"object", R"(
+SELECT 'pg_foreign_server'::regclass::oid, oid, '', srvname FROM pg_foreign_server
+UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass::oid, oid, '', fdwname FROM pg_foreign_data_wrapper
+UNION ALL SELECT 'pg_collation'::regclass::oid, c.oid, n.nspname, c.collname
+          FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid >= 16384
+UNION ALL SELECT 'pg_am'::regclass::oid, oid, '', amname FROM pg_am
+UNION ALL SELECT 'pg_language'::regclass::oid, oid, '', lanname FROM pg_language
+UNION ALL SELECT 'pg_event_trigger'::regclass::oid, oid, '', evtname FROM pg_event_trigger)"},
+    {"subscription", "SELECT subname FROM pg_subscription"},
+    {"role", "SELECT rolname FROM pg_roles"},
+    {"tablespace", "SELECT spcname FROM pg_tablespace"},
     {"dependency", R"(
 SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype FROM pg_depend
 WHERE objid >= 16384 OR refobjid >= 16384)"},

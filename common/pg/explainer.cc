@@ -23,11 +23,18 @@ absl::StatusOr<std::string> ServerExplainer::Explain(absl::string_view statement
   return json;
 }
 
-std::optional<bool> ServerExplainer::Evaluate(absl::string_view condition) {
-  if (!sql::ReadsCataloguesAlone(condition)) return std::nullopt;
-  const auto result = Ask(absl::StrCat("SELECT (", condition, ")::boolean"));
-  if (!result.ok() || result->size() != 1) return std::nullopt;
-  return result->Bool(0, 0);
+std::optional<lint::CatalogueRows> ServerExplainer::Rows(absl::string_view query) {
+  constexpr int64_t kMostRows = 500;
+  if (!sql::ReadsCataloguesAlone(query)) return std::nullopt;
+  const auto result = Ask(query);
+  if (!result.ok() || result->size() > kMostRows) return std::nullopt;
+  lint::CatalogueRows rows;
+  for (int64_t row = 0; row < result->size(); ++row) {
+    auto& fields = rows.emplace_back();
+    for (size_t column = 0; column < result->columns().size(); ++column)
+      fields[result->columns()[column]] = result->Text(row, static_cast<int>(column));
+  }
+  return rows;
 }
 
 }  // namespace curlew::pg

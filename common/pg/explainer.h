@@ -21,9 +21,8 @@ class ServerExplainer : public lint::Explainer {
 
   // EXPLAIN without ANALYZE: the statement is planned, never run.
   absl::StatusOr<std::string> Explain(absl::string_view statement) override;
-  // Runs the condition where it reads catalogues alone and calls nothing but a few functions of PostgreSQL's
-  // own.
-  std::optional<bool> Evaluate(absl::string_view condition) override;
+  // Runs the query where it reads catalogues alone and calls nothing but a few functions of PostgreSQL's own.
+  std::optional<lint::CatalogueRows> Rows(absl::string_view query) override;
 
  private:
   absl::StatusOr<Result> Ask(absl::string_view query);

@@ -43,8 +43,8 @@ bool IsHarmless(const pg_query::FuncCall& call) {
 
 }  // namespace
 
-bool ReadsCataloguesAlone(absl::string_view condition) {
-  const auto tree = Parse(absl::StrCat("SELECT (", condition, ")"));
+bool ReadsCataloguesAlone(absl::string_view query) {
+  const auto tree = Parse(query);
   if (!tree.ok() || tree->stmts_size() != 1 || !tree->stmts(0).stmt().has_select_stmt()) return false;
   bool harmless = true;
   Walk(*tree, [&](const google::protobuf::Message& m) {

@@ -30,8 +30,8 @@ TEST(LintTextTest, ShowsAHazardUnderItsStatement) {
     safe way:
       ALTER TABLE orders ADD x numeric;
       -- then fill it
-    as an operation of a plan:
-      - change_type: {table: orders}
+  as an operation of a plan:
+    - change_type: {table: orders}
 
 2 statements in 1 file: 1 error, 0 warnings, 0 notices
 )");
