@@ -37,6 +37,27 @@ std::string Indented(absl::string_view text, int indent) {
   return absl::StrCat(Indent(absl::StrJoin(lines, "\n"), indent), "\n");
 }
 
+// SQL, broken so that it can still be copied: comments stay comments.
+std::string SqlLines(absl::string_view text, int indent) {
+  const int width = kWidth - indent;
+  std::vector<std::string> lines;
+  for (absl::string_view line : absl::StrSplit(absl::StripTrailingAsciiWhitespace(text), '\n')) {
+    if (DisplayWidth(line) <= width) {
+      lines.push_back(Printable(line));
+      continue;
+    }
+    const size_t comment = line.rfind("-- ");
+    if (comment != absl::string_view::npos) {
+      for (const std::string& part : Wrap(Printable(line.substr(comment + 3)), width - 3))
+        lines.push_back(absl::StrCat("-- ", part));
+      line = absl::StripTrailingAsciiWhitespace(line.substr(0, comment));
+      if (line.empty()) continue;
+    }
+    for (std::string& part : Wrap(Printable(line), width)) lines.push_back(std::move(part));
+  }
+  return absl::StrCat(Indent(absl::StrJoin(lines, "\n"), indent), "\n");
+}
+
 // Who waits, and what it costs.
 std::string Effect(const lint::Report& report) {
   std::vector<std::string> parts;
@@ -113,7 +134,7 @@ class LintText : public LintOutput {
                   ToneOf(hazard.severity), style_)
          << "\n"
          << Indented(hazard.message, 4);
-    if (!hazard.safe_sql.empty()) out_ << "    safe way:\n" << Indented(hazard.safe_sql, 6);
+    if (!hazard.safe_sql.empty()) out_ << "    safe way:\n" << SqlLines(hazard.safe_sql, 6);
   }
 
   std::ostream& out_;

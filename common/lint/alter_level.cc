@@ -110,6 +110,10 @@ bool Allows(char kind, pg_query::AlterTableType type) {
     case pg_query::AT_SetLogged:
     case pg_query::AT_SetUnLogged:
       return table || kind == 'S';
+    case pg_query::AT_SetTableSpace:
+      return table || matview || index;
+    case pg_query::AT_AttachPartition:
+      return kind == 'p' || kind == 'I' || kind == 'r';
     default:
       return true;
   }

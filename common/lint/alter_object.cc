@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/lint/alter_table.h"
+#include "common/lint/coercion.h"
 #include "common/lint/statements.h"
 
 namespace curlew::lint {
@@ -27,6 +28,13 @@ absl::Status SetSchema(Effects& e, const pg_query::AlterObjectSchemaStmt& statem
   }
   const Oid oid = r->oid;
   e.Lock(oid, LockMode::kAccessExclusive);
+  if (r->schema != statement.newschema() && c.FindRelation(statement.newschema(), r->name) != nullptr)
+    return e.Fail("42P07", absl::StrCat("relation \"", r->name, "\" already exists in schema \"",
+                                        statement.newschema(), "\""));
+  for (const Dependency& d : c.dependencies) {
+    if (r->kind == 'S' && d.object == Address{kPgClass, oid, 0} && (d.kind == 'a' || d.kind == 'i'))
+      return e.Fail("0A000", "cannot move an owned sequence into another schema");
+  }
   if (r->kind == 'r' || r->kind == 'p' || r->kind == 'm') {
     std::set<Oid> of_constraints;
     for (const auto& [id, constraint] : c.constraints) {
@@ -116,13 +124,22 @@ absl::Status ReadTablesOf(Effects& e, Oid domain) {
     const Oid type = c.relation(composite)->row_type;
     for (const auto& [oid, r] : c.relations) {
       for (const Column& column : r.columns) {
-        if (type == 0 || column.type != type || r.kind != 'r') continue;
+        if (type == 0 || r.kind != 'r' || (column.type != type && ElementOf(c, column.type) != type))
+          continue;
         e.Lock(composite, LockMode::kShare);
         e.Lock(oid, LockMode::kAccessShare);
         const Type* t = c.type(domain);
         return e.Fail("0A000", absl::StrCat("cannot alter type \"", t == nullptr ? "?" : t->name,
                                             "\" because column \"", r.name, ".", column.name, "\" uses it"));
       }
+    }
+  }
+  for (const auto& [oid, r] : c.relations) {
+    for (const Column& column : r.columns) {
+      if (r.kind != 'r' || ElementOf(c, column.type) != domain) continue;
+      e.Lock(oid, LockMode::kAccessShare);
+      return e.Fail("0A000", absl::StrCat("cannot alter the domain because column \"", r.name, ".",
+                                          column.name, "\" uses it"));
     }
   }
   std::vector<Oid> above;
@@ -158,6 +175,10 @@ absl::Status Domain(Effects& e, const pg_query::AlterDomainStmt& statement) {
     check.domain = domain;
     check.name = statement.def().constraint().conname();
     check.validated = !statement.def().constraint().skip_validation();
+    for (const auto& [oid, other] : c.constraints) {
+      if (other.domain == domain && other.name == check.name && !check.name.empty())
+        return e.Fail("42710", absl::StrCat("constraint \"", check.name, "\" for the domain already exists"));
+    }
     if (check.validated) RETURN_IF_ERROR(ReadTablesOf(e, domain));
     c.constraints[check.oid] = check;
   } else if (kind == "O") {
@@ -228,8 +249,18 @@ absl::Status Sequence(Effects& e, const pg_query::AlterSeqStmt& alter) {
   e.Lock(r->oid, LockMode::kShareRowExclusive);
   if (r->kind != 'S') return e.Fail("42809", absl::StrCat("\"", r->name, "\" is not a sequence"));
   const Oid oid = r->oid;
+  const bool identity =
+      std::any_of(e.catalogue.dependencies.begin(), e.catalogue.dependencies.end(), [&](const auto& d) {
+        return d.object == Address{kPgClass, oid, 0} && d.kind == 'i';
+      });
   for (const Node& option : alter.options()) {
+    if (option.def_elem().defname() == "as") {
+      const std::string type = NameParts(option.def_elem().arg().type_name().names()).second;
+      if (type != "int2" && type != "int4" && type != "int8")
+        return e.Fail("22023", "sequence type must be smallint, integer, or bigint");
+    }
     if (option.def_elem().defname() != "owned_by") continue;
+    if (identity) return e.Fail("0A000", "cannot change ownership of identity sequence");
     const std::vector<std::string> parts = Strings(option.def_elem().arg().list().items());
     if (parts.size() < 2) continue;
     Relation* table =
@@ -238,6 +269,11 @@ absl::Status Sequence(Effects& e, const pg_query::AlterSeqStmt& alter) {
       return e.Fail("42P01", absl::StrCat("relation \"", parts[parts.size() - 2], "\" does not exist"));
     e.Lock(table->oid, LockMode::kAccessShare);
     const Column* column = table->Find(parts.back());
+    if (table->schema != r->schema && !table->assumed)
+      return e.Fail("55000", "sequence must be in same schema as table it is linked to");
+    if (column == nullptr && !table->assumed)
+      return e.Fail("42703", absl::StrCat("column \"", parts.back(), "\" of relation ", e.QuotedName(*table),
+                                          " does not exist"));
     std::erase_if(e.catalogue.dependencies, [oid](const Dependency& d) {
       return d.object == Address{kPgClass, oid, 0} && d.kind == 'a';
     });

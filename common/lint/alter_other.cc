@@ -10,7 +10,16 @@ absl::Status AlterTable::ChangeOwner(const std::string& owner) {
   Catalogue& c = e_.catalogue;
   Relation& r = table();
   const std::string now = owner.empty() ? c.settings["current_user"] : owner;
+  if (c.complete && c.roles.count(now) == 0)
+    return e_.Fail("42704", absl::StrCat("role \"", now, "\" does not exist"));
   if (r.owner == now && !now.empty()) return absl::OkStatus();
+  if (r.kind == 'S') {
+    for (const Dependency& d : c.dependencies) {
+      if (d.object == Address{kPgClass, table_, 0} && (d.kind == 'a' || d.kind == 'i'))
+        return e_.Fail("0A000", absl::StrCat("cannot change owner of sequence ", TableName(),
+                                             ": it belongs to a column"));
+    }
+  }
   if (!e_.IsNew(table_))
     e_.Warn("breaks-applications", Severity::kWarning,
             absl::StrCat(TableName(), " gets another owner: whoever worked by the old one's rights fails"));
@@ -64,6 +73,8 @@ absl::Status AlterTable::ChangeTablespace(const Cmd& cmd) {
   const std::string to =
       cmd.name() == e_.catalogue.settings["default_tablespace"] || cmd.name() == "pg_default" ? ""
                                                                                               : cmd.name();
+  if (e_.catalogue.complete && e_.catalogue.tablespaces.count(cmd.name()) == 0)
+    return e_.Fail("42704", absl::StrCat("tablespace \"", cmd.name(), "\" does not exist"));
   if (r.tablespace == to && !r.assumed) return absl::OkStatus();
   r.tablespace = to;
   if (r.kind == 'p' || r.kind == 'I') return absl::OkStatus();
@@ -78,9 +89,12 @@ absl::Status AlterTable::ChangeTablespace(const Cmd& cmd) {
 absl::Status AlterTable::ChangeMethod(const Cmd& cmd) {
   Relation& r = table();
   if (r.kind == 'p') return e_.Fail("42809", "cannot change access method of a partitioned table");
+  bool there = !e_.catalogue.complete;
   for (const auto& [oid, method] : e_.catalogue.methods) {
+    there |= method.name == cmd.name();
     if (method.name == cmd.name() && oid == r.method) return absl::OkStatus();
   }
+  if (!there) return e_.Fail("42704", absl::StrCat("access method \"", cmd.name(), "\" does not exist"));
   Rewrite(table_, absl::StrCat("all rows of ", TableName(), " are written in another access method"), "");
   return absl::OkStatus();
 }

@@ -116,6 +116,26 @@ absl::Status AlterTable::Attach(const Cmd& cmd) {
   return absl::OkStatus();
 }
 
+bool ServesParent(const Catalogue& c, const Relation& own, const Relation& wanted) {
+  if (own.partition || !own.index.valid || own.index.unique != wanted.index.unique ||
+      own.index.primary != wanted.index.primary || own.index.method != wanted.index.method ||
+      own.index.columns.size() != wanted.index.columns.size() ||
+      own.index.key_count != wanted.index.key_count || own.index.predicate != wanted.index.predicate ||
+      own.index.expressions != wanted.index.expressions)
+    return false;
+  const Relation* part = c.relation(own.index.table);
+  const Relation* parent = c.relation(wanted.index.table);
+  if (part == nullptr || parent == nullptr) return false;
+  for (size_t i = 0; i < own.index.columns.size(); ++i) {
+    const Column* a = part->ByNumber(own.index.columns[i]);
+    const Column* b = parent->ByNumber(wanted.index.columns[i]);
+    if ((a == nullptr) != (b == nullptr) || (a != nullptr && a->name != b->name)) return false;
+  }
+  // Those of an index of the script are not known.
+  return own.index.opclasses.empty() || wanted.index.opclasses.empty() ||
+         own.index.opclasses == wanted.index.opclasses;
+}
+
 absl::Status EnsureIndexes(Effects& e, Oid parent, Oid part) {
   Catalogue& c = e.catalogue;
   // Keys that reference the parent look at the new partition too.
@@ -141,19 +161,7 @@ absl::Status EnsureIndexes(Effects& e, Oid parent, Oid part) {
     }
     e.Lock(index, LockMode::kShareUpdateExclusive);
     const auto match = std::find_if(free.begin(), free.end(), [&](Oid candidate) {
-      const Relation& own = *c.relation(candidate);
-      if (own.partition || own.index.unique != wanted.index.unique ||
-          own.index.primary != wanted.index.primary || own.index.method != wanted.index.method ||
-          own.index.columns.size() != wanted.index.columns.size() ||
-          own.index.predicate != wanted.index.predicate ||
-          own.index.expressions != wanted.index.expressions || own.index.key_count != wanted.index.key_count)
-        return false;
-      for (size_t i = 0; i < own.index.columns.size(); ++i) {
-        const Column* a = r.ByNumber(own.index.columns[i]);
-        const Column* b = c.relation(parent)->ByNumber(wanted.index.columns[i]);
-        if ((a == nullptr) != (b == nullptr) || (a != nullptr && a->name != b->name)) return false;
-      }
-      return own.index.opclasses == wanted.index.opclasses;
+      return ServesParent(c, *c.relation(candidate), wanted);
     });
     if (match != free.end()) {
       c.relation(*match)->partition = true;
@@ -198,12 +206,16 @@ absl::Status AlterTable::Detach(const Cmd& cmd) {
     if (key.kind == 'f' && key.referenced == table_) referencing.push_back(key.table);
   }
   const bool waits = !referenced.empty() || !concurrent;
+  const bool is_part =
+      part->assumed || std::any_of(c.inheritance.begin(), c.inheritance.end(), [&](const Inheritance& i) {
+        return i.child == oid && i.parent == table_;
+      });
   const auto lock = [&](Oid relation) {
     waits ? e_.Lock(relation, LockMode::kAccessExclusive)
           : e_.LockBriefly(relation, LockMode::kAccessExclusive);
   };
   if (concurrent) e_.Lock(oid, LockMode::kShareUpdateExclusive);
-  lock(oid);
+  if (is_part || !concurrent) lock(oid);
   bool pending = false, child = part->assumed;
   for (const Inheritance& i : c.inheritance) {
     if (i.child == oid && i.parent == table_) {
@@ -237,9 +249,13 @@ absl::Status AlterTable::Detach(const Cmd& cmd) {
 absl::Status AlterTable::AttachIndex(const Cmd& cmd) {
   Relation* part = FindRelation(e_, cmd.def().partition_cmd().name(), Assume::kIndex);
   if (part == nullptr) return e_.Fail("42P01", "the index to attach does not exist");
+  const Relation wanted = table();
   e_.Lock(part->index.table, LockMode::kAccessShare);
   e_.Lock(part->oid, LockMode::kAccessExclusive);
   e_.Lock(table().index.table, LockMode::kAccessShare);
+  if (!part->assumed && !wanted.assumed && !part->partition && !ServesParent(e_.catalogue, *part, wanted))
+    return e_.Fail("55000", absl::StrCat("cannot attach index \"", part->name,
+                                         "\" as a partition of index \"", wanted.name, "\""));
   part->partition = true;
   e_.catalogue.inheritance.push_back({part->oid, table_, false});
   e_.catalogue.Depend({kPgClass, part->oid, 0}, {kPgClass, table_, 0}, 'P');
@@ -264,6 +280,7 @@ absl::Status AlterTable::Inherit(const Cmd& cmd) {
 }
 
 absl::Status AlterTable::Disinherit(const Cmd& cmd) {
+  if (table().partition) return e_.Fail("42809", "cannot change inheritance of a partition");
   ASSIGN_OR_RETURN(Relation * parent, NeedRelation(e_, cmd.def().range_var()));
   e_.Lock(parent->oid, LockMode::kAccessShare);
   const Oid oid = parent->oid;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/lint/alter_level.h"
+#include "common/lint/coercion.h"
 #include "common/sql/parser.h"
 
 namespace curlew::lint {
@@ -92,7 +94,7 @@ absl::Status AlterTable::AlterCompositeType() {
     if (cmd.subtype() != pg_query::AT_AlterColumnType) continue;
     for (const auto& [oid, r] : c.relations) {
       for (const Column& own : r.columns) {
-        if (own.type != type || type == 0 || r.kind != 'r') continue;
+        if (type == 0 || r.kind != 'r' || (own.type != type && ElementOf(c, own.type) != type)) continue;
         e_.Lock(oid, LockMode::kAccessShare);
         return e_.Fail("0A000", absl::StrCat("cannot alter type ", TableName(), " because column \"", r.name,
                                              ".", own.name, "\" uses it"));
@@ -236,6 +238,15 @@ absl::Status AlterTable::Simple(const Cmd& cmd) {
                                  cmd.name(), " out fails"));
         }
         if (cmd.subtype() == pg_query::AT_DropExpression) column->generated = 0;
+        static const auto* const plain =
+            new std::set<std::string>{"int2", "int4", "int8",      "float4",      "float8", "bool",
+                                      "date", "time", "timestamp", "timestamptz", "uuid",   "oid"};
+        const Type* type = e_.catalogue.type(column->type);
+        const bool is_plain = type != nullptr && plain->count(type->name) > 0;
+        const std::string option = absl::AsciiStrToLower(ConstantText(cmd.def()));
+        if (is_plain && ((cmd.subtype() == pg_query::AT_SetStorage && option != "plain") ||
+                         (cmd.subtype() == pg_query::AT_SetCompression && option != "default")))
+          return e_.Fail("0A000", absl::StrCat("column data type ", type->name, " can only be stored plain"));
       }
       if (cmd.subtype() == pg_query::AT_SetStorage || cmd.subtype() == pg_query::AT_SetCompression) {
         e_.LockIndexes(table_, level_);

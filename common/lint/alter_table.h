@@ -80,7 +80,7 @@ class AlterTable {
   absl::Status AlterTypeOf(Oid table, const std::string& column, const pg_query::ColumnDef& def,
                            bool partitioned);
   absl::Status RefuseDependents(Oid table, const Column& column);
-  void RebuildDependents(Oid table, const Column& before, const Column& after);
+  absl::Status RebuildDependents(Oid table, const Column& before, const Column& after);
 
   // alter_partition.cc
   absl::Status Attach(const Cmd& cmd);

@@ -7,6 +7,7 @@
 #include "common/lint/coercion.h"
 #include "common/lint/deparse.h"
 #include "common/sql/identifier.h"
+#include "common/sql/parser.h"
 
 namespace curlew::lint {
 namespace {
@@ -76,6 +77,19 @@ absl::Status AlterTable::AlterType(const Cmd& cmd) {
   Relation& r = table();
   ASSIGN_OR_RETURN(Column * column, NeedColumn(r, cmd.name()));
   if (r.of_type != 0) return e_.Fail("42809", "cannot alter column type of typed table");
+  int changes = 0;
+  for (const Node& node : statement_.cmds()) {
+    const Cmd& other = node.alter_table_cmd();
+    changes += other.subtype() == pg_query::AT_AlterColumnType && other.name() == cmd.name();
+  }
+  if (changes > 1)
+    return e_.Fail("0A000", absl::StrCat("cannot alter type of column \"", cmd.name(), "\" twice"));
+  bool subquery = false;
+  sql::Walk(cmd.def().column_def().raw_default(), [&](const google::protobuf::Message& m) {
+    subquery |= m.GetDescriptor() == pg_query::SubLink::descriptor();
+    return !subquery;
+  });
+  if (subquery) return e_.Fail("0A000", "cannot use subquery in transform expression");
   if (column->inherited > 0)
     return e_.Fail("42P16", absl::StrCat("cannot alter inherited column \"", cmd.name(), "\""));
   if (std::count(r.key_columns.begin(), r.key_columns.end(), column->number) > 0) {
@@ -87,6 +101,10 @@ absl::Status AlterTable::AlterType(const Cmd& cmd) {
     // ALTER TABLE's own ALTER SEQUENCE ... AS.
     e_.Lock(OwnedSequences(table_, column->number, true), LockMode::kShareRowExclusive);
   }
+  const Type* to = e_.catalogue.type(ResolveType(e_, cmd.def().column_def().type_name()).type);
+  if (column->identity != 0 && to != nullptr && to->name != "int2" && to->name != "int4" &&
+      to->name != "int8")
+    return e_.Fail("22023", "identity column type must be smallint, integer, or bigint");
   const std::vector<Oid> all = c.AllInheritors(table_);
   if (!Recurses() && all.size() > 1)
     return e_.Fail("42P16", absl::StrCat("type of inherited column \"", cmd.name(),
@@ -160,7 +178,7 @@ absl::Status AlterTable::AlterTypeOf(Oid oid, const std::string& name, const pg_
                          table, " DROP COLUMN ", column_name, ";\nALTER TABLE ", table, " RENAME COLUMN ",
                          made, " TO ", column_name, ";"));
   }
-  RebuildDependents(oid, before, after);
+  RETURN_IF_ERROR(RebuildDependents(oid, before, after));
   *c.relation(oid)->Find(name) = after;
   return absl::OkStatus();
 }
@@ -206,7 +224,7 @@ absl::Status AlterTable::RefuseDependents(Oid oid, const Column& column) {
                                        column.name));
 }
 
-void AlterTable::RebuildDependents(Oid oid, const Column& before, const Column& after) {
+absl::Status AlterTable::RebuildDependents(Oid oid, const Column& before, const Column& after) {
   Catalogue& c = e_.catalogue;
   std::set<Oid> indexes, constraints;
   for (const Dependency& d : c.dependencies) {
@@ -220,11 +238,28 @@ void AlterTable::RebuildDependents(Oid oid, const Column& before, const Column& 
   }
   for (Oid id : constraints) {
     const auto it = c.constraints.find(id);
+    if (it != c.constraints.end() && it->second.kind != 'f' && it->second.index != 0)
+      e_.Lock(it->second.index, LockMode::kAccessExclusive);
+  }
+  for (Oid id : constraints) {
+    const auto it = c.constraints.find(id);
     if (it == c.constraints.end()) continue;
     const Constraint constraint = it->second;
     const std::string table = e_.Name(constraint.table);
     if (constraint.kind == 'f') {
       e_.Lock({constraint.table, constraint.referenced}, LockMode::kAccessExclusive);
+      const Oid other = constraint.table == oid ? constraint.referenced : constraint.table;
+      const auto& own = constraint.table == oid ? constraint.columns : constraint.referenced_columns;
+      const auto& theirs = constraint.table == oid ? constraint.referenced_columns : constraint.columns;
+      for (size_t i = 0; i < own.size() && i < theirs.size(); ++i) {
+        const Column* key =
+            other == oid || c.relation(other) == nullptr ? nullptr : c.relation(other)->ByNumber(theirs[i]);
+        if (own[i] != before.number || key == nullptr || key->type == 0 || after.type == 0) continue;
+        if (Coerce(e_.session, {after.type, -1}, {key->type, -1}, 'i') == Coercion::kImpossible &&
+            Coerce(e_.session, {key->type, -1}, {after.type, -1}, 'i') == Coercion::kImpossible)
+          return e_.Fail("42804",
+                         absl::StrCat("foreign key constraint ", constraint.name, " cannot be implemented"));
+      }
       if (constraint.validated && !KeepsEquality(e_, before, after)) Validate(id);
     } else if (constraint.kind == 'c') {
       if (constraint.validated)
@@ -247,6 +282,7 @@ void AlterTable::RebuildDependents(Oid oid, const Column& before, const Column& 
            e_.place});
     }
   }
+  return absl::OkStatus();
 }
 
 }  // namespace curlew::lint

@@ -6,6 +6,15 @@
 #include "common/lint/alter_table.h"
 
 namespace curlew::lint {
+
+Oid ElementOf(const Catalogue& c, Oid type) {
+  const Type* t = c.type(type);
+  // An array's element has that array; point and name have elements, but are none.
+  if (t == nullptr || t->element == 0) return 0;
+  const Type* element = c.type(t->element);
+  return element != nullptr && element->array == type ? t->element : 0;
+}
+
 namespace {
 
 constexpr Oid kBit = 1560, kVarbit = 1562, kVarchar = 1043, kNumeric = 1700, kTimestamp = 1114,
@@ -68,14 +77,6 @@ bool IsUtc(const std::string& zone) {
 bool IsString(const Catalogue& c, Oid type) {
   const Type* t = c.type(type);
   return t != nullptr && t->category == 'S';
-}
-
-Oid ElementOf(const Catalogue& c, Oid type) {
-  const Type* t = c.type(type);
-  // An array's element has that array; point and name have elements, but are none.
-  if (t == nullptr || t->element == 0) return 0;
-  const Type* element = c.type(t->element);
-  return element != nullptr && element->array == type ? t->element : 0;
 }
 
 // Without lengths and domains.

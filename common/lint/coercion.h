@@ -16,6 +16,9 @@ enum class Coercion { kImpossible, kSameBytes, kComputed };
 // in a session whose time zone is UTC.
 Coercion Coerce(const Session& session, TypeUse from, TypeUse to, char context);
 
+// The element type of an array; 0 for what is none.
+Oid ElementOf(const Catalogue& c, Oid type);
+
 // The operator class that an index of a method gets for a type by itself; 0 where there is none.
 Oid DefaultOpclass(const Catalogue& c, Oid type, Oid method);
 

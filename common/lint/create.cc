@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
 #include "common/lint/alter_table.h"
+#include "common/lint/coercion.h"
 #include "common/lint/deparse.h"
 #include "common/lint/partition.h"
 #include "common/lint/statements.h"
@@ -85,6 +86,28 @@ std::string Concurrently(const pg_query::IndexStmt& index, const std::string& na
   copy->set_idxname(name);
   const auto text = sql::Deparse(tree);
   return text.ok() ? absl::StrCat(*text, ";  -- not in a transaction") : "";
+}
+
+// Whether there is such an access method, and an operator class of it for each column.
+absl::Status CheckMethod(const Effects& e, const pg_query::IndexStmt& index, const Relation& table) {
+  const Catalogue& c = e.catalogue;
+  if (!c.complete) return absl::OkStatus();
+  const std::string name = index.access_method().empty() ? "btree" : index.access_method();
+  Oid method = 0;
+  for (const auto& [oid, m] : c.methods) {
+    if (m.name == name) method = oid;
+  }
+  if (method == 0) return Effects::Fail("42704", absl::StrCat("access method \"", name, "\" does not exist"));
+  for (const Node& node : index.index_params()) {
+    const auto& key = node.index_elem();
+    const Column* column = table.Find(key.name());
+    if (column == nullptr || column->type == 0 || key.opclass_size() > 0) continue;
+    if (DefaultOpclass(c, column->type, method) == 0)
+      return Effects::Fail("42704",
+                           absl::StrCat("the type of ", key.name(),
+                                        " has no default operator class for access method \"", name, "\""));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -256,12 +279,12 @@ absl::Status LintCreateIndex(Effects& e, const pg_query::IndexStmt& index) {
         return e.Fail("42703", absl::StrCat("column \"", key.name(), "\" does not exist"));
     }
   }
-  std::string call;
+  RETURN_IF_ERROR(CheckMethod(e, index, r));
   for (const Node* expression : expressions) {
-    if (c.complete && IsVolatile(e, *expression, &call))
+    if (c.complete && IsMutable(e, *expression))
       return e.Fail("42P17", "functions in index expression must be marked IMMUTABLE");
   }
-  if (index.has_where_clause() && c.complete && IsVolatile(e, index.where_clause(), &call))
+  if (index.has_where_clause() && c.complete && IsMutable(e, index.where_clause()))
     return e.Fail("42P17", "functions in index predicate must be marked IMMUTABLE");
   if (r.kind == 'p' && index.unique()) {
     for (int key : r.key_columns) {
@@ -272,11 +295,6 @@ absl::Status LintCreateIndex(Effects& e, const pg_query::IndexStmt& index) {
     }
   }
   const std::string name = !index.idxname().empty() ? index.idxname() : ChooseName(e, r, columns, "idx");
-  for (Oid part : parts) {
-    const std::string table_name = e.Name(part);
-    e.BuildIndex(part, absl::StrCat("the index ", name, " is built over all rows of ", table_name),
-                 index.concurrent() || r.kind == 'p' ? "" : Concurrently(index, name));
-  }
   const Oid made = NewIndex(e, r, name, index.unique(), false, columns);
   Relation& added = *c.relation(made);
   added.index.key_count = index.index_params_size();
@@ -287,6 +305,20 @@ absl::Status LintCreateIndex(Effects& e, const pg_query::IndexStmt& index) {
   if (index.has_where_clause()) added.index.predicate = DeparseExpression(index.where_clause());
   for (const Node* expression : expressions)
     absl::StrAppend(&added.index.expressions, DeparseExpression(*expression));
+  for (Oid part : parts) {
+    const std::string table_name = e.Name(part);
+    const std::vector<Oid> own = part == table ? std::vector<Oid>() : c.Indexes(part);
+    const auto match = std::find_if(own.begin(), own.end(), [&](Oid candidate) {
+      return ServesParent(c, *c.relation(candidate), *c.relation(made));
+    });
+    if (match != own.end()) {
+      e.Lock(*match, mode);
+      c.relation(*match)->partition = true;
+      continue;
+    }
+    e.BuildIndex(part, absl::StrCat("the index ", name, " is built over all rows of ", table_name),
+                 index.concurrent() || c.relation(table)->kind == 'p' ? "" : Concurrently(index, name));
+  }
   std::vector<std::string> used;
   if (index.has_where_clause()) used = ColumnsOf(index.where_clause());
   for (const Node* expression : expressions) {
@@ -322,9 +354,18 @@ absl::Status LintCreateView(Effects& e, const pg_query::ViewStmt& view) {
       } else if (static_cast<int>(i) < targets.size()) {
         const auto& target = targets[static_cast<int>(i)].res_target();
         name = !target.name().empty() ? target.name() : ColumnName(target.val());
+        if (name.empty() && target.val().has_type_cast()) name = ColumnName(target.val().type_cast().arg());
         if (name.empty()) break;
       } else if (!targets.empty()) {
         return e.Fail("42P16", "cannot drop columns from view");
+      }
+      if (static_cast<int>(i) < targets.size() &&
+          targets[static_cast<int>(i)].res_target().val().has_type_cast()) {
+        const TypeUse to =
+            ResolveType(e, targets[static_cast<int>(i)].res_target().val().type_cast().type_name());
+        if (to.type != 0 && column.type != 0 && to.type != column.type)
+          return e.Fail("42P16",
+                        absl::StrCat("cannot change data type of view column \"", column.name, "\""));
       }
       if (name != column.name)
         return e.Fail("42P16", absl::StrCat("cannot change name of view column \"", column.name, "\" to \"",

@@ -15,6 +15,8 @@ absl::Status Trigger_(Effects& e, const pg_query::CreateTrigStmt& create) {
   ASSIGN_OR_RETURN(Relation * r, NeedRelation(e, create.relation()));
   const Oid oid = r->oid;
   e.Lock(oid, LockMode::kShareRowExclusive);
+  if (!r->assumed && !r->IsTable() && r->kind != 'v' && r->kind != 'f')
+    return e.Fail("42809", absl::StrCat("relation \"", r->name, "\" cannot have triggers"));
   if (create.has_constrrel()) {
     ASSIGN_OR_RETURN(Relation * other, NeedRelation(e, create.constrrel()));
     e.Lock(other->oid, LockMode::kAccessShare);
@@ -241,6 +243,11 @@ absl::Status LintCreateObject(Effects& e, const Node& node) {
       return absl::OkStatus();
     }
     case Node::kCreatePolicyStmt: {
+      for (const Node& role : node.create_policy_stmt().roles()) {
+        const std::string& name = role.role_spec().rolename();
+        if (e.catalogue.complete && !name.empty() && e.catalogue.roles.count(name) == 0)
+          return e.Fail("42704", absl::StrCat("role \"", name, "\" does not exist"));
+      }
       ASSIGN_OR_RETURN(Relation * r, NeedRelation(e, node.create_policy_stmt().table()));
       const Oid table = r->oid;
       e.Lock(table, LockMode::kAccessExclusive);
@@ -288,6 +295,12 @@ absl::Status LintCreateObject(Effects& e, const Node& node) {
       return absl::OkStatus();
     }
     case Node::kAlterPublicationStmt:
+      for (const auto& [oid, publication] : e.catalogue.publications) {
+        if (publication.name == node.alter_publication_stmt().pubname() && publication.flag &&
+            node.alter_publication_stmt().pubobjects_size() > 0)
+          return e.Fail("55000",
+                        absl::StrCat("publication \"", publication.name, "\" is defined as FOR ALL TABLES"));
+      }
       if (node.alter_publication_stmt().action() == pg_query::AP_SetObjects)
         LockPublished(e, node.alter_publication_stmt().pubname());
       return Publication(e, node.alter_publication_stmt().pubobjects());

@@ -70,6 +70,7 @@ absl::Status DropIndexConcurrently(Effects& e, const pg_query::DropStmt& drop) {
     return e.Fail("42704", absl::StrCat("index \"", name, "\" does not exist"));
   }
   const Oid table = index->index.table;
+  if (index->partition) e.Lock(e.catalogue.Parents(index->oid), LockMode::kAccessExclusive);
   if (index->kind == 'I') {
     e.Lock({table, index->oid}, LockMode::kShareUpdateExclusive);
     return e.Fail("0A000", "cannot drop partitioned index concurrently");
@@ -147,7 +148,7 @@ absl::Status DropOnRelation(Effects& e, const pg_query::DropStmt& drop) {
       if (drop.missing_ok()) continue;
       return e.Fail("42704", absl::StrCat("\"", name, "\" on ", e.QuotedName(*r), " does not exist"));
     }
-    e.Lock(r->oid, LockMode::kAccessExclusive);
+    if (found.id == 0) e.Lock(r->oid, LockMode::kAccessExclusive);
     if (drop.remove_type() != pg_query::OBJECT_TRIGGER || !e.IsNew(r->oid)) {
       e.Warn("breaks-applications", Severity::kWarning,
              absl::StrCat("\"", name, "\" of ", e.QuotedName(*r), " goes: applications may count on it"));

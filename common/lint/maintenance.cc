@@ -286,6 +286,9 @@ absl::Status Truncate(Effects& e, const pg_query::TruncateStmt& truncate) {
   std::vector<Oid> all;
   for (const Node& node : truncate.relations()) {
     ASSIGN_OR_RETURN(Relation * r, NeedRelation(e, node.range_var()));
+    // Of the usual wrappers of foreign tables only postgres_fdw can.
+    if (r->kind == 'f' && e.catalogue.complete)
+      return e.Fail("0A000", absl::StrCat("cannot truncate foreign table \"", r->name, "\""));
     if (!r->IsTable() && r->kind != 'f')
       return e.Fail("42809", absl::StrCat("\"", r->name, "\" is not a table"));
     const Oid oid = r->oid;

@@ -20,6 +20,9 @@ void LockOverParts(Effects& e, Oid parent, const Bound& bound);
 // Fails where another partition has rows of the bound, as far as that can be told.
 absl::Status CheckOverlap(Effects& e, Oid parent, const Bound& bound, absl::string_view name);
 
+// Whether a partition's index can be the part of `wanted`, an index of its parent.
+bool ServesParent(const Catalogue& c, const Relation& own, const Relation& wanted);
+
 // The part gets an index for each of the parent's, its own where one fits.
 absl::Status EnsureIndexes(Effects& e, Oid parent, Oid part);
 

@@ -304,6 +304,15 @@ absl::Status Write(Effects& e, const Node& node, const Relation& target) {
   return absl::OkStatus();
 }
 
+// Whether an UPDATE may move rows to other partitions.
+bool ChangesKey(const Node& node, const Relation& partitioned) {
+  const std::vector<std::string> keys = KeyColumns(partitioned);
+  const auto& columns = node.update_stmt().target_list();
+  return std::any_of(columns.begin(), columns.end(), [&](const Node& column) {
+    return std::count(keys.begin(), keys.end(), column.res_target().name()) > 0;
+  });
+}
+
 // Columns that a write names.
 absl::Status CheckColumns(Effects& e, const Node& node, Oid target) {
   const Relation* r = e.catalogue.relation(target);
@@ -472,12 +481,13 @@ absl::Status LintQuery(Effects& e, const Node& node, absl::string_view) {
     if (r.kind == 'p' && oid == written_oid && node.has_insert_stmt()) {
       RETURN_IF_ERROR(LockRoutes(e, node.insert_stmt(), oid));
     } else if (r.kind == 'p' && plan.by_server) {
-      // Only the partitions that the plan reaches are opened.
+      // Only the partitions that the plan reaches are opened, unless rows may move to others.
+      const bool moves = oid == written_oid && ChangesKey(node, r);
       e.Lock(oid, mode);
       for (Oid part : e.catalogue.AllInheritors(oid)) {
-        if (plan.read.count(part) == 0) continue;
+        if (plan.read.count(part) == 0 && !moves) continue;
         e.Lock(part, mode);
-        e.LockIndexes(part, mode);
+        if (e.catalogue.relation(part)->kind != 'p') e.LockIndexes(part, mode);
       }
     } else if (r.kind == 'v' && oid == written_oid) {
       // The tables of an updatable view are written.

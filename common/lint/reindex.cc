@@ -106,10 +106,6 @@ absl::Status LintReindex(Effects& e, const pg_query::ReindexStmt& reindex) {
     }
     default: {
       e.transactional = false;
-      if (const auto it = e.catalogue.settings.find("current_database");
-          reindex.kind() != pg_query::REINDEX_OBJECT_SCHEMA && it != e.catalogue.settings.end() &&
-          it->second != reindex.name())
-        return e.Fail("0A000", "can only reindex the currently open database");
       if (reindex.kind() == pg_query::REINDEX_OBJECT_SYSTEM) return absl::OkStatus();
       std::vector<Oid> tables;
       for (const auto& [oid, r] : e.catalogue.relations) {

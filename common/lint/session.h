@@ -85,7 +85,7 @@ class Effects {
   void Warn(std::string code, Severity severity, std::string message, std::string safe = "");
 
   // The status that ends a statement as PostgreSQL would: "SQLSTATE: message".
-  absl::Status Fail(absl::string_view sqlstate, absl::string_view message);
+  static absl::Status Fail(absl::string_view sqlstate, absl::string_view message);
 
   bool IsNew(Oid relation) const { return session.created.count(relation) > 0; }
   // Renames a relation; reports go on to call it by its first name.

@@ -17,8 +17,7 @@ inline constexpr CatalogueQuery kCatalogueQueries[] = {
 SELECT name, setting FROM pg_settings
 WHERE name IN ('search_path', 'TimeZone', 'server_version_num', 'default_tablespace', 'lock_timeout',
                'default_statistics_target', 'default_table_access_method')
-UNION ALL SELECT 'current_user', current_user
-UNION ALL SELECT 'current_database', current_database())"},
+UNION ALL SELECT 'current_user', current_user)"},
     {"schema", "SELECT oid, nspname, pg_get_userbyid(nspowner) FROM pg_namespace"},
     {"method", "SELECT oid, amname, amtype FROM pg_am"},
     {"type", R"(
