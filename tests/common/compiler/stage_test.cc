@@ -275,11 +275,11 @@ TEST(StageTest, ANumberOfASequenceIsNotLookedAtBefore) {
   - add_unique: {table: people, name: k, columns: [d]}
 )yaml");
   ASSERT_THAT(plan, IsOk());
-for (const v1::Step& step : plan->steps()) {
-  if (step.preflight()) {
-    EXPECT_THAT(step.DebugString(), Not(HasSubstr("nextval")));
+  for (const v1::Step& step : plan->steps()) {
+    if (step.preflight()) {
+      EXPECT_THAT(step.DebugString(), Not(HasSubstr("nextval")));
+    }
   }
-}
 }
 
 }  // namespace
