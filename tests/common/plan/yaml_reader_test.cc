@@ -319,17 +319,6 @@ TEST(PlacesTest, AFieldThatDoesNotStandInTheFileIsFoundAtItsParent) {
   EXPECT_EQ(places.Find("").line, 1);
 }
 
-TEST(FindInvalidUtf8Test, AcceptsAllOfUnicodeAndNothingElse) {
-  EXPECT_EQ(FindInvalidUtf8("plain, \u00e9, \u20ac, \U0001F600, \uD7FF, \U0010FFFF"),
-            absl::string_view::npos);
-  EXPECT_EQ(FindInvalidUtf8("ab\xC0\x80"), 2u);         // overlong
-  EXPECT_EQ(FindInvalidUtf8("\xE0\x80\x80"), 0u);       // overlong
-  EXPECT_EQ(FindInvalidUtf8("\xED\xA0\x80"), 0u);       // surrogate
-  EXPECT_EQ(FindInvalidUtf8("a\xF4\x90\x80\x80"), 1u);  // above U+10FFFF
-  EXPECT_EQ(FindInvalidUtf8("a\xE2\x82"), 1u);          // cut off
-  EXPECT_EQ(FindInvalidUtf8("\x80"), 0u);               // no lead
-}
-
 TEST(SuggestionTest, NamesTheNearestOrAll) {
   EXPECT_EQ(Suggestion("colum", {"table", "column"}), "did you mean \"column\"?");
   EXPECT_THAT(Suggestion("addColumn", {"add_column", "sql"}), HasSubstr("add_column"));
