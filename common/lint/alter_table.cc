@@ -12,26 +12,7 @@
 #include "common/sql/parser.h"
 
 namespace curlew::lint {
-namespace {
-
 using pg_query::Node;
-
-Assume AssumedKind(pg_query::ObjectType type) {
-  switch (type) {
-    case pg_query::OBJECT_INDEX:
-      return Assume::kIndex;
-    case pg_query::OBJECT_VIEW:
-      return Assume::kView;
-    case pg_query::OBJECT_MATVIEW:
-      return Assume::kMaterializedView;
-    case pg_query::OBJECT_SEQUENCE:
-      return Assume::kSequence;
-    default:
-      return Assume::kTable;
-  }
-}
-
-}  // namespace
 
 absl::Status AlterTable::Run() {
   Relation* r = FindRelation(e_, statement_.relation(), AssumedKind(statement_.objtype()));

@@ -128,7 +128,10 @@ absl::Status AlterTable::AlterTypeOf(Oid oid, const std::string& name, const pg_
                    absl::StrCat("type \"", NameParts(def.type_name().names()).second, "\" does not exist"));
   LockTypeRelation(to.type);
   LockTypeRelation(before.type);
-  const bool is_using = def.has_raw_default();
+  // USING column::type says what goes without saying.
+  const bool is_using = def.has_raw_default() &&
+                        !(ColumnName(def.raw_default().type_cast().arg()) == name &&
+                          TypeText(def.raw_default().type_cast().type_name()) == TypeText(def.type_name()));
   Value value{{before.type, before.typmod}, true};
   if (is_using) value = ValueOf(e_, def.raw_default(), before);
   const Coercion coercion =

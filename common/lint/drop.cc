@@ -25,21 +25,6 @@ bool IsRelationKind(pg_query::ObjectType type) {
   }
 }
 
-Assume AssumedKind(pg_query::ObjectType type) {
-  switch (type) {
-    case pg_query::OBJECT_INDEX:
-      return Assume::kIndex;
-    case pg_query::OBJECT_VIEW:
-      return Assume::kView;
-    case pg_query::OBJECT_MATVIEW:
-      return Assume::kMaterializedView;
-    case pg_query::OBJECT_SEQUENCE:
-      return Assume::kSequence;
-    default:
-      return Assume::kTable;
-  }
-}
-
 bool Fits(pg_query::ObjectType type, const Relation& r) {
   switch (type) {
     case pg_query::OBJECT_TABLE:

@@ -36,6 +36,21 @@ bool IsSystem(absl::string_view schema) {
 
 }  // namespace
 
+Assume AssumedKind(pg_query::ObjectType type) {
+  switch (type) {
+    case pg_query::OBJECT_INDEX:
+      return Assume::kIndex;
+    case pg_query::OBJECT_VIEW:
+      return Assume::kView;
+    case pg_query::OBJECT_MATVIEW:
+      return Assume::kMaterializedView;
+    case pg_query::OBJECT_SEQUENCE:
+      return Assume::kSequence;
+    default:
+      return Assume::kTable;
+  }
+}
+
 std::vector<std::string> Strings(const Nodes& nodes) {
   std::vector<std::string> strings;
   for (const Node& node : nodes) strings.push_back(node.string().sval());

@@ -9,10 +9,7 @@ namespace {
 
 absl::Status RenameRelation(Effects& e, const pg_query::RenameStmt& rename) {
   const bool index_statement = rename.rename_type() == pg_query::OBJECT_INDEX;
-  const Assume assume = index_statement                                     ? Assume::kIndex
-                        : rename.rename_type() == pg_query::OBJECT_VIEW     ? Assume::kView
-                        : rename.rename_type() == pg_query::OBJECT_SEQUENCE ? Assume::kSequence
-                                                                            : Assume::kTable;
+  const Assume assume = AssumedKind(rename.rename_type());
   Relation* r = FindRelation(e, rename.relation(), assume);
   if (r == nullptr) {
     if (rename.missing_ok()) return absl::OkStatus();

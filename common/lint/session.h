@@ -123,6 +123,9 @@ class Effects {
 // How a name that is not there is taken where the catalogue is not complete.
 enum class Assume { kTable, kView, kIndex, kSequence, kMaterializedView, kNothing };
 
+// The kind that a statement about `type` is for.
+Assume AssumedKind(pg_query::ObjectType type);
+
 // The relation of a name; null where there is none.
 Relation* FindRelation(Effects& e, absl::string_view schema, absl::string_view name,
                        Assume assume = Assume::kTable);

@@ -12,11 +12,13 @@ absl::Status LintStatement(Effects& e, const pg_query::Node& node, absl::string_
 
 // create.cc
 absl::Status LintCreateTable(Effects& e, const pg_query::CreateStmt& create, bool foreign);
-absl::Status LintCreateIndex(Effects& e, const pg_query::IndexStmt& index);
 absl::Status LintCreateView(Effects& e, const pg_query::ViewStmt& view);
 absl::Status LintCreateTableAs(Effects& e, const pg_query::CreateTableAsStmt& create, bool execute);
 // A new relation of the script, with the columns that a query gives it not known.
 Relation& MakeRelation(Effects& e, const pg_query::RangeVar& name, char kind);
+
+// create_index.cc
+absl::Status LintCreateIndex(Effects& e, const pg_query::IndexStmt& index);
 
 // create_object.cc: objects on tables and others.
 absl::Status LintCreateObject(Effects& e, const pg_query::Node& node);

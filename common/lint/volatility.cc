@@ -82,21 +82,13 @@ class Finder {
 
  private:
   bool Below(const google::protobuf::Message& message) {
-    const auto* reflection = message.GetReflection();
-    std::vector<const google::protobuf::FieldDescriptor*> fields;
-    reflection->ListFields(message, &fields);
-    for (const auto* field : fields) {
-      if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-      const int count = field->is_repeated() ? reflection->FieldSize(message, field) : 1;
-      for (int i = 0; i < count; ++i) {
-        const auto& child = field->is_repeated() ? reflection->GetRepeatedMessage(message, field, i)
-                                                 : reflection->GetMessage(message, field);
-        if (child.GetDescriptor() == Node::descriptor() ? Volatile(static_cast<const Node&>(child))
-                                                        : Below(child))
-          return true;
-      }
-    }
-    return false;
+    bool found = false;
+    sql::ForEachChild(message, [&](const google::protobuf::Message& child) {
+      if (found) return;
+      found = child.GetDescriptor() == Node::descriptor() ? Volatile(static_cast<const Node&>(child))
+                                                          : Below(child);
+    });
+    return found;
   }
 
   bool Call(const pg_query::FuncCall& call) {

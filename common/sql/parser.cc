@@ -203,20 +203,24 @@ std::string TokenName(absl::string_view token) {
   return absl::AsciiStrToLower(token);
 }
 
-void Walk(const Message& tree, const std::function<bool(const Message&)>& visit) {
-  if (!visit(tree)) return;
+void ForEachChild(const Message& message, const std::function<void(const Message&)>& visit) {
   std::vector<const FieldDescriptor*> fields;
-  tree.GetReflection()->ListFields(tree, &fields);
+  message.GetReflection()->ListFields(message, &fields);
   for (const FieldDescriptor* field : fields) {
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
     if (!field->is_repeated()) {
-      Walk(tree.GetReflection()->GetMessage(tree, field), visit);
+      visit(message.GetReflection()->GetMessage(message, field));
       continue;
     }
-    for (int i = 0; i < tree.GetReflection()->FieldSize(tree, field); ++i) {
-      Walk(tree.GetReflection()->GetRepeatedMessage(tree, field, i), visit);
+    for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) {
+      visit(message.GetReflection()->GetRepeatedMessage(message, field, i));
     }
   }
+}
+
+void Walk(const Message& tree, const std::function<bool(const Message&)>& visit) {
+  if (!visit(tree)) return;
+  ForEachChild(tree, [&visit](const Message& child) { Walk(child, visit); });
 }
 
 void WalkMutable(Message* tree, const std::function<bool(Message*)>& visit) {

@@ -44,6 +44,10 @@ std::string TokenName(absl::string_view token);
 // Whether a type is PostgreSQL's own by its name, or an array of one: no domain, enum or composite of a user.
 bool IsBuiltInType(const pg_query::TypeName& type);
 
+// Calls `visit` for each message that `message` holds itself, in the order of its fields.
+void ForEachChild(const google::protobuf::Message& message,
+                  const std::function<void(const google::protobuf::Message&)>& visit);
+
 // Calls `visit` for each message of the tree, parents first; goes below a message only where `visit` returns
 // true.
 void Walk(const google::protobuf::Message& tree,
