@@ -128,9 +128,9 @@ absl::Status AlterTable::AlterTypeOf(Oid oid, const std::string& name, const pg_
                    absl::StrCat("type \"", NameParts(def.type_name().names()).second, "\" does not exist"));
   LockTypeRelation(to.type);
   LockTypeRelation(before.type);
-  // USING column::type says what goes without saying.
+  // Where the present type is not known, USING column::type says no more than the type.
   const bool is_using = def.has_raw_default() &&
-                        !(ColumnName(def.raw_default().type_cast().arg()) == name &&
+                        !(before.type == 0 && ColumnName(def.raw_default().type_cast().arg()) == name &&
                           TypeText(def.raw_default().type_cast().type_name()) == TypeText(def.type_name()));
   Value value{{before.type, before.typmod}, true};
   if (is_using) value = ValueOf(e_, def.raw_default(), before);
