@@ -183,7 +183,8 @@ class Settler {
         }
       }
       if (piece.completes) phase = Completed(touches, changed);
-      if (piece.down.empty()) phase = v1::PHASE_DROP;
+      // What running applications would feel waits for the gate, though it could be undone.
+      if (piece.down.empty() || BreaksApplications(piece)) phase = v1::PHASE_DROP;
       piece.phase = phase;
       for (const std::string& key : touches) last[key] = std::max(last[key], phase);
       latest = std::max(latest, phase);
@@ -198,6 +199,14 @@ class Settler {
       if (phase > v1::PHASE_ADD) used.insert(touches.begin(), touches.end());
     }
     return again;
+  }
+
+  static bool BreaksApplications(const Piece& piece) {
+    const auto statements = sql::ParseStatements(piece.sql);
+    return statements.ok() &&
+           std::any_of(statements->begin(), statements->end(), [](const sql::Statement& s) {
+             return std::count(s.hazards.begin(), s.hazards.end(), "breaks-applications") > 0;
+           });
   }
 
   // What completes an operation needs what that adds, in ADD, and what SQL made.

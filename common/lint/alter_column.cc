@@ -241,9 +241,13 @@ absl::Status AlterTable::DropColumn(const Cmd& cmd) {
                    absl::StrCat("column \"", cmd.name(), "\" of relation ", TableName(), " does not exist"));
   }
   if (!e_.IsNew(table_)) {
-    e_.Warn("breaks-applications", Severity::kWarning,
-            absl::StrCat("column ", cmd.name(), " of ", TableName(),
-                         " goes: statements that still name it fail, and its data is gone"));
+    e_.Warn(
+        "breaks-applications", Severity::kWarning,
+        absl::StrCat("column ", cmd.name(), " of ", TableName(),
+                     " goes: statements that still name it fail, and its data is gone"),
+        absl::StrCat(
+            "-- first deploy applications that do not name it any more; then:\nSET lock_timeout = '500ms';\n",
+            "ALTER TABLE ", TableName(), " DROP COLUMN ", sql::Ident(cmd.name()), ";"));
   }
   if (column == nullptr) return absl::OkStatus();
   if (r.of_type != 0) return e_.Fail("42809", "cannot drop column from typed table");
