@@ -161,6 +161,12 @@ absl::Status LintCall(Effects& e, const pg_query::FuncCall& call) {
   return LintFunctionCall(e, copy, call.args());
 }
 
+// How many objects there are, by which it shows that some were made.
+size_t SizeOf(const Catalogue& c) {
+  return c.relations.size() + c.constraints.size() + c.types.size() + c.functions.size() + c.triggers.size() +
+         c.policies.size() + c.schemas.size() + c.extensions.size() + c.dependencies.size();
+}
+
 // A label that the open transaction gave an enum may not be used before it ends.
 bool UsesNewLabel(const Session& session, const Node& node) {
   bool uses = false;
@@ -340,6 +346,7 @@ Report Linter::Lint(const Node& tree, absl::string_view text) {
     if (NeedsOwnTransaction(tree)) e.transactional = false;
     return Judge(e, absl::OkStatus());
   }
+  const size_t size = SizeOf(s.catalogue);
   absl::Status status;
   if (s.in_transaction && UsesNewLabel(s, tree)) {
     const bool data =
@@ -359,7 +366,9 @@ Report Linter::Lint(const Node& tree, absl::string_view text) {
     return Judge(refused, refused.Fail("25001", "it cannot run inside a transaction block"));
   }
   Report report = Judge(e, status);
-  if (!tree.has_select_stmt() && !tree.has_variable_set_stmt()) s.changed = true;
+  // A DO that takes no lock and makes nothing has found nothing to do.
+  const bool idle = tree.has_select_stmt() || tree.has_variable_set_stmt() || tree.has_do_stmt();
+  if (!idle || !e.locks.empty() || SizeOf(s.catalogue) != size) s.changed = true;
   if (s.in_transaction) {
     for (const auto& [oid, mode] : e.locks) {
       LockMode& now = s.held.try_emplace(oid, mode).first->second;

@@ -10,8 +10,8 @@ struct CatalogueQuery {
   const char* sql;
 };
 
-// {system} in a query is the condition that a schema is PostgreSQL's own. In the order in which they are
-// added.
+// {system} in a query is the condition that a schema is PostgreSQL's own, {size} the bytes of table c. In the
+// order in which they are added.
 inline constexpr CatalogueQuery kCatalogueQueries[] = {
     {"setting", R"(
 SELECT name, setting FROM pg_settings
@@ -38,7 +38,7 @@ FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l 
     {"relation", R"(
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, pg_get_userbyid(c.relowner), c.reloftype, c.relam,
        s.spcname, c.relispartition, pg_get_expr(c.relpartbound, c.oid), c.relrowsecurity, c.reltype,
-       CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) ELSE 0 END,
+       CASE WHEN c.relkind IN ('r', 'm') THEN {size} ELSE 0 END,
        CASE WHEN c.relkind IN ('r', 'm')
             THEN pg_stat_get_dead_tuples(c.oid)::float8 / greatest(pg_stat_get_dead_tuples(c.oid)
                                                                    + pg_stat_get_live_tuples(c.oid), 1) ELSE 0 END,

@@ -8,8 +8,10 @@
 
 namespace curlew::pg {
 
-// The whole catalogue, in one READ ONLY snapshot: no user's table is read or locked. Any role may; sizes and
-// definitions of what it has no rights on are there too. Statuses as in error.h.
+// The whole catalogue, in one READ ONLY snapshot. No user's table is read; each is locked for the instant in
+// which the size of its file is asked for (ACCESS SHARE), and where somebody holds one exclusively the size
+// that ANALYZE noted is taken for all. Any role may; sizes and definitions of what it has no rights on are
+// there too. Statuses as in error.h.
 absl::StatusOr<lint::Catalogue> ReadCatalogue(Connection* connection);
 
 }  // namespace curlew::pg
