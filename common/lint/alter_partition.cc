@@ -8,6 +8,15 @@
 #include "common/sql/identifier.h"
 
 namespace curlew::lint {
+namespace {
+
+// Whether `relation` is `above` or inherits from it.
+bool IsBelow(const Catalogue& c, Oid relation, Oid above) {
+  const std::vector<Oid> all = c.AllInheritors(above);
+  return std::count(all.begin(), all.end(), relation) > 0;
+}
+
+}  // namespace
 
 std::vector<std::string> KeyColumns(const Relation& partitioned) {
   std::vector<std::string> names;
@@ -62,6 +71,7 @@ absl::Status AlterTable::Attach(const Cmd& cmd) {
   if (!part->assumed && !c.Parents(oid).empty())
     return e_.Fail("42809", "cannot attach inheritance child as partition");
   e_.Lock(c.AllInheritors(oid), LockMode::kAccessExclusive);
+  if (IsBelow(c, table_, oid)) return e_.Fail("42P07", "circular inheritance not allowed");
   const Bound bound = BoundOf(command.bound());
   // Names of columns that the parent has and the part lacks, or that are NOT NULL there alone.
   if (!table().assumed && !part->assumed) {
@@ -256,6 +266,7 @@ absl::Status AlterTable::AttachIndex(const Cmd& cmd) {
   if (!part->assumed && !wanted.assumed && !part->partition && !ServesParent(e_.catalogue, *part, wanted))
     return e_.Fail("55000", absl::StrCat("cannot attach index \"", part->name,
                                          "\" as a partition of index \"", wanted.name, "\""));
+  if (IsBelow(e_.catalogue, table_, part->oid)) return e_.Fail("42P07", "circular inheritance not allowed");
   part->partition = true;
   e_.catalogue.inheritance.push_back({part->oid, table_, false});
   e_.catalogue.Depend({kPgClass, part->oid, 0}, {kPgClass, table_, 0}, 'P');
@@ -266,6 +277,7 @@ absl::Status AlterTable::Inherit(const Cmd& cmd) {
   ASSIGN_OR_RETURN(Relation * parent, NeedRelation(e_, cmd.def().range_var()));
   e_.Lock(parent->oid, LockMode::kShareUpdateExclusive);
   if (parent->kind == 'p') return e_.Fail("42809", "cannot inherit from partitioned table");
+  if (IsBelow(e_.catalogue, parent->oid, table_)) return e_.Fail("42P07", "circular inheritance not allowed");
   for (const Column& column : parent->columns) {
     if (table().assumed || parent->assumed) break;
     const Column* own = table().Find(column.name);

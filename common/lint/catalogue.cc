@@ -78,6 +78,12 @@ void Catalogue::RemoveRelation(Oid oid) {
     }
   }
   if (it->second.row_type != 0) RemoveType(it->second.row_type);
+  // Nothing may name a relation that is not there.
+  std::erase_if(constraints,
+                [oid](const auto& c) { return c.second.table == oid || c.second.referenced == oid; });
+  std::erase_if(triggers, [oid](const auto& t) { return t.second.table == oid; });
+  std::erase_if(rules, [oid](const auto& r) { return r.second.table == oid; });
+  std::erase_if(policies, [oid](const auto& p) { return p.second.table == oid; });
   std::erase_if(inheritance, [oid](const Inheritance& i) { return i.child == oid || i.parent == oid; });
   std::erase_if(default_partition, [oid](const auto& d) { return d.second == oid; });
   relations.erase(it);
@@ -125,6 +131,7 @@ std::vector<Oid> Catalogue::Parents(Oid table) const {
 }
 
 std::vector<Oid> Catalogue::AllInheritors(Oid table) const {
+  if (relation(table) == nullptr) return {};
   std::vector<Oid> all = {table};
   for (size_t i = 0; i < all.size(); ++i) {
     for (Oid child : Children(all[i])) {

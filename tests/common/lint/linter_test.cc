@@ -217,6 +217,20 @@ TEST(LinterTest, ChangesOfTypeAreJudgedByWhatIsKnown) {
   EXPECT_THAT(Codes(maybe), Contains("unknown-effect"));
 }
 
+TEST(LinterTest, WhatNamesADroppedTableIsGoneWithIt) {
+  const std::string gone =
+      "ALTER TABLE o ADD CONSTRAINT f FOREIGN KEY (c) REFERENCES k (id) NOT VALID; DROP TABLE k CASCADE;";
+  EXPECT_THAT(Locks(LintLast(gone + "ALTER TABLE o ALTER c TYPE bigint")),
+              ElementsAre("o AccessExclusiveLock"));
+}
+
+TEST(LinterTest, TablesCannotInheritInACircle) {
+  const std::string circle = "ALTER TABLE a INHERIT b; ALTER TABLE b INHERIT a;";
+  EXPECT_THAT(Codes(LintLast(circle)), Contains("fails"));
+  EXPECT_THAT(Locks(LintLast(circle + "ALTER TABLE b ADD COLUMN x int")),
+              ElementsAre("a AccessExclusiveLock", "b AccessExclusiveLock"));
+}
+
 TEST(LinterTest, EveryStatementOfOtherKindsIsHarmlessOrKnown) {
   for (const char* statement :
        {"COMMENT ON TABLE c IS 'x'", "GRANT SELECT ON c TO r", "CREATE VIEW v AS SELECT 1",
