@@ -1,197 +1,137 @@
 #!/usr/bin/python3
-"""What filling a column costs, side by side in one run on a private cluster, each from a fresh copy of one table.
+"""What filling a column costs: Curlew beside one UPDATE and the usual batches, in one run, each from a fresh copy.
 
-Times are PostgreSQL's own: the clients' clock for plain SQL, the server's log for Curlew's batches (from the first
-UPDATE to the end of the last). Machines are noisy: look at the ratios.
+Machines are noisy: look at the ratios. docs/benchmarks/README.md has the last real run and says what is measured how.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
-import shutil
 import sys
-import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY / "demo"))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "peers")]
 
-import psycopg2  # noqa: E402
+import server as servers  # noqa: E402  (puts the demo's modules on the path)
+import documents  # noqa: E402
+import machine  # noqa: E402
+import pgroll  # noqa: E402
+import report  # noqa: E402
+import summary  # noqa: E402
+from curlew_way import CurlewWay  # noqa: E402
+from load import CLIENTS, RATE  # noqa: E402
+from measure import Measure  # noqa: E402
+from tables import TABLES  # noqa: E402
 
-from cluster import DATABASE, SUPERUSER, Cluster, free_port  # noqa: E402
-from curlew import Curlew  # noqa: E402
-from processes import Process  # noqa: E402
-
-UP = "'+1' || right(regexp_replace(phone, '[^0-9]', '', 'g'), 10)"
-TABLE = """
-CREATE TABLE t (id bigint PRIMARY KEY, tenant int NOT NULL, phone text NOT NULL, note text);
-INSERT INTO t SELECT g, g % 40, '(555) ' || g, 'note' FROM generate_series(1, {rows}) AS g;
-CREATE INDEX t_tenant ON t (tenant);
-ALTER TABLE t OWNER TO curlew;
-"""
-PLAN = f"""
-name: bench
-operations:
-  - rename_column: {{table: t, from: phone, to: phone_number, up: "{UP}", down: phone_number}}
-"""
-ENVIRONMENTS = "environments: [{name: bench, targets: [bench], before_drop: {approvals: 1}}]\n"
-WRITES = 20_000
-BATCH = 10_000
+DOCUMENTS = servers.REPOSITORY / "docs" / "benchmarks"
+LOAD_MIX = f"{RATE} transactions a second on {CLIENTS} connections: one UPDATE of another column by key, one SELECT by key"
+KEYS = ("machine", "options", "load_before", "ways", "missing", "runs", "writes", "ratios", "goals")
+SMOKE_WAYS = ("update", "update-passing", "update-triggers", "limit", "keyset-1000", "keyset-10000", "curlew", "curlew-2")
 
 
-class Bench:
-    """A cluster with a template database that holds the table."""
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench backfill", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000,
+                        help="rows of the narrow table (default %(default)s); wide ones have a fifth")
+    parser.add_argument("--tables", default="narrow", help=f"which, by commas, of {','.join(TABLES)}; or all "
+                        "(default %(default)s)")
+    parser.add_argument("--ways", default="", help="which, by commas (default all: --list shows them)")
+    parser.add_argument("--load", action="store_true", help=f"beside a load: {LOAD_MIX}; else without")
+    parser.add_argument("--idle-seconds", type=float, default=10.0,
+                        help="how long the load is measured alone (default %(default)s)")
+    parser.add_argument("--repeat", type=int, default=3, help="times that each is run, in turns (default %(default)s)")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--plots", type=Path, help="draw pictures into this folder (needs python3-matplotlib)")
+    parser.add_argument("--write-docs", nargs="+", type=Path, metavar="JSON", help="run nothing: put the figures of "
+                        "these files together, and write docs/benchmarks from them")
+    parser.add_argument("--smoke", action="store_true", help="small and once, and check what comes out: a test")
+    parser.add_argument("--list", action="store_true", help="list tables and ways")
+    parser.add_argument("--bin", type=Path, default=servers.REPOSITORY / "build" / "bin",
+                        help="folder of the programs (default %(default)s)")
+    return parser.parse_args()
 
-    def __init__(self, rows: int):
-        self.rows = rows
-        self.root = Path(tempfile.mkdtemp(prefix="curlew-bench-", dir="/var/tmp"))
-        self.root.chmod(0o711)
-        self.cluster = Cluster("bench", self.root)
-        self.processes: list[Process] = []
 
-    def start(self) -> None:
-        """Makes the cluster and the table."""
-        self.cluster.create()
-        self.cluster.start()
-        self.cluster.psql(f"CREATE ROLE curlew LOGIN PASSWORD '{self.cluster.passwords['curlew']}';"
-                          "GRANT pg_monitor TO curlew; ALTER ROLE curlew SET log_min_duration_statement = 0;"
-                          "CREATE DATABASE source", database="postgres")
-        self.cluster.psql(TABLE.format(rows=self.rows), database="source")
-        self.cluster.psql("VACUUM (FREEZE, ANALYZE) t", database="source")
+def finish(document: dict, options: argparse.Namespace) -> None:
+    """Works out and writes down what follows from the runs."""
+    found = summary.medians(document["runs"])
+    document["ratios"] = summary.ratios(found, document["writes"])
+    document["goals"] = summary.goals(found)
+    print(report.text(document, found))
+    if options.json:
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    pictures = []
+    if options.plots:
+        import plots  # Only here, so that nobody else needs matplotlib.
+        pictures = plots.draw(found, document["runs"], options.plots)
+    if options.write_docs:
+        DOCUMENTS.mkdir(parents=True, exist_ok=True)
+        (DOCUMENTS / "README.md").write_text(documents.readme(document, found, pictures))
 
-    def fresh(self) -> None:
-        """The database anew, from the template, with nothing of the one before in flight."""
-        self.cluster.psql(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)", database="postgres")
-        self.cluster.psql(f"CREATE DATABASE {DATABASE} TEMPLATE source OWNER curlew", database="postgres")
-        self.cluster.psql("CHECKPOINT", database="postgres")
 
-    def connect(self):
-        connection = psycopg2.connect(self.cluster.conninfo(SUPERUSER))
-        connection.autocommit = True
-        return connection
+def put_together(files: list[Path]) -> dict:
+    """One document of several. What describes the run is the first one's; of what two files have measured alike the
+    later one's counts."""
+    parts = [json.loads(file.read_text()) for file in files]
+    whole = dict(parts[0], load_before=[], ways={}, missing={}, runs=[], writes=[])
+    for part in parts:
+        def measured(run: dict) -> tuple:
+            return run["table"], run["rows"], run.get("load"), run.get("way", run.get("kind"))
 
-    def one_update(self) -> float:
-        """Seconds of a single UPDATE of all rows."""
-        with self.connect().cursor() as cursor:
-            cursor.execute("ALTER TABLE t ADD COLUMN phone_number text")
-            began = time.monotonic()
-            cursor.execute(f"UPDATE t SET phone_number = {UP}")
-            return time.monotonic() - began
+        for kind in ("runs", "writes"):
+            new = {measured(run) for run in part[kind]}
+            whole[kind] = [run for run in whole[kind] if measured(run) not in new] + part[kind]
+        for kind in ("ways", "missing"):
+            whole[kind] |= part[kind]
+        whole["load_before"] += part["load_before"]
+    return whole
 
-    def limit_batches(self) -> float:
-        """Seconds of the widespread pattern: WHERE id IN (SELECT ... LIMIT n), until nothing is left."""
-        with self.connect().cursor() as cursor:
-            cursor.execute("ALTER TABLE t ADD COLUMN phone_number text")
-            began = time.monotonic()
-            while True:
-                cursor.execute(f"UPDATE t SET phone_number = {UP} WHERE id IN "
-                               f"(SELECT id FROM t WHERE phone_number IS NULL LIMIT {BATCH})")
-                if cursor.rowcount == 0:
-                    return time.monotonic() - began
 
-    def curlew(self) -> float:
-        """Seconds of Curlew's backfill, triggers in force, as the server's log has it. Leaves the rollout at the gate
-        before DROP."""
-        address = f"127.0.0.1:{free_port()}"
-        binaries = REPOSITORY / "build/bin"
-        self.processes = [Process("controller", [str(binaries / "curlew-controller"), "--listen", address, "--store",
-                                                 str(self.root / "store.db")], self.root / "controller.log")]
-        (self.root / "plan.yaml").write_text(PLAN)
-        (self.root / "environments.yaml").write_text(ENVIRONMENTS)
-        curlew = Curlew(binaries / "curlew", address, self.root)
-        for _ in range(100):
-            try:
-                curlew.run("env", "apply", "environments.yaml")
-                break
-            except RuntimeError:
-                time.sleep(0.1)
-        conninfo = self.cluster.conninfo("curlew").replace(" application_name=demo", "")
-        self.processes.append(Process("agent", [str(binaries / "curlew-agent"), "--controller", address, "--target",
-                                                f"bench={conninfo}"], self.root / "agent.log"))
-        log_size = self.cluster.log.stat().st_size
-        curlew.run("rollout", "start", str(self.root / "plan.yaml"), "--id", "bench", "--wait", "--until", "gate")
-        return self.backfill_seconds(log_size)
-
-    def backfill_seconds(self, offset: int) -> float:
-        """From the start of the first batch to the end of the last, by the lines that the server wrote."""
-        first = last = None
-        with self.cluster.log.open() as log:
-            log.seek(offset)
-            for line in log:
-                # A statement is logged when it ends, with how long it took.
-                match = re.match(r"(\S+ \S+) \S+ .*duration: ([\d.]+) ms .*UPDATE ONLY public\.t AS t", line)
-                if not match:
-                    continue
-                ended = datetime.fromisoformat(match.group(1)).timestamp()
-                first = first or ended - float(match.group(2)) / 1000
-                last = ended
-        if first is None or last is None:
-            raise RuntimeError(f"no batch stands in {self.cluster.log}")
-        return last - first
-
-    def write_costs(self) -> dict[str, float]:
-        """Microseconds of a single-row UPDATE of another column, and of the renamed one."""
-        self.cluster.psql("VACUUM (ANALYZE) t")
-        return {"unrelated": self.writes("note = 'n' || i"), "related": self.writes("phone = '(555) 9' || i")}
-
-    def writes(self, assignment: str) -> float:
-        """Microseconds of one single-row UPDATE, in a loop on the server."""
-        with self.connect().cursor() as cursor:
-            began = time.monotonic()
-            cursor.execute(f"DO $$ BEGIN FOR i IN 1..{WRITES} LOOP UPDATE t SET {assignment} WHERE id = i; "
-                           "END LOOP; END $$")
-            return (time.monotonic() - began) / WRITES * 1e6
-
-    def close(self) -> None:
-        """Ends and removes everything."""
-        for process in reversed(self.processes):
-            process.kill()
-        self.cluster.stop()
-        shutil.rmtree(self.root, ignore_errors=True)
+def check_smoke(document: dict, ways: tuple[str, ...]) -> None:
+    """Raises RuntimeError where a figure is missing. That all ways leave the same rows is checked as they run."""
+    measured = {run["way"] for run in document["runs"]}
+    lacks = [key for key in KEYS if key not in document] + [way for way in ways if way not in measured]
+    lacks += [f"{run['way']}: {figure}" for run in document["runs"] for figure in (
+        "seconds", "rows_per_second", "wal_bytes", "heap_growth", "hot_share") if run.get(figure) is None]
+    lacks += [f"{run['way']}: {figure}" for run in document["runs"] if summary.is_curlew(run["way"]) for figure in (
+        "verification_seconds", "agent_memory_bytes") if not run.get(figure)]
+    lacks += [kind for kind in ("unrelated", "related") if kind not in {w["kind"] for w in document["writes"]}]
+    if lacks:
+        raise RuntimeError(f"the figures lack {', '.join(lacks)}")
 
 
 def main() -> int:
-    """Runs the comparison and prints it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=500_000, help="rows of the table (default %(default)s)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    options = parser.parse_args()
-    bench = Bench(options.rows)
-    try:
-        print(f"making a table of {options.rows:,} rows", flush=True)
-        bench.start()
-        seconds: dict[str, float] = {}
-        for name, run in (("one UPDATE", bench.one_update), (f"LIMIT batches of {BATCH:,}", bench.limit_batches)):
-            print(f"measuring: {name}", flush=True)
-            bench.fresh()
-            seconds[name] = run()
-        # Both kinds of writes are measured on a table whose rows have all been written once.
-        bench.fresh()
-        bench.one_update()
-        print("measuring: single-row writes without triggers", flush=True)
-        plain = bench.write_costs()
-        bench.fresh()
-        print("measuring: Curlew, 1 worker", flush=True)
-        seconds["Curlew, 1 worker"] = bench.curlew()
-        print("measuring: single-row writes with triggers", flush=True)
-        paired = bench.write_costs()
-    finally:
-        bench.close()
-    base = seconds["one UPDATE"]
-    print(f"\n{'way':28} {'seconds':>8} {'rows/s':>9} {'speed to one UPDATE':>20}")
-    for name, taken in seconds.items():
-        print(f"{name:28} {taken:8.2f} {options.rows / taken:9,.0f} {base / taken:20.2f}")
-    print(f"\n{'single-row UPDATE':28} {'plain us':>9} {'with triggers us':>17} {'ratio':>6}")
-    for name in plain:
-        print(f"{name:28} {plain[name]:9.1f} {paired[name]:17.1f} {paired[name] / plain[name]:6.2f}")
-    if options.json:
-        ratios = {f"{name} / one UPDATE": base / taken for name, taken in seconds.items()}
-        ratios |= {f"{name} write with triggers / plain": paired[name] / plain[name] for name in plain}
-        options.json.write_text(json.dumps({"rows": options.rows, "seconds": seconds, "ratios": ratios}, indent=2) + "\n")
+    options = parse()
+    if options.write_docs:
+        options.plots = options.plots or DOCUMENTS
+        finish(put_together(options.write_docs), options)
+        return 0
+    if options.smoke:
+        options.ways, options.repeat = ",".join(SMOKE_WAYS), 1
+    names = list(TABLES) if options.tables == "all" else options.tables.split(",")
+    unknown = [name for name in names if name not in TABLES]
+    if unknown:
+        raise SystemExit(f"error: there is no table {unknown[0]}; there are {', '.join(TABLES)}")
+    curlew = CurlewWay(options.bin)
+    measure = Measure(curlew, pgroll.way(), options)
+    if options.list:
+        print("\n".join([*(f"{t.name:16} {t.what}" for t in TABLES.values()), "",
+                         *(f"{way.name:16} {way.what}" for way in measure.known_ways(""))]))
+        return 0
+    document = {"machine": machine.describe(options.bin),
+                "options": {"rows": options.rows, "repeat": options.repeat, "load_mix": LOAD_MIX},
+                "load_before": [round(machine.load_average(), 2)]}
+    print(f"load average before: {document['load_before'][0]:.2f}; {document['machine']['postgres']}, "
+          f"{document['machine']['settings']}")
+    began = time.monotonic()
+    document |= measure.run([TABLES[name] for name in names])
+    finish(document, options)
+    print(f"\n{time.monotonic() - began:.0f} s in all")
+    if options.smoke:
+        check_smoke(document, SMOKE_WAYS)
     return 0
 
 

@@ -85,6 +85,7 @@ class Cluster:
     port: int = field(default_factory=free_port)
     passwords: dict[str, str] = field(
         default_factory=lambda: {user: secrets.token_hex(12) for user in (SUPERUSER, "crm_app", "curlew")})
+    settings: dict[str, str] = field(default_factory=dict)  # Beside and above SETTINGS, quoted as in the file.
     _closed: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -117,7 +118,8 @@ class Cluster:
             str(postgres_bin() / "initdb"), "--no-sync", "-D", str(self.folder / "data"), "-U", SUPERUSER,
             "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}"]), cwd="/")
         password_file.unlink()
-        settings = SETTINGS | {"unix_socket_directories": f"'{self.folder}'", "cluster_name": f"'{self.name}'"}
+        settings = SETTINGS | self.settings
+        settings |= {"unix_socket_directories": f"'{self.folder}'", "cluster_name": f"'{self.name}'"}
         with open(self.folder / "data" / "postgresql.auto.conf", "a", encoding="ascii") as conf:
             conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
         for user, password in self.passwords.items():
@@ -161,9 +163,10 @@ class Cluster:
         return run([str(postgres_bin() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-h", "127.0.0.1",
                     "-p", str(self.port), "-U", SUPERUSER, "-d", database], input=script, env=self._environment())
 
-    def schema_dump(self) -> str:
-        """The schema as pg_dump writes it, without Curlew's own and without the lines that are drawn anew."""
-        text = run([str(postgres_bin() / "pg_dump"), "--schema-only", "--exclude-schema=curlew", "-h", "127.0.0.1",
+    def schema_dump(self, which: str = "--exclude-schema=curlew") -> str:
+        """The schema as pg_dump writes it, without Curlew's own unless asked otherwise, and without the lines that are
+        drawn anew."""
+        text = run([str(postgres_bin() / "pg_dump"), "--schema-only", which, "-h", "127.0.0.1",
                     "-p", str(self.port), "-U", SUPERUSER, "-d", DATABASE], env=self._environment())
         return "\n".join(line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict")))
 
