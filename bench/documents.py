@@ -11,8 +11,8 @@ PICTURES = {"throughput.png": "Rows a second of each way", "bloat.png": "Growth 
             "timeline.png": "Slowest transaction of the load over time"}
 
 
-def markdown_table(head: list[str], body: list[list[str]]) -> list[str]:
-    rule = ["---"] + ["---:"] * (len(head) - 1)
+def markdown_table(head: list[str], body: list[list[str]], numbers: bool = True) -> list[str]:
+    rule = ["---"] + ["---:" if numbers else "---"] * (len(head) - 1)
     return [f"| {' | '.join(row)} |" for row in [head, rule, *body]]
 
 
@@ -22,10 +22,11 @@ def readme(document: dict, found: Medians, pictures: list[str]) -> str:
     lines = ["# Benchmark of the backfill", "",
              "Written by `./dev bench backfill --write-docs` from the figures of its last real run; not by hand.", "",
              "## Goals", "", *markdown_table(report.GOALS_HEAD, report.goal_rows(document["goals"])), "",
-             "## What it ran on", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in machine.items()]
-    lines += [f"| load average before each part | {', '.join(f'{value:.2f}' for value in document['load_before'])} |",
-              f"| repetitions | {options['repeat']}, in turns; the tables have medians |", "",
+             "## What it ran on", ""]
+    facts = [*machine.items(),
+             ("load average before each part", ", ".join(f"{value:.2f}" for value in document["load_before"])),
+             ("repetitions", f"{options['repeat']}, in turns; the tables have medians")]
+    lines += [*markdown_table(["what", "which"], [list(fact) for fact in facts], numbers=False), "",
               "Machines are noisy, this one has few cores: look at the ratios.", ""]
     for key in found:
         lines += [f"## {title(key)[0].upper()}{title(key)[1:]}", "", TABLES[key[0]].what + ".", ""]
@@ -46,7 +47,8 @@ def _explanations(document: dict) -> list[str]:
     load = document["options"]["load_mix"]
     return [
         "## What each way is", "",
-        *markdown_table(["way", "what"], [[f"`{way}`", what] for way, what in document["ways"].items()]), "",
+        *markdown_table(["way", "what"], [[f"`{way}`", what] for way, what in document["ways"].items()],
+                        numbers=False), "",
         *[f"`{way}` was not measured: {why}." for way, why in document["missing"].items()], "",
         "All fill `phone_number` from `phone` with the same expression, each on a fresh copy of the same table "
         "(`CREATE DATABASE ... TEMPLATE`, then the table is read into memory, then `CHECKPOINT`). All must leave the "

@@ -24,7 +24,7 @@ def describe(binaries: Path) -> dict[str, str]:
         "postgres": _output([str(postgres_bin() / "postgres"), "--version"]),
         "settings": f"{settings}; all else as PostgreSQL has it (fsync, full_page_writes, synchronous_commit, "
                     "autovacuum on); of the agent's statements those from 1 ms on are logged",
-        "commit": _output(["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"]),
+        "commit": _output(["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"]),
         "agent": _output([str(binaries / "curlew-agent"), "--version"]),
     }
 

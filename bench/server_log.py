@@ -18,7 +18,7 @@ HEAD = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC \[(\d+)\] .*?LOG: 
 TABLE = r"(?:ONLY )?(?:\"?public\"?\.)?\"?t(?:_\d+)?\"?(?![\w.])"
 WRITES = re.compile(rf"\bUPDATE {TABLE}")
 READS = re.compile(rf"\b(?:FROM|JOIN) {TABLE}")
-DDL = re.compile(r"\s*(?:ALTER|CREATE|DROP|COMMENT|LOCK)\b", re.IGNORECASE)
+DDL = re.compile(r"\s*(?:ALTER|CREATE|DROP|COMMENT)\b", re.IGNORECASE)
 MAINTENANCE = re.compile(r"\s*(?:ANALYZE|VACUUM)\b", re.IGNORECASE)
 
 
