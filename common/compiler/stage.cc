@@ -138,8 +138,14 @@ class StageBuilder {
     }
     steps.insert(steps.end(), last_.begin(), last_.end());
     for (v1::Step& step : steps) {
-      if (!step.action().has_backfill()) continue;
-      *step.mutable_action()->mutable_backfill()->mutable_batch_target() = settings_.backfill_batch_target();
+      v1::Action& action = *step.mutable_action();
+      if (action.has_backfill())
+        *action.mutable_backfill()->mutable_batch_target() = settings_.backfill_batch_target();
+      if (!action.has_verify()) continue;
+      for (v1::RowScan& scan : *action.mutable_verify()->mutable_scans()) {
+        if (!scan.has_repair()) continue;
+        *scan.mutable_repair()->mutable_batch_target() = settings_.backfill_batch_target();
+      }
     }
     // Looks come first; then phases in order, and within a phase the order of the plan.
     std::stable_sort(steps.begin(), steps.end(), [](const v1::Step& a, const v1::Step& b) {

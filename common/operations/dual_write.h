@@ -51,6 +51,8 @@ class DualWrite {
   sql::SqlText LinkBody(const Link& link, int number) const;
   sql::SqlText Body() const;
   sql::SqlText UpdateWhen() const;
+  // What fills the rows that are pending.
+  v1::Backfill Fill() const;
   void AppendVerify(StepList* steps) const;
   bool Counts() const;
   // Whether columns are numbered and nothing else is done.
@@ -76,6 +78,12 @@ sql::SqlText CreateTriggerFunction(absl::string_view function, const v1::Table& 
 // A BEFORE ROW trigger; `when` may be empty.
 sql::SqlText CreateRowTrigger(absl::string_view trigger, const char* event, const sql::TableName& table,
                               const sql::SqlText& when, absl::string_view function);
+// Makes `step` a look at every row of the table, of which `description` says that none is pending; what is
+// left is filled by `fill`. Further checks may be added to the scan, which belongs to the step.
+v1::RowScan* SetRowScan(const v1::Table& table, const std::string& description, const v1::Backfill& fill,
+                        v1::Step* step);
+// The step after rows of the table were walked: statistics, and VACUUM where it is bloated.
+void AppendAnalyzeAfterWalk(const v1::Table& table, v1::Phase phase, StepList* steps);
 // Preflight: no table inherits from a plain `table`, whose triggers would not see the rows of its children.
 void AppendNoChildrenPreflight(const v1::Table& table, StepList* steps);
 

@@ -82,22 +82,10 @@ void AppendInPlaceChange(const v1::Table& table, const InPlaceChange& change, St
   backfill->set_pending(pending.str());
   backfill->set_search_path(SearchPath(table));
   AddLock(fill, name, kRowExclusive);
+  const v1::Backfill repair = *backfill;
 
   v1::Step* look = steps->Add(v1::PHASE_DROP, absl::StrCat("verify that ", label, " was changed everywhere"));
-  look->set_scans(true);
-  v1::Verify* verify = look->mutable_action()->mutable_verify();
-  verify->set_search_path(SearchPath(table));
-  v1::Check* check = verify->add_checks();
-  const SqlText from = {" FROM ", relation, " AS t WHERE ", pending};
-  check->set_description(absl::StrCat("no row of ", name.Quoted(), " is still unchanged"));
-  check->set_count_query(SqlText({"SELECT count(*)", from}).str());
-  check->set_key_query(SqlText({"SELECT ", RowKey(table, "t"), from}).str());
-  check->set_hint(
-      "Something wrote these rows past the trigger (session_replication_role, a disabled trigger). Update "
-      "them "
-      "once, then resume the rollout.");
-  check->set_table(name.Quoted());
-  AddLock(look, name, kAccessShare);
+  SetRowScan(table, absl::StrCat("no row of ", name.Quoted(), " is still unchanged"), repair, look);
 
   v1::Step* finish = steps->Add(v1::PHASE_DROP, absl::StrCat("remove the trigger that changes ", label));
   SetSql(finish->mutable_action(), {{"DROP TRIGGER IF EXISTS ", SqlText::Name(trigger), " ON ", relation},
@@ -105,10 +93,7 @@ void AppendInPlaceChange(const v1::Table& table, const InPlaceChange& change, St
                                     {"ALTER TABLE ", relation, " DROP COLUMN IF EXISTS ", marker}});
   AddLock(finish, name, kAccessExclusive);
 
-  v1::Step* analyze =
-      steps->Add(v1::PHASE_DROP, absl::StrCat("refresh planner statistics of ", sql::Ident(table.name())));
-  analyze->mutable_action()->mutable_analyze()->set_table(name.Quoted());
-  AddLock(analyze, name, kShareUpdateExclusive);
+  AppendAnalyzeAfterWalk(table, v1::PHASE_DROP, steps);
 }
 
 }  // namespace curlew::operations

@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/operations/dual_write.h"
 #include "common/operations/operations.h"
 #include "common/operations/policy.h"
 #include "common/schema/schema.h"
@@ -40,10 +41,7 @@ class Purge : public Operation {
                                sql::Ident(key.name()),
                                "): what its foreign key does happens to them with each batch"));
     }
-    v1::Step* analyze =
-        steps->Add(v1::PHASE_DROP, absl::StrCat("refresh planner statistics of ", sql::Ident(table->name())));
-    analyze->mutable_action()->mutable_analyze()->set_table(name.Quoted());
-    AddLock(analyze, name, kShareUpdateExclusive);
+    AppendAnalyzeAfterWalk(*table, v1::PHASE_DROP, steps);
     return absl::OkStatus();
   }
 

@@ -136,6 +136,18 @@ absl::Status Fill(pg::Connection* connection, const v1::Backfill& backfill) {
   return transaction->Commit();
 }
 
+absl::Status Write(pg::Connection* connection, const v1::TransformRows& rows) {
+  ASSIGN_OR_RETURN(auto transaction, pg::Transaction::Begin(connection));
+  RETURN_IF_ERROR(
+      transaction->Execute(absl::StrCat("SET LOCAL search_path = ", rows.search_path())).status());
+  const std::string condition = rows.condition().empty() ? "true" : rows.condition();
+  RETURN_IF_ERROR(transaction
+                      ->Execute(absl::StrCat("WITH batch AS (SELECT t.* FROM ", rows.table(), " AS t WHERE ",
+                                             condition, ")\n", rows.statement()))
+                      .status());
+  return transaction->Commit();
+}
+
 absl::Status Check(pg::Connection* connection, const v1::Verify& verify) {
   ASSIGN_OR_RETURN(auto transaction,
                    pg::Transaction::Begin(connection, pg::Transaction::Mode::kReadOnlySnapshot));
@@ -151,6 +163,17 @@ absl::Status Check(pg::Connection* connection, const v1::Verify& verify) {
       for (int i = 0; i < rows.size(); ++i) absl::StrAppend(&keys, " ", rows.Text(i, 0));
     }
     return absl::FailedPreconditionError(absl::StrCat(check.description(), ": ", count->Int(0, 0), keys));
+  }
+  for (const v1::RowScan& scan : verify.scans()) {
+    for (const v1::RowCheck& check : scan.checks()) {
+      auto keys = transaction->Execute(absl::StrCat("SELECT ", scan.key(), " FROM ", scan.table(),
+                                                    " AS t WHERE ", check.violation(), " LIMIT 10"));
+      if (!keys.ok()) return base::Annotate(keys.status(), check.violation());
+      if (keys->empty()) continue;
+      std::string rows;
+      for (int i = 0; i < keys->size(); ++i) absl::StrAppend(&rows, " ", keys->Text(i, 0));
+      return absl::FailedPreconditionError(absl::StrCat(check.description(), ":", rows));
+    }
   }
   return absl::OkStatus();
 }
@@ -170,6 +193,8 @@ absl::Status RunAction(pg::Connection* connection, const v1::Action& action) {
       return Fill(connection, action.backfill());
     case v1::Action::kValidateConstraint:
       return Validate(connection, action.validate_constraint());
+    case v1::Action::kTransformRows:
+      return Write(connection, action.transform_rows());
     case v1::Action::kVerify:
       return Check(connection, action.verify());
     case v1::Action::kAnalyze:
