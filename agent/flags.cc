@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "agent/throttle_file.h"
 
 namespace curlew::agent {
 namespace {
@@ -20,6 +21,21 @@ Examples:
 
   # The connection string from the environment, so that no process list shows it.
   CURLEW_TARGET_STAGING_CRM='postgresql://curlew:secret@db1/crm' curlew-agent --target staging-crm
+
+  # Limits of the throttle, and a check of one's own (see docs/throttle.md); metrics for Prometheus.
+  curlew-agent --target staging-crm --throttle throttle.yaml --metrics 127.0.0.1:9187
+
+  # throttle.yaml
+  limits:
+    replica_lag_ms: 500
+    archive_backlog: off
+  checks:
+    - name: queued_jobs
+      sql: SELECT count(*) FROM jobs WHERE state = 'queued'
+      limit: 1000
+      required: true
+  disk_path: /var/lib/postgresql
+  max_workers: 4
 
 The role must own the tables that plans change, or be a member of their owner, and needs
 CREATE on the database and membership in pg_monitor. No superuser is needed. The agent
@@ -87,6 +103,7 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
   Flags flags;
   flags.id = HostName();
   std::vector<std::string> targets;
+  std::string throttle;
   bool report_row_keys = false;
   CLI::App app("Executes the steps of Curlew's migrations on PostgreSQL databases.", "curlew-agent");
   app.set_version_flag("--version", absl::StrCat("curlew-agent ", CURLEW_VERSION));
@@ -119,6 +136,11 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
   app.add_flag("--report-row-keys", report_row_keys,
                "Let errors name rows by their keys, with what PostgreSQL said about them; else they stay in "
                "the database");
+  app.add_option("--throttle", throttle,
+                 "YAML file: when backfills go slower or pause, for the signals of the database")
+      ->type_name("FILE");
+  app.add_option("--metrics", flags.metrics, "Where to serve /metrics and /healthz; not at all without it")
+      ->type_name("HOST:PORT");
   app.add_option("--log-level", flags.log_level, "Least level of the log")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -146,6 +168,15 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
       return std::nullopt;
     }
     flags.targets.push_back(*std::move(target));
+  }
+  if (!throttle.empty()) {
+    absl::StatusOr<ThrottleConfig> config = ReadThrottleFile(throttle);
+    if (!config.ok()) {
+      std::cerr << "curlew-agent: --throttle: " << std::string(config.status().message()) << "\n";
+      *exit_code = 2;
+      return std::nullopt;
+    }
+    flags.throttle = *std::move(config);
   }
   *exit_code = 0;
   return flags;

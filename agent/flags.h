@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agent/executor/run_context.h"
+#include "agent/attempt/run_context.h"
+#include "agent/guard/throttle_config.h"
 #include "common/base/log.h"
 #include "common/pg/pool.h"
 #include "common/rpc/endpoint.h"
@@ -29,6 +30,10 @@ struct Flags {
   // conninfo and application_name are each target's.
   pg::PoolOptions pool;
   RowKeys row_keys = RowKeys::kWithhold;
+  // What --throttle says; the defaults without it.
+  ThrottleConfig throttle;
+  // HOST:PORT of the metrics; empty for none.
+  std::string metrics;
   std::string log_level = "info";
   base::LogFormat log_format = base::LogFormat::kText;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/flags.h"
+#include "agent/metrics.h"
 #include "agent/session/session.h"
 #include "agent/session/target_server.h"
 #include "common/base/id.h"
@@ -23,6 +24,15 @@ int Run(const Flags& flags) {
     std::cerr << "curlew-agent: --controller " << flags.controller << ": "
               << std::string(channel.status().message()) << "\n";
     return 2;
+  }
+  std::unique_ptr<MetricsServer> metrics;
+  if (!flags.metrics.empty()) {
+    auto started = MetricsServer::Start(flags.metrics);
+    if (!started.ok()) {
+      std::cerr << "curlew-agent: --metrics: " << std::string(started.status().message()) << "\n";
+      return 2;
+    }
+    metrics = *std::move(started);
   }
   const std::string instance_id = base::RandomId(16);
   spdlog::info(base::WithFields("agent starts", {{"version", CURLEW_VERSION},
@@ -40,7 +50,11 @@ int Run(const Flags& flags) {
                                                                    .agent_id = flags.id,
                                                                    .instance_id = instance_id,
                                                                    .pool = pool,
-                                                                   .row_keys = flags.row_keys},
+                                                                   .row_keys = flags.row_keys,
+                                                                   .throttle = flags.throttle,
+                                                                   .metrics = metrics == nullptr
+                                                                                  ? nullptr
+                                                                                  : metrics->walks()},
                                                      &outbox, &lease));
     targets.push_back(servers.back().get());
   }

@@ -2,9 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <fstream>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::agent {
@@ -73,13 +78,31 @@ TEST(FlagsTest, ReadsTheCommandLine) {
   EXPECT_EQ(flags->log_format, base::LogFormat::kJson);
 }
 
+TEST(FlagsTest, ReadsTheThrottlesFile) {
+  const std::string path = absl::StrCat(::testing::TempDir(), "/curlew-throttle-", getpid(), ".yaml");
+  std::ofstream(path) << "limits: {replica_lag_ms: 500}\nmax_workers: 3\n";
+  const std::vector<const char*> argv = {"curlew-agent", "--target",  "a=dbname=a",    "--throttle",
+                                         path.c_str(),   "--metrics", "127.0.0.1:9187"};
+  int exit_code = -1;
+  const std::optional<Flags> flags = ParseFlags(static_cast<int>(argv.size()), argv.data(), &exit_code);
+  ASSERT_TRUE(flags.has_value()) << exit_code;
+  EXPECT_EQ(flags->throttle.limits.at("replica_lag_ms"), 500);
+  EXPECT_EQ(flags->throttle.max_workers, 3);
+  EXPECT_EQ(flags->metrics, "127.0.0.1:9187");
+  std::ofstream(path) << "limits: {replica_lag: 500}\n";
+  EXPECT_FALSE(ParseFlags(static_cast<int>(argv.size()), argv.data(), &exit_code).has_value());
+  EXPECT_EQ(exit_code, 2);
+  std::remove(path.c_str());
+}
+
 TEST(FlagsTest, ExplainsWhatIsWrong) {
-  for (const std::vector<const char*>& argv :
-       std::vector<std::vector<const char*>>{{"curlew-agent"},
-                                             {"curlew-agent", "--target", "a=x", "--target", "a=y"},
-                                             {"curlew-agent", "--target", "a=x", "--pool-timeout", "soon"},
-                                             {"curlew-agent", "--target", "a=x", "--log-level", "loud"},
-                                             {"curlew-agent", "--target", "a=x", "--unknown"}}) {
+  for (const std::vector<const char*>& argv : std::vector<std::vector<const char*>>{
+           {"curlew-agent"},
+           {"curlew-agent", "--target", "a=x", "--target", "a=y"},
+           {"curlew-agent", "--target", "a=x", "--pool-timeout", "soon"},
+           {"curlew-agent", "--target", "a=x", "--log-level", "loud"},
+           {"curlew-agent", "--target", "a=x", "--throttle", "/no/such/file"},
+           {"curlew-agent", "--target", "a=x", "--unknown"}}) {
     int exit_code = 0;
     EXPECT_FALSE(ParseFlags(static_cast<int>(argv.size()), argv.data(), &exit_code).has_value());
     EXPECT_NE(exit_code, 0);
