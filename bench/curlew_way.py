@@ -26,8 +26,8 @@ CALL_SECONDS = 3600.0
 READY_SECONDS = 30.0
 # Every limit off: how fast it goes where nobody else needs the database.
 UNLIMITED = ("lock_waiters", "active_sessions", "replica_lag_ms", "replica_lag_bytes", "slot_lag_bytes",
-             "wal_bytes_per_s", "archive_backlog", "oldest_xmin_age", "dead_tuple_fraction", "wraparound_vacuum",
-             "checkpoint_pressure", "disk_used_fraction")
+             "archive_backlog", "oldest_xmin_age", "dead_rows_per_live_row", "autovacuum_on_table",
+             "wraparound_vacuum_on_table", "requested_checkpoints_per_minute", "disk_used_fraction")
 
 
 class CurlewWay:
