@@ -9,6 +9,7 @@
 #include "common/base/proto_time.h"
 #include "controller/rollout/override.h"
 #include "controller/rollout/run.h"
+#include "controller/rollout/tuning.h"
 
 namespace curlew::rollout {
 namespace {
@@ -80,6 +81,7 @@ void Send(Draft& draft, v1::Run& run, v1::StepStatus& step) {
                           .compiled_digest = run.compiled_digest(),
                           .with_plan = attempt.with_plan()};
   if (step.has_override()) command.override_wait = step.override();
+  if (run.has_tuning()) command.tuning = run.tuning();
   draft.commands.push_back(std::move(command));
 }
 
@@ -156,8 +158,9 @@ void Succeed(Draft& draft, const v1::Run& run, v1::StepStatus& step, const Attem
   std::string message = "succeeded";
   if (input.rows != 0) absl::StrAppend(&message, ", ", input.rows, " rows");
   if (attempt.number() == input.attempt && attempt.with_override()) {
-    absl::StrAppend(&message, " without waiting, ", OverrideText(step.override()));
+    absl::StrAppend(&message, step.waits() ? " without waiting, " : ", ", OverrideText(step.override()));
   }
+  if (!input.summary.empty()) absl::StrAppend(&message, "; ", input.summary);
   AddEvent(draft, v1::EVENT_TYPE_STEP_SUCCEEDED, run, step, message).set_attempt(input.attempt);
 }
 
@@ -168,6 +171,8 @@ void Fail(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::StepError error)
   *attempt.mutable_error() = error;
   step.set_state(v1::STEP_STATE_FAILED);
   *step.mutable_end_time() = base::ToProto(draft.now);
+  // It was said of the rows that were known then; these are others, or more.
+  if (HasRowsQuarantined(step)) step.clear_override();
   const bool undo = attempt.direction() == v1::DIRECTION_UNDO;
   AddEvent(draft, v1::EVENT_TYPE_STEP_FAILED, run, step, absl::StrCat("failed: ", error.message()));
   // A step that is to be undone anyway may end as it likes.
@@ -357,6 +362,9 @@ void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input) {
       Cancel(draft, run, number, draft.state.reason());
     } else if (LacksOverride(*live)) {
       Cancel(draft, run, number, OverrideText(live->override()));
+    } else {
+      // It may have missed one.
+      SendTuningOf(draft, run);
     }
   }
   if (live && !is_held && IsSent(live->attempt())) MarkUnknown(*live);

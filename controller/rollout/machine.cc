@@ -15,6 +15,8 @@
 #include "controller/rollout/override.h"
 #include "controller/rollout/rollback.h"
 #include "controller/rollout/run.h"
+#include "controller/rollout/same_state.h"
+#include "controller/rollout/tuning.h"
 
 namespace curlew::rollout {
 namespace {
@@ -76,6 +78,7 @@ class Dispatcher {
   absl::Status operator()(const AbortAsked& input) { return OnAbortAsked(draft_, input); }
   absl::Status operator()(const RollbackAsked& input) { return OnRollbackAsked(draft_, input); }
   absl::Status operator()(const OverrideAsked& input) { return OnOverrideAsked(draft_, input); }
+  absl::Status operator()(const TuneAsked& input) { return OnTuneAsked(draft_, input); }
   absl::Status operator()(const Ticked&) { return absl::OkStatus(); }
 
  private:
@@ -148,7 +151,7 @@ absl::StatusOr<Transition> Advance(const v1::Rollout& state, const Input& input,
   if (draft.state.state() == v1::ROLLOUT_STATE_RUNNING) AdvanceStages(draft);
   if (draft.state.state() == v1::ROLLOUT_STATE_ROLLING_BACK) AdvanceRollback(draft);
   DescribeWaiting(draft.state, now);
-  if (draft.state.SerializeAsString() != state.SerializeAsString()) {
+  if (!SameState(draft.state, state)) {
     *draft.state.mutable_update_time() = base::ToProto(now);
     draft.state.set_etag(NextEtag(state.etag()));
   }

@@ -76,6 +76,8 @@ struct AttemptEnded {
   int64_t rows = 0;
   // Key of the step as the agent says it; where given it must be the attempt's.
   std::string step;
+  // What is worth knowing of a success, for people.
+  std::string summary;
 };
 // Operators.
 struct Approved {
@@ -97,16 +99,25 @@ struct RollbackAsked {
 };
 // What `target` (with "" every target) waits for in a step need not be waited for: the step that the run is
 // at, or the rollback gate of one that rolls back. It holds for the step's next attempts, whatever happens
-// meanwhile; one that waits now is stopped.
+// meanwhile; one that waits now is stopped. Of a step that FAILED with base::kRowsQuarantined it says that
+// the rows that could not be written may stay as they are; that holds until the step fails so again.
 struct OverrideAsked {
   std::string target, actor, reason;
+};
+// The walks of the run on `target` (with "" of every run that has not ended) go on otherwise: what `reset`
+// names is taken back, then `tuning` is merged in, field by field and limit by limit.
+struct TuneAsked {
+  std::string target;
+  v1::Tuning tuning;
+  std::vector<std::string> reset;
+  std::string actor, reason;
 };
 // Time has passed (soaks, pauses between attempts).
 struct Ticked {};
 
 using Input = std::variant<Started, Compiled, CompileFailed, AgentReady, AgentLost, AttemptAcked,
                            AttemptNacked, AttemptEnded, Approved, PauseAsked, ResumeAsked, AbortAsked,
-                           RollbackAsked, OverrideAsked, Ticked>;
+                           RollbackAsked, OverrideAsked, TuneAsked, Ticked>;
 
 // --- What to do. Each is idempotent for whom it is sent to. ---
 
@@ -127,6 +138,8 @@ struct DispatchAttempt {
   bool with_plan = false;
   // The step need not wait.
   std::optional<v1::Override> override_wait;
+  // The run's.
+  std::optional<v1::Tuning> tuning;
 };
 // Ask the target's agent to stop an attempt.
 struct CancelAttempt {
@@ -135,7 +148,14 @@ struct CancelAttempt {
   std::string reason;
 };
 
-using Command = std::variant<CompileRun, DispatchAttempt, CancelAttempt>;
+// Tell the target's agent the run's whole tuning, for the attempt that it is working on: what was sent with
+// that attempt no longer holds.
+struct SendTuning {
+  std::string target, run;
+  v1::Tuning tuning;
+};
+
+using Command = std::variant<CompileRun, DispatchAttempt, CancelAttempt, SendTuning>;
 
 // The result of Advance.
 struct Transition {
@@ -168,9 +188,9 @@ v1::Rollout NewRollout(std::string name, std::string plan, std::string plan_dige
 // The next state, and what to do. Deterministic. Inputs from agents that no longer fit (an old attempt, a
 // wrong epoch) change nothing and are OK: they are delivered at least once; then `state` is the old one, etag
 // included. Operators' inputs that do not fit are FAILED_PRECONDITION with what would be right;
-// INVALID_ARGUMENT for an approval or override by nobody, an override without a reason or an outcome that is
-// none; NOT_FOUND for an unknown gate or target. The decisions, state by input, stand in
-// docs/rollout-states.md.
+// INVALID_ARGUMENT for an approval, override or tuning by nobody, an override without a reason, a tuning that
+// makes no sense or an outcome that is none; NOT_FOUND for an unknown gate or target. The decisions, state by
+// input, stand in docs/rollout-states.md.
 //
 // RollbackAsked of a rollout that is not Active occupies its targets again: the caller sees to it first that
 // no other rollout does.

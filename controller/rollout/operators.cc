@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "common/base/error_detail.h"
 #include "controller/rollout/attempt.h"
@@ -52,6 +53,13 @@ void TakeUp(Draft& draft, v1::Run& run) {
 }
 
 }  // namespace
+
+absl::Status UnknownTarget(const v1::Rollout& rollout, absl::string_view target) {
+  const auto target_of = [](std::string* out, const v1::Run& run) { out->append(run.target()); };
+  return absl::NotFoundError(absl::StrCat(BareName(rollout.name()), " has no target \"", target,
+                                          "\"; its targets are ",
+                                          absl::StrJoin(rollout.runs(), ", ", target_of)));
+}
 
 absl::Status Misfit(const v1::Rollout& rollout, absl::string_view asked) {
   return base::WithDetail(

@@ -13,6 +13,9 @@ absl::Status OnPauseAsked(Draft& draft, const PauseAsked& input);
 absl::Status OnResumeAsked(Draft& draft, const ResumeAsked& input);
 absl::Status OnAbortAsked(Draft& draft, const AbortAsked& input);
 
+// "x has no target "y"; its targets are a, b".
+absl::Status UnknownTarget(const v1::Rollout& rollout, absl::string_view target);
+
 // "x is paused: <what would be right>", with the reason ROLLOUT_STATE.
 absl::Status Misfit(const v1::Rollout& rollout, absl::string_view asked);
 

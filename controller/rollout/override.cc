@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "common/base/error_detail.h"
+#include "common/base/own_sqlstate.h"
 #include "controller/rollout/attempt.h"
 #include "controller/rollout/gates.h"
 #include "controller/rollout/names.h"
@@ -41,13 +42,10 @@ absl::Status NeedsWord(absl::string_view message, absl::string_view hint) {
 absl::Status CheckInput(v1::Rollout& rollout, const OverrideAsked& input) {
   if (input.actor.empty()) return NeedsWord("an override needs an actor: who decides?", "give --actor NAME");
   if (absl::StripAsciiWhitespace(input.reason).empty()) {
-    return NeedsWord("an override needs a reason: why need it not be waited for?", "give --reason TEXT");
+    return NeedsWord("an override needs a reason: why need it not hold?", "give --reason TEXT");
   }
   if (!input.target.empty() && FindRun(rollout, input.target) == nullptr) {
-    const auto target_of = [](std::string* out, const v1::Run& run) { out->append(run.target()); };
-    return absl::NotFoundError(absl::StrCat(BareName(rollout.name()), " has no target \"", input.target,
-                                            "\"; its targets are ",
-                                            absl::StrJoin(rollout.runs(), ", ", target_of)));
+    return UnknownTarget(rollout, input.target);
   }
   return Ended(rollout) ? Misfit(rollout, "overridden") : absl::OkStatus();
 }
@@ -71,9 +69,8 @@ absl::Status NothingWaits(v1::Rollout& rollout, const std::string& target) {
       runs.push_back(absl::StrCat(run.target(), " is at ", step->key()));
     }
   }
-  std::string message =
-      absl::StrCat(BareName(rollout.name()), " waits for no condition that could be overridden: ",
-                   runs.empty() ? "no target is at work" : absl::StrJoin(runs, ", "));
+  std::string message = absl::StrCat(BareName(rollout.name()), " has nothing that could be overridden: ",
+                                     runs.empty() ? "no target is at work" : absl::StrJoin(runs, ", "));
   if (const v1::Gate* gate = ClosedGate(rollout)) {
     absl::StrAppend(&message, "; gate ", gate->id(), " is opened by `curlew rollout approve ",
                     BareName(rollout.name()), " --gate ", gate->id(), "`");
@@ -87,6 +84,10 @@ bool LacksOverride(const v1::StepStatus& step) {
   return step.has_override() && !step.attempt().with_override();
 }
 
+bool HasRowsQuarantined(const v1::StepStatus& step) {
+  return step.state() == v1::STEP_STATE_FAILED && step.attempt().error().sqlstate() == base::kRowsQuarantined;
+}
+
 std::string OverrideText(const v1::Override& override_wait) {
   return Deed("overridden", override_wait.actor(), override_wait.reason());
 }
@@ -98,12 +99,15 @@ absl::Status OnOverrideAsked(Draft& draft, const OverrideAsked& input) {
   for (v1::Run& run : *rollout.mutable_runs()) {
     if (!input.target.empty() && run.target() != input.target) continue;
     v1::StepStatus* step = StepAt(rollout, run);
-    if (step == nullptr || !step->waits() || step->has_override()) continue;
+    if (step == nullptr || step->has_override()) continue;
+    const bool rows = HasRowsQuarantined(*step);
+    if (!step->waits() && !rows) continue;
     any = true;
     step->mutable_override()->set_actor(input.actor);
     step->mutable_override()->set_reason(input.reason);
     const std::string deed = OverrideText(step->override());
-    AddEvent(draft, v1::EVENT_TYPE_STEP_OVERRIDDEN, run, *step, absl::StrCat("need not wait: ", deed))
+    const absl::string_view what = rows ? "may leave the rows that it could not write: " : "need not wait: ";
+    AddEvent(draft, v1::EVENT_TYPE_STEP_OVERRIDDEN, run, *step, absl::StrCat(what, deed))
         .set_actor(input.actor);
     OnOverridden(draft, run, *step, deed);
   }

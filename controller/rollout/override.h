@@ -1,4 +1,5 @@
-// An operator's word that a step need not wait for its condition. Internal to controller/rollout.
+// An operator's word that a step need not wait for its condition, or that rows which it could not write may
+// stay as they are. Internal to controller/rollout.
 #ifndef CURLEW_CONTROLLER_ROLLOUT_OVERRIDE_H_
 #define CURLEW_CONTROLLER_ROLLOUT_OVERRIDE_H_
 
@@ -11,6 +12,8 @@ namespace curlew::rollout {
 
 // Whether the step's newest attempt does not know yet that it need not wait.
 bool LacksOverride(const v1::StepStatus& step);
+// Whether the step FAILED because rows that it could not write wait for somebody to mend or accept them.
+bool HasRowsQuarantined(const v1::StepStatus& step);
 // "overridden by bob: the night job ends by itself".
 std::string OverrideText(const v1::Override& override_wait);
 

@@ -25,6 +25,7 @@ bool ChangesNothing(const v1::Action& action) {
     case v1::Action::kInstallTrigger:
     case v1::Action::kBackfill:
     case v1::Action::kValidateConstraint:
+    case v1::Action::kTransformRows:
       return false;
   }
   return false;

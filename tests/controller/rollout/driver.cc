@@ -79,10 +79,12 @@ std::string Describe(const Command& command) {
   if (const auto* cancel = std::get_if<CancelAttempt>(&command)) {
     return absl::StrCat("cancel ", cancel->target, " #", cancel->attempt);
   }
+  if (const auto* tune = std::get_if<SendTuning>(&command)) return "tune " + tune->target;
   const auto& dispatch = std::get<DispatchAttempt>(command);
   return absl::StrCat(dispatch.direction == v1::DIRECTION_UNDO ? "undo " : "do ", dispatch.target, " ",
                       dispatch.step, " #", dispatch.attempt, dispatch.with_plan ? " +plan" : "",
-                      dispatch.override_wait.has_value() ? " +override" : "");
+                      dispatch.override_wait.has_value() ? " +override" : "",
+                      dispatch.tuning.has_value() ? " +tuning" : "");
 }
 
 Driver::Driver(const std::vector<v1::Environment>& environments, MachineOptions options)

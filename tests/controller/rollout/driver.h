@@ -25,8 +25,8 @@ std::vector<v1::Environment> Pipeline();
 // staging alone.
 std::vector<v1::Environment> Staging();
 
-// "compile s", "do s add #2", "undo s add #7", with " +plan" and " +override" where they are sent along;
-// "cancel s #2".
+// "compile s", "do s add #2", "undo s add #7", with " +plan", " +override" and " +tuning" where they are sent
+// along; "cancel s #2"; "tune s".
 std::string Describe(const Command& command);
 
 // What is wrong with a transition from `before` at `now`; nothing ever should be.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/error_detail.h"
+#include "common/base/own_sqlstate.h"
 #include "tests/controller/rollout/driver.h"
 
 namespace curlew::rollout {
@@ -230,15 +231,65 @@ TEST(OverrideTest, IsForOneTargetOrForEveryOneThatWaits) {
   EXPECT_THAT(all.Apply(kOverride), ElementsAre("cancel p #7", "cancel q #7"));
 }
 
+// staging alone; attempt #4, at the backfill, failed with these rows.
+Driver WithRowsQuarantined() {
+  Driver driver(testing::Staging());
+  driver.Start();
+  driver.Compile("s");
+  driver.RunTo("s", "fill");
+  AttemptEnded ended{.target = "s", .attempt = 4, .outcome = v1::ATTEMPT_STATE_FAILED};
+  ended.error.set_message("3 rows could not be written");
+  ended.error.set_sqlstate(base::kRowsQuarantined);
+  driver.Apply(ended);
+  return driver;
+}
+
+TEST(OverrideTest, OfAStepWhoseRowsWereQuarantinedSaysThatTheyMayStay) {
+  Driver driver = WithRowsQuarantined();
+  EXPECT_THAT(driver.Apply(OverrideAsked{"s", "bob", "they go next week"}), IsEmpty());
+  EXPECT_EQ(driver.history().back().message(),
+            "s: fill may leave the rows that it could not write: overridden by bob: they go next week");
+  EXPECT_EQ(driver.history().back().actor(), "bob");
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("do s fill #5 +override"));
+  EXPECT_EQ(Dispatched(driver).override_wait->reason(), "they go next week");
+  driver.Apply(AgentLost{"s"});
+  EXPECT_THAT(driver.Apply(AgentReady{.target = "s", .epoch = 2}), ElementsAre("do s fill #6 +override"));
+  EXPECT_THAT(driver.Succeed("s"), ElementsAre("do s check #7"));
+  EXPECT_EQ(driver.history()[driver.history().size() - 1].message(),
+            "s: fill succeeded, overridden by bob: they go next week");
+}
+
+TEST(OverrideTest, OfRowsIsNotForThoseThatAreFoundLater) {
+  Driver driver = WithRowsQuarantined();
+  driver.Apply(kOverride);
+  driver.Apply(ResumeAsked{"bob"});
+  AttemptEnded again{.target = "s", .attempt = 5, .outcome = v1::ATTEMPT_STATE_FAILED};
+  again.error.set_message("100 rows more could not be written");
+  again.error.set_sqlstate(base::kRowsQuarantined);
+  driver.Apply(again);
+  EXPECT_FALSE(driver.step("s", "fill").has_override());
+  EXPECT_THAT(driver.Apply(OverrideAsked{"", "carol", "these too"}), IsEmpty());
+  EXPECT_EQ(driver.step("s", "fill").override().actor(), "carol");
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("do s fill #6 +override"));
+}
+
+TEST(OverrideTest, OfAStepThatFailedOtherwiseAndDoesNotWaitIsRefused) {
+  Driver driver(testing::Staging());
+  driver.Start();
+  driver.Compile("s");
+  driver.RunTo("s", "fill");
+  driver.End("s", v1::ATTEMPT_STATE_FAILED, "division by zero");
+  EXPECT_THAT(driver.Try(kOverride).message(), HasSubstr("s is at fill"));
+}
+
 TEST(OverrideTest, IsRefusedWhereNothingWaits) {
   Driver driver(testing::Staging());
   driver.ToDropGate();
   const absl::Status at_gate = driver.Try(kOverride);
   EXPECT_EQ(at_gate.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(
-      at_gate.message(),
-      "r waits for no condition that could be overridden: s is ready to drop; gate staging/before-drop is "
-      "opened by `curlew rollout approve r --gate staging/before-drop`");
+  EXPECT_EQ(at_gate.message(),
+            "r has nothing that could be overridden: s is ready to drop; gate staging/before-drop is "
+            "opened by `curlew rollout approve r --gate staging/before-drop`");
   EXPECT_EQ(base::Detail(at_gate, base::kReason), "NOTHING_WAITS");
   driver.Apply(Approved{"", "carol"});
   driver.Apply(kOverride);

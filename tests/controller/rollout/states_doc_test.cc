@@ -99,6 +99,11 @@ const Row kPause = Give("pause", PauseAsked{"bob"});
 const Row kResume = Give("resume", ResumeAsked{"bob"});
 const Row kAbort = Give("abort", AbortAsked{"bob"});
 const Row kRollback = Give("rollback", RollbackAsked{"bob"});
+const Row kTune = Give("tune", [] {
+  TuneAsked asked{.actor = "bob"};
+  asked.tuning.set_max_workers(2);
+  return asked;
+}());
 const Row kOverride = Give("override", OverrideAsked{"", "bob", "because"});
 
 // --- States. ---
@@ -166,7 +171,7 @@ Table RolloutTable() {
            {"ROLLED_BACK", Then(Then(Two, NearlyBack), [](Driver& d) { d.Finish("b"); })},
            {"ABORTED", Then(Two, [](Driver& d) { d.Apply(AbortAsked{"bob"}); })},
            {"SUCCEEDED", Then(Then(Two, NearlyThere), [](Driver& d) { d.Finish("b"); })}},
-          {kPause, kResume, kAbort, kRollback, kOverride,
+          {kPause, kResume, kAbort, kRollback, kOverride, kTune,
            End("attempt SUCCEEDED", "b", v1::ATTEMPT_STATE_SUCCEEDED),
            End("attempt FAILED", "b", v1::ATTEMPT_STATE_FAILED),
            End("attempt ERRORED", "b", v1::ATTEMPT_STATE_ERRORED),
@@ -348,10 +353,15 @@ Table AttemptTable(const std::string& name, const std::function<void(Driver&)>& 
       ended("an older one ended FAILED", v1::ATTEMPT_STATE_FAILED, 1),
       Give("agent lost", AgentLost{"s"}),
       held,
+      {"tuned, then agent ready, holds it",
+       [held](Driver& driver) {
+         const absl::Status status = kTune.apply(driver);
+         return status.ok() ? held.apply(driver) : status;
+       }},
       Give("agent ready, does not hold it", AgentReady{.target = "s", .epoch = 2}),
       Wait("its time comes", absl::Minutes(1)),
   };
-  for (const Row& row : {kPause, kResume, kRollback}) rows.push_back(row);
+  for (const Row& row : {kPause, kResume, kRollback, kTune}) rows.push_back(row);
   const auto show = [](const Driver& driver) {
     const v1::Attempt& attempt = driver.step("s", "fill").attempt();
     return absl::StrCat(attempt.number() > 5 ? "another one " : "",

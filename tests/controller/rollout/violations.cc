@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/proto_time.h"
+#include "controller/rollout/same_state.h"
 #include "tests/controller/rollout/driver.h"
 
 namespace curlew::rollout::testing {
@@ -37,7 +38,7 @@ void CheckEvents(const v1::Rollout& before, const Transition& transition, Lines&
 }
 
 void CheckEtag(const v1::Rollout& before, const Transition& transition, Lines& found) {
-  const bool same = before.SerializeAsString() == transition.state.SerializeAsString();
+  const bool same = SameState(before, transition.state);
   if (same != (before.etag() == transition.state.etag())) found.push_back("the etag does not tell changes");
   if (same && !transition.events.empty()) found.push_back("events without a change");
 }
@@ -110,7 +111,7 @@ void CheckDispatch(const v1::Rollout& state, const DispatchAttempt& dispatch, Li
         step->attempt().with_override() != step->has_override()) {
       complain("has not the step's override");
     }
-    if (step->has_override() && (!step->waits() || step->override().reason().empty())) {
+    if (step->has_override() && step->override().reason().empty()) {
       complain("has an override that nobody gave");
     }
     const bool gated = undo && step != &run->rollback_gate() && run->has_rollback_gate();
@@ -123,6 +124,15 @@ void CheckDispatch(const v1::Rollout& state, const DispatchAttempt& dispatch, Li
           stage.before_drop().approvals_size() < stage.before_drop().required_approvals()) {
         complain("before the gate before DROP");
       }
+    }
+  }
+}
+
+// What is sent is all that operators have set.
+void CheckTuning(const v1::Rollout& state, const std::string& target, const v1::Tuning& sent, Lines& found) {
+  for (const v1::Run& run : state.runs()) {
+    if (run.target() == target && StableBytes(run.tuning()) != StableBytes(sent)) {
+      found.push_back(absl::StrCat(target, " is told another tuning than the run's"));
     }
   }
 }
@@ -155,7 +165,13 @@ std::vector<std::string> Violations(const v1::Rollout& before, const Transition&
   CheckCause(state, found);
   for (const v1::Run& run : state.runs()) CheckRun(run, found);
   for (const Command& command : transition.commands) {
-    if (const auto* dispatch = std::get_if<DispatchAttempt>(&command)) CheckDispatch(state, *dispatch, found);
+    if (const auto* dispatch = std::get_if<DispatchAttempt>(&command)) {
+      CheckDispatch(state, *dispatch, found);
+      CheckTuning(state, dispatch->target, dispatch->tuning.value_or(v1::Tuning()), found);
+    }
+    if (const auto* tune = std::get_if<SendTuning>(&command)) {
+      CheckTuning(state, tune->target, tune->tuning, found);
+    }
   }
   for (int i = 0; i + 1 < state.stages_size(); ++i) {
     if (state.stages(i + 1).state() != v1::STAGE_STATE_PENDING &&
