@@ -101,6 +101,8 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   AddRolloutWatch(*rollout, context);
   AddRolloutApprove(*rollout, context);
   AddRolloutOverride(*rollout, context);
+  AddRolloutTune(*rollout, context);
+  AddRolloutRows(*rollout, context);
   AddRolloutPause(*rollout, context);
   AddRolloutResume(*rollout, context);
   AddRolloutAbort(*rollout, context);

@@ -10,17 +10,24 @@ namespace curlew::cli {
 namespace {
 
 void Print(Context& context, const v1::Rollout& rollout) {
+  bool stands = false;
   const auto print = [&](const v1::Run& run, const v1::StepStatus& step) {
     const bool past = step.state() == v1::STEP_STATE_SUCCEEDED || step.state() == v1::STEP_STATE_UNDONE;
     if (!step.has_override() || past) return;
     context.out << Printable(run.target()) << ": " << Printable(step.key())
-                << " need not wait: overridden by " << Printable(step.override().actor()) << ": "
+                << (step.waits() ? " need not wait" : " may leave the rows that it could not write")
+                << ": overridden by " << Printable(step.override().actor()) << ": "
                 << Printable(step.override().reason()) << "\n";
+    stands = stands || step.state() == v1::STEP_STATE_FAILED;
   };
   for (const v1::Run& run : rollout.runs()) {
     for (const v1::StepStatus& step : run.steps()) print(run, step);
     print(run, run.rollback_gate());
   }
+  if (!stands) return;
+  const bool back = rollout.has_rollback_time();
+  context.out << "It goes on with: curlew rollout " << (back ? "rollback " : "resume ")
+              << Printable(Bare(rollout.name())) << "\n";
 }
 
 }  // namespace
@@ -32,15 +39,21 @@ void AddRolloutOverride(CLI::App& group, Context& context) {
   };
   auto options = std::make_shared<Options>();
   const VerbInfo info = {
-      "override", "Let a rollout go on although sessions may still use what is about to go",
+      "override", "Let a rollout go on although sessions still use what goes, or rows could not be written",
       "Before DROP, and before a rollback, a step waits until no session uses the shape that goes. This says "
       "that it need not wait any longer; without --target it is for every target that waits now. Sessions "
-      "that still use the shape get errors from then on. Gates are not opened by it. Who decides (--actor) "
-      "and why is kept for good.",
+      "that still use the shape get errors from then on. After a step that failed because of rows that it "
+      "could not write (curlew rollout rows) it says that these rows may stay as they are; `curlew rollout "
+      "resume` then goes on without them, and rows that are found later need another override. Gates are not "
+      "opened by it. Who decides (--actor) and why is kept for good.",
       "# Who is waited for\n"
       "curlew rollout show release-42\n"
       "# Drop all the same: the report that names the old column is known to fail\n"
-      "curlew rollout override release-42 --target staging-crm --reason 'only the old report, ticket 4711'"};
+      "curlew rollout override release-42 --target staging-crm --reason 'only the old report, ticket 4711'\n"
+      "# Leave the rows that could not be written as they are, and go on\n"
+      "curlew rollout rows release-42 --target staging-crm\n"
+      "curlew rollout override release-42 --target staging-crm --reason 'test accounts, deleted soon'\n"
+      "curlew rollout resume release-42"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
     ASSIGN_OR_RETURN(Client * client, context.client());
     v1::OverrideWaitRequest request;
@@ -60,7 +73,7 @@ void AddRolloutOverride(CLI::App& group, Context& context) {
   });
   AddArgument(*verb, kRolloutType, options->name, "Name of the rollout");
   verb->add_option("--target", options->target,
-                   "The target that need not wait; default: every one that waits")
+                   "The target; default: every one that waits, or whose rows could not be written")
       ->type_name(kTargetType);
   verb->add_option("--reason", options->reason, "Why; recorded")->type_name("TEXT")->required();
   verb->add_option("--etag", options->etag, "Refuse where the rollout has changed since it had this etag")

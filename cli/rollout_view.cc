@@ -1,5 +1,6 @@
 #include "cli/rollout_view.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -8,7 +9,9 @@
 #include "absl/strings/str_join.h"
 #include "cli/errors.h"
 #include "cli/names.h"
+#include "cli/progress_view.h"
 #include "cli/units.h"
+#include "common/base/own_sqlstate.h"
 #include "common/base/proto_time.h"
 
 namespace curlew::cli {
@@ -117,7 +120,20 @@ void AddStep(const v1::StepStatus& step, const ViewOptions& options, Table& tabl
                 step.rows() == 0 ? "-" : FormatCount(step.rows()), WhatText(step)});
 }
 
-void AppendRun(const v1::Run& run, const ViewOptions& options, std::string& out) {
+void AppendProgress(const v1::Progress& progress, std::string& out) {
+  absl::StrAppend(&out, "  working   ", ProgressText(progress), "\n");
+  constexpr char kIndent[] = "            ";
+  if (const std::string walk = absl::StrJoin(WalkFacts(progress), ", "); !walk.empty()) {
+    absl::StrAppend(&out, kIndent, walk, "\n");
+  }
+  int number = 0;
+  for (const std::string& worker : WorkerTexts(progress)) {
+    absl::StrAppend(&out, kIndent, "worker ", ++number, ": ", worker, "\n");
+  }
+}
+
+void AppendRun(const v1::Run& run, const ProgressByTarget& progress, const ViewOptions& options,
+               std::string& out) {
   AppendHeading(
       absl::StrCat("Run on ", Printable(run.target()), " (", Printable(Bare(run.environment())), ")"),
       options.style, out);
@@ -128,6 +144,10 @@ void AppendRun(const v1::Run& run, const ViewOptions& options, std::string& out)
   }
   if (run.has_end_time())
     absl::StrAppend(&out, "  ended     ", Since(FromProto(run.end_time()), options), "\n");
+  if (const std::string tuning = TuningText(run.tuning()); !tuning.empty()) {
+    absl::StrAppend(&out, "  tuned to  ", tuning, "\n");
+  }
+  if (const auto it = progress.find(run.target()); it != progress.end()) AppendProgress(it->second, out);
   if (run.has_error()) absl::StrAppend(&out, RenderStepError(run.error(), 2, options.style));
   if (run.steps().empty()) return;
   Table table({"STEP", "PHASE", "STATE", ">TRIES", ">TIME", ">ROWS", "WHAT"});
@@ -135,6 +155,11 @@ void AppendRun(const v1::Run& run, const ViewOptions& options, std::string& out)
   if (run.has_rollback_gate() && run.rollback_gate().attempts() > 0)
     AddStep(run.rollback_gate(), options, table);
   absl::StrAppend(&out, table.Render(options.style, options.width, 2));
+}
+
+bool HasRowsQuarantined(const v1::Rollout& rollout) {
+  return std::any_of(rollout.runs().begin(), rollout.runs().end(),
+                     [](const v1::Run& run) { return run.error().sqlstate() == base::kRowsQuarantined; });
 }
 
 }  // namespace
@@ -242,7 +267,8 @@ Table RolloutTable(const google::protobuf::RepeatedPtrField<v1::Rollout>& rollou
   return table;
 }
 
-std::string RenderRollout(const v1::Rollout& rollout, const ViewOptions& options) {
+std::string RenderRollout(const v1::Rollout& rollout, const ViewOptions& options,
+                          const ProgressByTarget& progress) {
   std::string out =
       absl::StrCat("Rollout ", Paint(Printable(Bare(rollout.name())), Tone::kStrong, options.style), ": ",
                    Paint(Word(rollout.state()), ToneOf(rollout.state()), options.style), "\n");
@@ -259,7 +285,7 @@ std::string RenderRollout(const v1::Rollout& rollout, const ViewOptions& options
   AppendWaiting(rollout, options, out);
   AppendStages(rollout, options, out);
   AppendGates(rollout, options, out);
-  for (const v1::Run& run : rollout.runs()) AppendRun(run, options, out);
+  for (const v1::Run& run : rollout.runs()) AppendRun(run, progress, options, out);
   return out;
 }
 
@@ -270,8 +296,13 @@ std::string RenderFailure(const v1::Rollout& rollout, const Style& style) {
   switch (rollout.state()) {
     case v1::ROLLOUT_STATE_FAILED:
       what = "failed";
-      next = absl::StrCat("when the cause is gone: curlew rollout resume ", name,
-                          "; to undo: curlew rollout rollback ", name);
+      if (HasRowsQuarantined(rollout)) {
+        next = absl::StrCat("see the rows: curlew rollout rows ", name,
+                            "; to leave them as they are: curlew rollout override ", name,
+                            " --reason TEXT, then resume; ");
+      }
+      absl::StrAppend(&next, "when the cause is gone: curlew rollout resume ", name,
+                      "; to undo: curlew rollout rollback ", name);
       break;
     case v1::ROLLOUT_STATE_ABORTED:
       what = "was aborted";

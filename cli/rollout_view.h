@@ -2,6 +2,7 @@
 #ifndef CURLEW_CLI_ROLLOUT_VIEW_H_
 #define CURLEW_CLI_ROLLOUT_VIEW_H_
 
+#include <map>
 #include <string>
 
 #include "absl/time/time.h"
@@ -43,8 +44,10 @@ Table RolloutTable(const google::protobuf::RepeatedPtrField<v1::Rollout>& rollou
                    const ViewOptions& options);
 
 // All about one rollout: state, what it waits for and the command that opens it, stages with gates, runs with
-// their steps and errors.
-std::string RenderRollout(const v1::Rollout& rollout, const ViewOptions& options);
+// their steps, errors and tuning, and the newest progress of their targets where it is known.
+using ProgressByTarget = std::map<std::string, v1::Progress>;
+std::string RenderRollout(const v1::Rollout& rollout, const ViewOptions& options,
+                          const ProgressByTarget& progress = {});
 
 // What a person should know about a rollout that has FAILED, was ABORTED or ROLLED_BACK: the errors and what
 // can be done next. "" for other states.

@@ -18,7 +18,8 @@ void AddRolloutWatch(CLI::App& group, Context& context) {
   const VerbInfo info = {"watch", "Follow a rollout until it has ended",
                          "On a terminal: a live line for each target, below the events. Otherwise plain "
                          "lines: every event once, "
-                         "progress every two seconds at most, and what is waited for. After a lost "
+                         "progress every two seconds at most and the less often the longer a step takes, and "
+                         "what is waited for. After a lost "
                          "connection it goes on with the "
                          "next event; none is left out, none shown twice. Ends with status 0 where the "
                          "rollout succeeded, 7 where it "

@@ -117,6 +117,14 @@ std::vector<std::string> BackfillSql(const v1::Backfill& backfill) {
       backfill.has_batch_target() ? ShortDuration(base::FromProto(backfill.batch_target())) : "")};
 }
 
+std::vector<std::string> TransformSql(const v1::TransformRows& transform) {
+  std::string sql = absl::StrCat("WITH batch AS (SELECT t.* FROM ", transform.table(), " AS t\n  WHERE (",
+                                 absl::StrJoin(transform.key(), ", "), ") > <last key> AND (",
+                                 absl::StrJoin(transform.key(), ", "), ") <= <end key>");
+  if (!transform.condition().empty()) absl::StrAppend(&sql, "\n  AND (", transform.condition(), ")");
+  return {absl::StrCat(sql, ")\n", WithSemicolon(transform.statement()), "\n-- batch by batch")};
+}
+
 // One line about a statement that the agent runs for each partition.
 std::string ForEachPartition(const std::string& table, const std::string& statement) {
   return absl::StrCat("-- for each partition of ", table, ":\n", WithSemicolon(statement));
@@ -154,6 +162,13 @@ std::vector<std::string> VerifySql(const v1::Verify& verify) {
   for (const v1::Check& check : verify.checks()) {
     statements.push_back(absl::StrCat("-- must be 0: ", Printable(check.description()), "\n",
                                       WithSemicolon(check.count_query())));
+  }
+  for (const v1::RowScan& scan : verify.scans()) {
+    for (const v1::RowCheck& check : scan.checks()) {
+      statements.push_back(absl::StrCat("-- must be 0: ", Printable(check.description()),
+                                        "\nSELECT count(*) FROM ", scan.table(), " AS t WHERE ",
+                                        check.violation(), ";"));
+    }
   }
   return statements;
 }
@@ -227,6 +242,8 @@ std::vector<std::string> ActionSql(const v1::Action& action) {
       }
       return {absl::StrCat("ALTER TABLE ", validate.table(), " VALIDATE CONSTRAINT ", constraint, ";")};
     }
+    case v1::Action::kTransformRows:
+      return TransformSql(action.transform_rows());
     case v1::Action::kVerify:
       return VerifySql(action.verify());
     case v1::Action::kAnalyze:

@@ -47,6 +47,12 @@ CLI::Option* AddChoice(CLI::App& verb, std::string names, std::vector<std::strin
 }
 
 CLI::Option* AddDuration(CLI::App& verb, std::string names, absl::Duration& value, std::string description) {
+  return AddOptionalDuration(verb, std::move(names), value, std::move(description))
+      ->default_str(ShortDuration(value));
+}
+
+CLI::Option* AddOptionalDuration(CLI::App& verb, std::string names, absl::Duration& value,
+                                 std::string description) {
   return verb
       .add_option_function<std::string>(
           std::move(names),
@@ -56,12 +62,18 @@ CLI::Option* AddDuration(CLI::App& verb, std::string names, absl::Duration& valu
           },
           std::move(description))
       ->type_name("DURATION")
-      ->default_str(ShortDuration(value))
       ->check([](const std::string& text) -> std::string {
         absl::Duration duration;
         if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration()) return "";
         return absl::StrCat("\"", text, "\" is no duration above zero; write 500ms, 10s or 5m");
       });
+}
+
+CLI::Option* AddRepeated(CLI::App& verb, std::string names, std::string type,
+                         std::vector<std::string>& values, std::string description) {
+  return verb.add_option(std::move(names), values, std::move(description))
+      ->type_name(std::move(type))
+      ->allow_extra_args(false);
 }
 
 CLI::Option* AddOutput(CLI::App& verb, std::vector<std::string> formats, std::string& value) {

@@ -49,6 +49,14 @@ CLI::Option* AddChoice(CLI::App& verb, std::string names, std::vector<std::strin
 // Adds an option with a duration such as "10s", above zero.
 CLI::Option* AddDuration(CLI::App& verb, std::string names, absl::Duration& value, std::string description);
 
+// The same without a default: `value` stays as it is where the option is not given.
+CLI::Option* AddOptionalDuration(CLI::App& verb, std::string names, absl::Duration& value,
+                                 std::string description);
+
+// Adds an option that may be given several times, with one value each time.
+CLI::Option* AddRepeated(CLI::App& verb, std::string names, std::string type,
+                         std::vector<std::string>& values, std::string description);
+
 // Adds `-o, --output` with `formats`; `value` holds the default.
 CLI::Option* AddOutput(CLI::App& verb, std::vector<std::string> formats, std::string& value);
 

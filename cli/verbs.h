@@ -21,6 +21,8 @@ void AddRolloutShow(CLI::App& group, Context& context);
 void AddRolloutWatch(CLI::App& group, Context& context);
 void AddRolloutApprove(CLI::App& group, Context& context);
 void AddRolloutOverride(CLI::App& group, Context& context);
+void AddRolloutTune(CLI::App& group, Context& context);
+void AddRolloutRows(CLI::App& group, Context& context);
 void AddRolloutPause(CLI::App& group, Context& context);
 void AddRolloutResume(CLI::App& group, Context& context);
 void AddRolloutAbort(CLI::App& group, Context& context);

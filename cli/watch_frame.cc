@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/names.h"
+#include "cli/progress_view.h"
 #include "cli/units.h"
 #include "cli/watch_lines.h"
 #include "common/base/proto_time.h"
@@ -22,6 +23,7 @@ constexpr int kGap = 2;
 constexpr int kFactsWidth = 26;
 constexpr int kWaitIndent = 4;
 constexpr size_t kMostWaitLines = 3;
+constexpr size_t kMostWalkLines = 2;
 
 // One target, before alignment.
 struct Row {
@@ -32,6 +34,8 @@ struct Row {
   std::string facts;
   // What it waits for, in lines; empty while it works. Wrapped, not cut: the way out must stand there whole.
   std::vector<std::string> waits;
+  // What more there is to say of a walk, in lines.
+  std::vector<std::string> walk;
   Tone tone = Tone::kPlain;
   bool working = false;
 };
@@ -48,13 +52,13 @@ std::string WaitText(const v1::Run& run, const WatchState& state, absl::Time now
   return "";
 }
 
-std::vector<std::string> WaitLines(const std::string& text, const ViewOptions& options) {
+std::vector<std::string> LinesBelow(const std::string& text, size_t most, const ViewOptions& options) {
   if (text.empty()) return {};
   std::vector<std::string> lines = Wrap(text, std::max(options.width - kWaitIndent, 1));
-  if (lines.size() > kMostWaitLines) {
+  if (lines.size() > most) {
     // Too wide now: it will be cut.
-    absl::StrAppend(&lines[kMostWaitLines - 1], " ", lines[kMostWaitLines]);
-    lines.resize(kMostWaitLines);
+    absl::StrAppend(&lines[most - 1], " ", lines[most]);
+    lines.resize(most);
   }
   return lines;
 }
@@ -64,7 +68,7 @@ Row MakeRow(const v1::Run& run, const WatchState& state, const ViewOptions& opti
   row.environment = Printable(Bare(run.environment()));
   row.target = Printable(run.target());
   row.tone = ToneOf(run.state());
-  row.waits = WaitLines(WaitText(run, state, options.now), options);
+  row.waits = LinesBelow(WaitText(run, state, options.now), kMostWaitLines, options);
   const int total = run.steps_size();
   int done = 0;
   for (const v1::StepStatus& step : run.steps()) {
@@ -90,6 +94,7 @@ Row MakeRow(const v1::Run& run, const WatchState& state, const ViewOptions& opti
   if (const auto it = state.progress().find(run.target()); it != state.progress().end()) {
     row.fraction = it->second.fraction();
     row.facts = absl::StrJoin(ProgressFacts(it->second), "  ");
+    row.walk = LinesBelow(absl::StrJoin(WalkFacts(it->second), ", "), kMostWalkLines, options);
   }
   return row;
 }
@@ -144,6 +149,9 @@ std::vector<RowLines> Align(const std::vector<Row>& rows, const ViewOptions& opt
     RowLines lines = {absl::StrCat(
         Paint(head, row.tone, options.style), Bar(row.fraction, bar, options.style), " ",
         PadLeft(FormatPercent(row.fraction), kPercentWidth), row.facts.empty() ? "" : "  ", row.facts)};
+    for (const std::string& line : row.walk) {
+      lines.push_back(absl::StrCat(std::string(kWaitIndent, ' '), Paint(line, Tone::kFaint, options.style)));
+    }
     for (const std::string& line : row.waits) {
       lines.push_back(absl::StrCat(std::string(kWaitIndent, ' '), Paint(line, Tone::kBusy, options.style)));
     }
@@ -160,11 +168,16 @@ std::vector<std::string> WatchFrame(const WatchState& state, int height, const V
   const std::vector<std::string> footer = Footer(rollout, options);
   std::vector<Row> rows;
   int needed = 0;
+  int needed_for_walks = 0;
   for (const v1::Run& run : rollout.runs()) {
     rows.push_back(MakeRow(run, state, options));
     needed += 1 + static_cast<int>(rows.back().waits.size());
+    needed_for_walks += static_cast<int>(rows.back().walk.size());
   }
   int room = std::max(height - 1 - static_cast<int>(footer.size()), 2);
+  if (needed + needed_for_walks > room) {
+    for (Row& row : rows) row.walk.clear();
+  }
   if (needed > room) {
     --room;  // for the line that counts the rest
     std::stable_partition(rows.begin(), rows.end(), [](const Row& row) { return row.working; });

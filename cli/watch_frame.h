@@ -10,9 +10,10 @@
 
 namespace curlew::cli {
 
-// The lines of the region: one about the rollout, one for each target with a bar (and one more where it waits
-// for something), then what the rollout waits for. No line is wider than options.width; at most `height`
-// lines as far as what the rollout waits for leaves room (working targets go first where there are too many).
+// The lines of the region: one about the rollout, one for each target with a bar (and more where it walks a
+// table or waits for something), then what the rollout waits for. No line is wider than options.width; at
+// most `height` lines as far as what the rollout waits for leaves room (details of walks are left out and
+// working targets go first where there are too many).
 std::vector<std::string> WatchFrame(const WatchState& state, int height, const ViewOptions& options);
 
 // Redraws a region at the end of a terminal. Not thread-safe.

@@ -4,9 +4,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "cli/names.h"
+#include "cli/progress_view.h"
 #include "cli/units.h"
 #include "common/base/proto_time.h"
 
@@ -32,8 +32,8 @@ Tone EventTone(v1::EventType type) {
 }
 
 bool SaysNothing(const v1::Progress& progress) {
-  return progress.fraction() <= 0 && progress.rows_done() == 0 && !progress.has_waiting() &&
-         progress.message().empty();
+  return progress.fraction() <= 0 && progress.rows_done() == 0 && progress.blocks_total() == 0 &&
+         !progress.has_waiting() && progress.message().empty();
 }
 
 std::string WaitKey(const v1::Waiting& waiting) {
@@ -58,17 +58,6 @@ int TargetWidth(const v1::Rollout& rollout) {
 
 std::string PhaseText(v1::Phase phase) { return phase == v1::PHASE_UNSPECIFIED ? "-" : Word(phase); }
 
-std::vector<std::string> ProgressFacts(const v1::Progress& progress) {
-  std::vector<std::string> facts;
-  if (progress.rows_per_second() > 0) facts.push_back(FormatRate(progress.rows_per_second()));
-  if (progress.has_eta()) facts.push_back(absl::StrCat("ETA ", WholeDuration(FromProto(progress.eta()))));
-  if (progress.throttle() >= 0.005) {
-    facts.push_back(absl::StrCat("throttled ", FormatPercent(progress.throttle())));
-  }
-  if (facts.empty() && !progress.message().empty()) facts.push_back(Printable(progress.message()));
-  return facts;
-}
-
 std::string EventLine(const v1::Event& event, int target_width, const ViewOptions& options) {
   // The target has a column of its own.
   absl::string_view message = event.message();
@@ -81,34 +70,39 @@ std::string EventLine(const v1::Event& event, int target_width, const ViewOption
 }
 
 std::string ProgressLine(const v1::Progress& progress, int target_width, const ViewOptions& options) {
-  std::vector<std::string> facts;
-  if (progress.fraction() > 0 || progress.rows_done() > 0)
-    facts.push_back(FormatPercent(progress.fraction()));
-  if (progress.rows_done() > 0) {
-    std::string rows = FormatCount(progress.rows_done());
-    if (progress.rows_total() > 0) absl::StrAppend(&rows, " of about ", FormatCount(progress.rows_total()));
-    facts.push_back(absl::StrCat(rows, " rows"));
-  }
-  for (std::string& fact : ProgressFacts(progress)) facts.push_back(std::move(fact));
-  if (progress.has_waiting()) {
-    facts.push_back(absl::StrCat("waits for ", WaitingText(progress.waiting(), options.now)));
-  }
-  return absl::StrCat(LineHead(options.now, progress.target(), target_width, progress.phase(), options),
-                      Printable(progress.step()), ": ", absl::StrJoin(facts, ", "), "\n");
+  std::string text = ProgressText(progress);
+  const auto add = [&](const std::string& fact) {
+    absl::StrAppend(&text, text == Printable(progress.step()) ? ": " : ", ", fact);
+  };
+  for (const std::string& fact : WalkFacts(progress)) add(fact);
+  if (progress.has_waiting()) add(absl::StrCat("waits for ", WaitingText(progress.waiting(), options.now)));
+  return absl::StrCat(LineHead(options.now, progress.target(), target_width, progress.phase(), options), text,
+                      "\n");
 }
 
 std::string PlainWatch::OnMessage(const v1::WatchRolloutResponse& message, const WatchState& state,
                                   const ViewOptions& options) {
   std::string out;
   if (message.has_event()) out = EventLine(message.event(), TargetWidth(state.rollout()), options);
-  if (message.has_progress()) printed_[message.progress().target()].newer = !SaysNothing(message.progress());
+  if (message.has_progress()) {
+    const v1::Progress& progress = message.progress();
+    Printed& printed = printed_[progress.target()];
+    printed.newer = !SaysNothing(progress);
+    std::string about = absl::StrCat(progress.attempt(), "|", progress.waiting().cause());
+    if (printed.about != about) {
+      printed.about = std::move(about);
+      printed.since = options.now;
+    }
+  }
   return absl::StrCat(out, OnTick(state, options));
 }
 
 std::string PlainWatch::OnTick(const WatchState& state, const ViewOptions& options) {
   std::string out = NewWaits(state, options);
   for (auto& [target, printed] : printed_) {
-    if (!printed.newer || options.now - printed.at < kPlainProgressInterval) continue;
+    const absl::Duration interval =
+        std::clamp((options.now - printed.since) / 10, kPlainProgressInterval, kLongestPlainProgressInterval);
+    if (!printed.newer || options.now - printed.at < interval) continue;
     printed.newer = false;
     const auto it = state.progress().find(target);
     if (it == state.progress().end()) continue;

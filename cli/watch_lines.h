@@ -13,8 +13,10 @@
 
 namespace curlew::cli {
 
-// Progress of one target is printed at most so often in plain lines.
+// How often progress of one target is printed in plain lines at most: the longer the same has gone on, the
+// less often, from the first to the second.
 inline constexpr absl::Duration kPlainProgressInterval = absl::Seconds(2);
+inline constexpr absl::Duration kLongestPlainProgressInterval = absl::Minutes(1);
 
 // Columns that the targets of a rollout take, to align lines.
 int TargetWidth(const v1::Rollout& rollout);
@@ -25,17 +27,13 @@ std::string EventLine(const v1::Event& event, int target_width, const ViewOption
 // One line about progress.
 std::string ProgressLine(const v1::Progress& progress, int target_width, const ViewOptions& options);
 
-// What progress says beside a bar: rows per second, time left, throttle; where there are none of these, its
-// message.
-std::vector<std::string> ProgressFacts(const v1::Progress& progress);
-
 // The word of a phase; "-" for none.
 std::string PhaseText(v1::Phase phase);
 // Columns of the widest phase.
 inline constexpr int kPhaseWidth = 10;
 
-// Makes plain lines: each event once, progress of a target every kPlainProgressInterval at most, and what is
-// waited for when that changes. Not thread-safe.
+// Makes plain lines: each event once, progress of a target now and then (at once where it begins or ends to
+// wait for something), and what is waited for when that changes. Not thread-safe.
 class PlainWatch {
  public:
   // Lines to print after `state` has taken in `message`.
@@ -47,10 +45,14 @@ class PlainWatch {
  private:
   std::string NewWaits(const WatchState& state, const ViewOptions& options);
 
-  // When progress of a target was printed last, and whether newer has come since.
   struct Printed {
+    // When progress of the target was printed last.
     absl::Time at = absl::InfinitePast();
+    // Whether newer has come since.
     bool newer = false;
+    // What it was about (attempt and cause of waiting), and since when it has been.
+    std::string about;
+    absl::Time since;
   };
   std::map<std::string, Printed> printed_;
   std::set<std::string> waits_;

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/executor/run_context.h"
+#include "agent/attempt/run_context.h"
 #include "common/pg/connection.h"
 
 namespace curlew::agent {

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "agent/executor/run_context.h"
+#include "agent/attempt/run_context.h"
 #include "agent/journal/fenced_transaction.h"
 
 namespace curlew::agent {

@@ -9,7 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/executor/run_context.h"
+#include "agent/executor/outcome.h"
+#include "agent/attempt/run_context.h"
 #include "curlew/v1/step.pb.h"
 
 namespace curlew::agent {
@@ -32,18 +33,21 @@ absl::Status RunInstallTrigger(const RunContext& context, const v1::InstallTrigg
 
 // Walks the heap of each leaf of the table once, by ctid ranges, up to the size that it had when the walk
 // began, and fills rows that are pending, or deletes those that match, again and again until none does.
-// Returns the rows written over all attempts. See backfill_walk.h.
-absl::StatusOr<int64_t> RunBackfill(const RunContext& context, const v1::Backfill& action);
+// See agent/executor/backfill.cc.
+absl::StatusOr<StepResult> RunBackfill(const RunContext& context, const v1::Backfill& action);
 
 // ALTER TABLE ... VALIDATE CONSTRAINT, on the table, or in a transaction of its own on each leaf partition
 // that has such a constraint NOT VALID. Blocks no reads or writes, however long it reads.
 absl::Status RunValidateConstraint(const RunContext& context, const v1::ValidateConstraint& action);
 
+// Runs a statement over the rows of a table, in batches by key, each row once. Rows as RunBackfill.
+absl::StatusOr<StepResult> RunTransformRows(const RunContext& context, const v1::TransformRows& action);
+
 // All checks in one snapshot; FAILED_PRECONDITION with all findings.
-absl::Status RunVerify(const RunContext& context, const v1::Verify& action);
+absl::StatusOr<StepResult> RunVerify(const RunContext& context, const v1::Verify& action);
 
 // ANALYZE.
-absl::Status RunAnalyze(const RunContext& context, const v1::Analyze& action);
+absl::StatusOr<StepResult> RunAnalyze(const RunContext& context, const v1::Analyze& action);
 
 // Waits until the condition holds, however long that takes; only a cancel ends it. With an override it does
 // not look at the condition at all.

@@ -37,7 +37,9 @@ v1::AttemptState StateFor(const absl::Status& status) {
 
 }  // namespace
 
-Outcome Succeeded(int64_t rows) { return Outcome{.rows = rows}; }
+Outcome Succeeded(StepResult result) {
+  return Outcome{.rows = result.rows, .summary = std::move(result.summary)};
+}
 
 Outcome FromStatus(const absl::Status& status, const CancelToken& cancel) {
   if (status.ok()) return Succeeded();

@@ -18,6 +18,8 @@ struct Outcome {
   v1::StepError error;
   // Rows that the step wrote, over all its attempts.
   int64_t rows = 0;
+  // What is worth knowing of a success, for people.
+  std::string summary;
   // Whether the agent is no longer the one that serves the target: then the outcome is nobody's to tell.
   bool fenced_out = false;
   // Whether nobody knows it: a COMMIT was not answered and the journal could not be asked. Then nothing is to
@@ -27,8 +29,15 @@ struct Outcome {
   bool database_unreachable = false;
 };
 
-// A success that wrote `rows` rows.
-Outcome Succeeded(int64_t rows = 0);
+// What a step that succeeded has to tell.
+struct StepResult {
+  // Rows that it wrote, or looked at, over all its attempts.
+  int64_t rows = 0;
+  // What is worth knowing, for people; may be empty.
+  std::string summary;
+};
+
+Outcome Succeeded(StepResult result = {});
 
 // What a status means for an attempt: CANCELLED where `cancel` asked for it; else by who is to blame
 // (common/pg/error.h; statuses that are not PostgreSQL's by their code). The hint is base::kHint of the

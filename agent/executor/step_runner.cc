@@ -17,7 +17,7 @@ namespace {
 // How long a transaction whose COMMIT was not answered may take to end.
 constexpr absl::Duration kLostTransactionEnds = absl::Seconds(10);
 
-absl::StatusOr<int64_t> Run(const RunContext& context, const v1::Action& action) {
+absl::StatusOr<StepResult> Run(const RunContext& context, const v1::Action& action) {
   absl::Status status;
   switch (action.kind_case()) {
     case v1::Action::kExecuteSql:
@@ -34,12 +34,12 @@ absl::StatusOr<int64_t> Run(const RunContext& context, const v1::Action& action)
     case v1::Action::kValidateConstraint:
       status = RunValidateConstraint(context, action.validate_constraint());
       break;
+    case v1::Action::kTransformRows:
+      return RunTransformRows(context, action.transform_rows());
     case v1::Action::kVerify:
-      status = RunVerify(context, action.verify());
-      break;
+      return RunVerify(context, action.verify());
     case v1::Action::kAnalyze:
-      status = RunAnalyze(context, action.analyze());
-      break;
+      return RunAnalyze(context, action.analyze());
     case v1::Action::kWait:
       status = RunWait(context, action.wait());
       break;
@@ -52,7 +52,7 @@ absl::StatusOr<int64_t> Run(const RunContext& context, const v1::Action& action)
       break;
   }
   RETURN_IF_ERROR(status);
-  return 0;
+  return StepResult();
 }
 
 // After a COMMIT that was not answered: the rows of the step where the journal says that it took effect.
@@ -88,7 +88,7 @@ Outcome FromFailure(const RunContext& context, const absl::Status& status) {
 
 Outcome AfterLostCommit(const RunContext& context, const absl::Status& lost) {
   const absl::StatusOr<std::optional<int64_t>> rows = ReadOutcome(context);
-  if (rows.ok() && rows->has_value()) return Succeeded(**rows);
+  if (rows.ok() && rows->has_value()) return Succeeded({.rows = **rows});
   Outcome outcome = FromFailure(
       context, rows.ok() ? absl::UnavailableError(
                                "the connection broke while committing, and the work is not in the journal")
@@ -101,10 +101,10 @@ Outcome AfterLostCommit(const RunContext& context, const absl::Status& lost) {
 
 Outcome RunStep(const RunContext& context, const v1::Action& action) {
   base::FaultPoint("step.before_execute");
-  const absl::StatusOr<int64_t> rows = Run(context, action);
-  if (absl::IsDataLoss(rows.status())) return AfterLostCommit(context, rows.status());
+  const absl::StatusOr<StepResult> result = Run(context, action);
+  if (absl::IsDataLoss(result.status())) return AfterLostCommit(context, result.status());
   base::FaultPoint("step.after_commit");
-  return rows.ok() ? Succeeded(*rows) : FromFailure(context, rows.status());
+  return result.ok() ? Succeeded(*result) : FromFailure(context, result.status());
 }
 
 v1::Action ActionFor(const v1::Step& step, v1::Direction direction) {

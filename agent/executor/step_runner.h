@@ -3,7 +3,7 @@
 #define CURLEW_AGENT_EXECUTOR_STEP_RUNNER_H_
 
 #include "agent/executor/outcome.h"
-#include "agent/executor/run_context.h"
+#include "agent/attempt/run_context.h"
 #include "curlew/v1/step.pb.h"
 
 namespace curlew::agent {

@@ -5,19 +5,22 @@
 
 namespace curlew::agent {
 
-void BatchSizer::Took(int64_t blocks, absl::Duration taken) {
+BatchSizer::BatchSizer(absl::Duration target, int64_t first, int64_t most)
+    : target_(target), most_(std::max<int64_t>(1, most)), size_(std::clamp<int64_t>(first, 1, most_)) {}
+
+void BatchSizer::Took(int64_t units, absl::Duration taken) {
   const double ratio = absl::FDivDuration(target_, std::max(taken, absl::Microseconds(1)));
   if (ratio >= 1) {
-    if (blocks < blocks_) return;
-    const double grown = std::ceil(static_cast<double>(blocks_) * std::min(ratio, 1.5));
-    blocks_ = std::min(kMostBlocks, static_cast<int64_t>(grown));
+    if (units < size_) return;
+    const double grown = std::ceil(static_cast<double>(size_) * std::min(ratio, 1.5));
+    size_ = std::min(most_, static_cast<int64_t>(grown));
     return;
   }
   // Far above the target is a spike: half of what would just fit.
   const double cut = ratio < 0.5 ? ratio / 2 : ratio;
-  blocks_ = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(std::min(blocks, blocks_)) * cut));
+  size_ = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(std::min(units, size_)) * cut));
 }
 
-void BatchSizer::Contended() { blocks_ = std::max<int64_t>(1, blocks_ / 4); }
+void BatchSizer::Cut() { size_ = std::max<int64_t>(1, size_ / 4); }
 
 }  // namespace curlew::agent

@@ -1,4 +1,4 @@
-// How many blocks the next batch of a backfill takes.
+// How much the next batch of a walk takes.
 #ifndef CURLEW_AGENT_GUARD_BATCH_SIZER_H_
 #define CURLEW_AGENT_GUARD_BATCH_SIZER_H_
 
@@ -9,25 +9,27 @@
 namespace curlew::agent {
 
 // Aims at a duration: raises by half at most, because a cheap stretch of a table says little about the next
-// one; cuts at once and by as much as it takes, because the application waits meanwhile. Not thread-safe.
+// one; cuts at once and by as much as it takes, because the application waits meanwhile. In whatever unit the
+// walk has. Not thread-safe.
 class BatchSizer {
  public:
-  explicit BatchSizer(absl::Duration target, int64_t first_blocks = 16)
-      : target_(target), blocks_(first_blocks) {}
+  // Begins with `first`; never above `most`, so that a batch stays small enough to stop soon whatever the
+  // clock says.
+  BatchSizer(absl::Duration target, int64_t first, int64_t most);
 
-  // Blocks of the next batch, at least 1.
-  int64_t blocks() const { return blocks_; }
-  // A batch of `blocks` blocks took `taken`. A batch shorter than asked for (the end of a table) raises
-  // nothing.
-  void Took(int64_t blocks, absl::Duration taken);
-  // A batch could not get its locks: a smaller one is less in the way.
-  void Contended();
+  // Units of the next batch, at least 1.
+  int64_t size() const { return size_; }
+  absl::Duration target() const { return target_; }
+  void SetTarget(absl::Duration target) { target_ = target; }
+  // A batch of `units` took `taken`. A batch shorter than asked for (the end of a range) raises nothing.
+  void Took(int64_t units, absl::Duration taken);
+  // A batch was ended because it took far too long, or could not get its locks.
+  void Cut();
 
  private:
-  // A batch must stay small enough to stop soon, whatever the clock says.
-  static constexpr int64_t kMostBlocks = 16384;
-  const absl::Duration target_;
-  int64_t blocks_;
+  absl::Duration target_;
+  const int64_t most_;
+  int64_t size_;
 };
 
 }  // namespace curlew::agent

@@ -8,8 +8,8 @@ void CancelToken::Cancel(const std::string& reason) {
   absl::MutexLock lock(&mutex_);
   if (!cancelled_) reason_ = reason;
   cancelled_ = true;
-  // Under the mutex, so that the connection cannot go away meanwhile.
-  if (connection_ != nullptr) connection_->Cancel();
+  // Under the mutex, so that no connection can go away meanwhile.
+  for (pg::Connection* connection : connections_) connection->Cancel();
 }
 
 bool CancelToken::cancelled() const {
@@ -29,14 +29,14 @@ absl::Status CancelToken::Pause(absl::Duration pause) const {
 }
 
 CancelToken::Interruptible::Interruptible(const CancelToken* token, pg::Connection* connection)
-    : token_(token) {
+    : token_(token), connection_(connection) {
   absl::MutexLock lock(&token_->mutex_);
-  token_->connection_ = connection;
+  token_->connections_.insert(connection_);
 }
 
 CancelToken::Interruptible::~Interruptible() {
   absl::MutexLock lock(&token_->mutex_);
-  token_->connection_ = nullptr;
+  token_->connections_.erase(connection_);
 }
 
 }  // namespace curlew::agent

@@ -2,6 +2,7 @@
 #ifndef CURLEW_AGENT_GUARD_CANCEL_TOKEN_H_
 #define CURLEW_AGENT_GUARD_CANCEL_TOKEN_H_
 
+#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -27,21 +28,22 @@ class CancelToken {
   // While it lives, Cancel also cancels what runs on the connection.
   class Interruptible {
    public:
-    // Neither is owned; both must outlive the object. One at a time for each token.
+    // Neither is owned; both must outlive the object. One at a time for each connection.
     Interruptible(const CancelToken* token, pg::Connection* connection);
     ~Interruptible();
     Interruptible(const Interruptible&) = delete;
     Interruptible& operator=(const Interruptible&) = delete;
 
    private:
-    const CancelToken* token_;
+    const CancelToken* const token_;
+    pg::Connection* const connection_;
   };
 
  private:
   mutable absl::Mutex mutex_;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::string reason_ ABSL_GUARDED_BY(mutex_);
-  mutable pg::Connection* connection_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  mutable std::set<pg::Connection*> connections_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace curlew::agent

@@ -94,13 +94,19 @@ class LoadMonitor::Impl {
     do {
       const absl::Status status = LookOnce(&reader);
       if (status.ok()) {
-        if (backoff.tries() > 0) spdlog::info("the throttle reads the database's load again");
+        if (backoff.tries() > 0) {
+          spdlog::info(
+              base::WithFields("the throttle reads the database's load again",
+                               {{"application", connect_.application_name}, {"table", options_.table}}));
+        }
         backoff.Reset();
         pause = options_.interval;
       } else if (!Stopped()) {
         if (backoff.tries() == 0) {
           spdlog::warn(base::WithFields("the throttle cannot read the database's load",
-                                        {{"problem", std::string(status.message())}}));
+                                        {{"application", connect_.application_name},
+                                         {"table", options_.table},
+                                         {"problem", status.message()}}));
         }
         reader.Lost(status);
         Keep(reader.signals());

@@ -35,7 +35,8 @@ class LoadMonitor {
  public:
   // Begins to look. Never fails: what cannot be read is stale.
   explicit LoadMonitor(LoadMonitorOptions options);
-  // Ends the thread; waits for the look that is under way at most a second.
+  // Ends the thread; waits for the look that is under way at most a second, two where a connection is being
+  // made. Longer only where the network swallows what is sent.
   ~LoadMonitor();
   LoadMonitor(const LoadMonitor&) = delete;
   LoadMonitor& operator=(const LoadMonitor&) = delete;

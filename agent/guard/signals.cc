@@ -71,7 +71,7 @@ const std::vector<SignalKind>& KnownSignals() {
        .effect = Effect::kBound,
        .meaning = "1 while an autovacuum against wraparound works on the table or a partition."},
       {.name = "requested_checkpoints_per_minute",
-       .limit = 6,
+       .limit = 12,
        .effect = Effect::kSheds,
        .meaning =
            "Checkpoints in the last minute that came before their time, mostly because max_wal_size was "

@@ -80,52 +80,6 @@ absl::Status RecordSuccess(FencedTransaction& transaction, const StepAttempt& at
       .status();
 }
 
-absl::StatusOr<std::vector<BackfillCursor>> ReadCursors(pg::Connection* connection, const std::string& run,
-                                                        const std::string& step) {
-  ASSIGN_OR_RETURN(const pg::Result rows,
-                   connection->Execute("SELECT leaf, leaf_name, blocks, next_block, rows, restarts"
-                                       " FROM curlew.backfill"
-                                       " WHERE run = $1 AND step = $2 ORDER BY leaf",
-                                       {run, step}));
-  std::vector<BackfillCursor> cursors;
-  for (int64_t i = 0; i < rows.size(); ++i) {
-    cursors.push_back({.leaf = static_cast<uint32_t>(rows.Int(i, 0)),
-                       .leaf_name = rows.Text(i, 1),
-                       .blocks = rows.Int(i, 2),
-                       .next_block = rows.Int(i, 3),
-                       .rows = rows.Int(i, 4),
-                       .restarts = static_cast<int>(rows.Int(i, 5))});
-  }
-  return cursors;
-}
-
-absl::Status StartCursor(FencedTransaction& transaction, const StepAttempt& attempt, const Leaf& leaf) {
-  // The lock keeps file and size together.
-  RETURN_IF_ERROR(
-      transaction.Execute(absl::StrCat("LOCK TABLE ONLY ", leaf.name, " IN ACCESS SHARE MODE")).status());
-  return transaction
-      .Execute(
-          "INSERT INTO curlew.backfill AS b (run, step, leaf, leaf_name, relfilenode, blocks)"
-          " VALUES ($1, $2, $3::oid, $4, pg_relation_filenode($3::oid),"
-          " pg_relation_size($3::oid) / current_setting('block_size')::bigint)"
-          " ON CONFLICT (run, step, leaf) DO UPDATE SET leaf_name = excluded.leaf_name,"
-          " relfilenode = excluded.relfilenode, blocks = excluded.blocks, next_block = 0, restarts = "
-          "b.restarts + 1",
-          {attempt.run, attempt.step, absl::StrCat(leaf.oid), leaf.name})
-      .status();
-}
-
-absl::StatusOr<bool> AdvanceCursor(FencedTransaction& transaction, const StepAttempt& attempt, uint32_t leaf,
-                                   int64_t next_block, int64_t rows) {
-  ASSIGN_OR_RETURN(
-      const pg::Result advanced,
-      transaction.Execute(
-          "UPDATE curlew.backfill SET next_block = $4::bigint, rows = rows + $5::bigint"
-          " WHERE run = $1 AND step = $2 AND leaf = $3::oid AND relfilenode = pg_relation_filenode($3::oid)",
-          {attempt.run, attempt.step, absl::StrCat(leaf), absl::StrCat(next_block), absl::StrCat(rows)}));
-  return advanced.affected() == 1;
-}
-
 absl::Status RecordProblem(FencedTransaction& transaction, const StepAttempt& attempt,
                            const std::string& row_key, const std::string& sqlstate,
                            const std::string& message) {

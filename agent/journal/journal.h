@@ -33,17 +33,6 @@ struct StepRecord {
   int64_t rows = 0;
 };
 
-// How far a backfill has come in one heap.
-struct BackfillCursor {
-  uint32_t leaf = 0;
-  std::string leaf_name;  // qualified and quoted
-  int64_t blocks = 0;     // the bound
-  int64_t next_block = 0;
-  int64_t rows = 0;
-  int restarts = 0;  // how often it was begun anew
-  bool done() const { return next_block >= blocks; }
-};
-
 // A heap that a backfill walks.
 struct Leaf {
   uint32_t oid = 0;
@@ -68,17 +57,6 @@ absl::StatusOr<std::vector<StepRecord>> ReadSteps(pg::Connection* connection, co
 absl::StatusOr<bool> RecordIntent(FencedTransaction& transaction, const StepAttempt& attempt);
 // The step is done once the transaction has committed.
 absl::Status RecordSuccess(FencedTransaction& transaction, const StepAttempt& attempt, int64_t rows);
-
-// The cursors of a backfill, in order of leaves.
-absl::StatusOr<std::vector<BackfillCursor>> ReadCursors(pg::Connection* connection, const std::string& run,
-                                                        const std::string& step);
-// Begins the walk of a heap, or begins it anew: reads its bound. Rows written before stay counted.
-absl::Status StartCursor(FencedTransaction& transaction, const StepAttempt& attempt, const Leaf& leaf);
-// A batch up to block `next_block` (exclusive) wrote `rows` rows. False where the heap is not the one that
-// the cursor was begun on (VACUUM FULL, CLUSTER, TRUNCATE): then the transaction must be rolled back. To be
-// called in the batch's transaction, which holds a lock on the heap already, after the batch.
-absl::StatusOr<bool> AdvanceCursor(FencedTransaction& transaction, const StepAttempt& attempt, uint32_t leaf,
-                                   int64_t next_block, int64_t rows);
 
 // A row that failed, and what PostgreSQL said, for whoever looks into the database.
 absl::Status RecordProblem(FencedTransaction& transaction, const StepAttempt& attempt,

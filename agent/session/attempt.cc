@@ -47,6 +47,8 @@ RunningAttempt::RunningAttempt(v1::Dispatch dispatch, v1::Step step, RunContext 
       context_(std::move(context)) {
   context_.cancel = &cancel_;
   context_.progress = &progress_;
+  context_.tuning = &tuning_;
+  tuning_.Set(dispatch_.tuning());
   thread_ = std::thread([this, ended = std::move(ended)] {
     Outcome outcome = RunStep(context_, ActionFor(step_, dispatch_.direction()));
     {

@@ -10,7 +10,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/executor/outcome.h"
-#include "agent/executor/run_context.h"
+#include "agent/attempt/run_context.h"
+#include "agent/guard/live_tuning.h"
 #include "agent/session/outbox.h"
 #include "curlew/v1/agent.pb.h"
 #include "curlew/v1/step.pb.h"
@@ -32,11 +33,12 @@ class AttemptProgress : public ProgressSink {
   v1::WaitCause cause_ ABSL_GUARDED_BY(mutex_) = v1::WAIT_CAUSE_UNSPECIFIED;
 };
 
-// One step on its way, on a thread of its own. Cancel is thread-safe, the rest is for one thread.
+// One step on its way, on a thread of its own. Cancel and Tune are thread-safe, the rest is for one thread.
 class RunningAttempt {
  public:
-  // Starts. `context` needs no cancel and no progress. `ended` is called on the attempt's thread when it has
-  // ended. What `context` and `outbox` point to must outlive the object.
+  // Starts. `context` needs no cancel, no progress and no tuning: that is the command's, until Tune. `ended`
+  // is called on the attempt's thread when it has ended. What `context` and `outbox` point to must outlive
+  // the object.
   RunningAttempt(v1::Dispatch dispatch, v1::Step step, RunContext context, Outbox* outbox,
                  std::function<void()> ended);
   // Stops it and waits for its end.
@@ -48,6 +50,9 @@ class RunningAttempt {
   }
   // May be called again until it has ended.
   void Cancel(const std::string& reason);
+  // Its walks go on so from their next batches on: replaces what was set before.
+  void Tune(const v1::Tuning& tuning) { tuning_.Set(tuning); }
+  v1::Tuning tuning() const { return tuning_.Get(); }
   // Whether somebody asked it to stop.
   bool cancelled() const { return cancel_.cancelled(); }
   // The outcome, once it has ended.
@@ -60,6 +65,7 @@ class RunningAttempt {
   const v1::Step step_;
   AttemptProgress progress_;
   CancelToken cancel_;
+  LiveTuning tuning_;
   RunContext context_;
   mutable absl::Mutex mutex_;
   std::optional<Outcome> outcome_ ABSL_GUARDED_BY(mutex_);

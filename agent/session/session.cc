@@ -132,6 +132,12 @@ void Session::On(v1::ControllerMessage message) {
     case v1::ControllerMessage::kCancel:
       target = Find(message.cancel().target());
       break;
+    case v1::ControllerMessage::kTune:
+      target = Find(message.tune().target());
+      break;
+    case v1::ControllerMessage::kReportRowProblems:
+      target = Find(message.report_row_problems().target());
+      break;
     case v1::ControllerMessage::kReportSchema:
       target = Find(message.report_schema().target());
       break;

@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "agent/executor/step_runner.h"
 #include "agent/journal/names.h"
+#include "agent/journal/row_problems.h"
 #include "agent/session/admission.h"
 #include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
@@ -121,8 +122,14 @@ void TargetServer::Loop() {
           case v1::ControllerMessage::kCancel:
             On(message->cancel());
             break;
+          case v1::ControllerMessage::kTune:
+            On(message->tune());
+            break;
           case v1::ControllerMessage::kReportSchema:
             On(message->report_schema());
+            break;
+          case v1::ControllerMessage::kReportRowProblems:
+            On(message->report_row_problems());
             break;
           case v1::ControllerMessage::kResultAck:
             results_.erase(std::make_pair(message->result_ack().run(), message->result_ack().attempt()));
@@ -206,7 +213,7 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
   }
   Acknowledge(dispatch);
   if (const auto* done = std::get_if<AlreadyDone>(&*admission))
-    return Conclude(dispatch, Succeeded(done->rows));
+    return Conclude(dispatch, Succeeded({.rows = done->rows}));
   const Admitted& admitted = std::get<Admitted>(*admission);
   Start(dispatch, admitted.step, admitted.settings);
 }
@@ -226,6 +233,7 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
                      .settings = std::move(settings),
                      .locks = LocksFor(step, dispatch.direction()),
                      .row_keys = options_.row_keys,
+                     .throttle = &options_.throttle,
                      .pool = &pool_,
                      .connect = options_.pool.connect,
                      .lease = lease_};
@@ -239,6 +247,40 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
 
 void TargetServer::On(const v1::Cancel& cancel) {
   if (running_ != nullptr && running_->Is(cancel.run(), cancel.attempt())) running_->Cancel(cancel.reason());
+}
+
+void TargetServer::On(const v1::Tune& tune) {
+  // An attempt that begins later comes with the tuning of its command.
+  if (running_ == nullptr || running_->dispatch().run() != tune.run()) return;
+  spdlog::info(base::WithFields("attempt is tuned", {{"target", options_.target},
+                                                     {"run", tune.run()},
+                                                     {"step", running_->dispatch().step()},
+                                                     {"tuning", tune.tuning().ShortDebugString()}}));
+  running_->Tune(tune.tuning());
+}
+
+void TargetServer::On(const v1::ReportRowProblems& request) {
+  v1::AgentMessage message;
+  v1::RowProblemReport& report = *message.mutable_row_problem_report();
+  report.set_request(request.request());
+  report.set_target(options_.target);
+  const absl::Status status = [&]() -> absl::Status {
+    if (!tenure_.has_value()) return absl::UnavailableError(problem_);
+    ASSIGN_OR_RETURN(const auto connection, pool_.Acquire());
+    ASSIGN_OR_RETURN(RowProblems found, ReadRowProblems(connection.get(), request.run(), request.limit()));
+    report.set_total(found.total);
+    for (v1::RowProblem& problem : found.problems) {
+      if (options_.row_keys == RowKeys::kWithhold) {
+        // What PostgreSQL says of a row quotes its values.
+        problem.clear_row_key();
+        problem.clear_message();
+      }
+      *report.add_problems() = std::move(problem);
+    }
+    return absl::OkStatus();
+  }();
+  if (!status.ok()) report.set_error(absl::StrCat("target ", options_.target, ": ", Words(status)));
+  outbox_->Push(std::move(message));
 }
 
 void TargetServer::On(const v1::ReportSchema& request) {
@@ -297,6 +339,7 @@ void TargetServer::Conclude(const v1::Dispatch& dispatch, const Outcome& outcome
   result.set_outcome(outcome.state);
   if (outcome.state != v1::ATTEMPT_STATE_SUCCEEDED) *result.mutable_error() = outcome.error;
   result.set_rows(outcome.rows);
+  result.set_summary(outcome.summary);
   results_[{dispatch.run(), dispatch.attempt()}] = result;
   base::FaultPoint("result.before_send");
   v1::AgentMessage message;

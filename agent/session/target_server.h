@@ -14,8 +14,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/random/random.h"
 #include "absl/synchronization/mutex.h"
-#include "agent/executor/run_context.h"
+#include "agent/attempt/run_context.h"
 #include "agent/guard/lease_clock.h"
+#include "agent/guard/throttle_config.h"
+#include "agent/guard/walk_metrics.h"
 #include "agent/journal/takeover.h"
 #include "agent/session/attempt.h"
 #include "agent/session/outbox.h"
@@ -32,6 +34,9 @@ struct TargetOptions {
   // application_name is set by the server.
   pg::PoolOptions pool;
   RowKeys row_keys = RowKeys::kWithhold;
+  ThrottleConfig throttle;
+  // Takes numbers of walks; null for nobody. Not owned.
+  WalkMetrics* metrics = nullptr;
   // Pauses between tries to reach the database.
   base::BackoffOptions retry = {.first = absl::Seconds(1), .longest = absl::Seconds(30)};
 };
@@ -45,8 +50,8 @@ class TargetServer {
   TargetServer(TargetOptions options, Outbox* outbox, const LeaseClock* lease);
   ~TargetServer();
 
-  // The controller has said something about this target: lease, dispatch, cancel, report_schema or
-  // result_ack.
+  // The controller has said something about this target: lease, dispatch, cancel, tune, report_schema,
+  // report_row_problems or result_ack.
   void Handle(v1::ControllerMessage message);
   // The session is gone. What runs goes on; nothing begins until a lease is given again.
   void SessionLost();
@@ -69,7 +74,9 @@ class TargetServer {
   void On(const v1::Lease& lease);
   void On(const v1::Dispatch& dispatch);
   void On(const v1::Cancel& cancel);
+  void On(const v1::Tune& tune);
   void On(const v1::ReportSchema& request);
+  void On(const v1::ReportRowProblems& request);
   void Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSettings settings);
   void Finish();
   // Stops what runs and forgets it.

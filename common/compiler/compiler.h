@@ -13,7 +13,7 @@
 namespace curlew::compiler {
 
 // Part of every compiled plan and of its digest. Raised whenever the same input gives other steps.
-inline constexpr char kCompilerVersion[] = "3";
+inline constexpr char kCompilerVersion[] = "4";
 
 // Compiles `plan` against `schema`, which must hold what the plan touches (ScopeOf) as far as it exists. Most
 // plans have one stage of five phases; where an operation needs what the DROP of an earlier one provides,

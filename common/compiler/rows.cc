@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/schema/schema.h"
+#include "common/sql/batch_write.h"
 
 namespace curlew::compiler {
 namespace {
@@ -25,6 +26,7 @@ bool ReadsRows(const v1::Operation& operation) {
     case v1::Operation::kSplitColumn:
     case v1::Operation::kMergeColumns:
     case v1::Operation::kCreateMaterializedView:
+    case v1::Operation::kTransform:
       return true;
     case v1::Operation::kCreateIndex:
       return operation.create_index().unique();
@@ -35,7 +37,8 @@ bool ReadsRows(const v1::Operation& operation) {
   }
 }
 
-// The tables of whose rows the operation changes some in DROP; none of those that it only adds columns to.
+// The tables of whose rows the operation changes some in BACKFILL or DROP; none of those that it only adds
+// columns to.
 std::vector<std::string> ChangesRows(const v1::Operation& proto, const Operation& operation,
                                      const v1::Schema& now) {
   if (proto.has_backfill()) {
@@ -47,11 +50,21 @@ std::vector<std::string> ChangesRows(const v1::Operation& proto, const Operation
                                           return schema::FindColumn(*table, set.column()) != nullptr;
                                         });
     if (!in_place) return {};
+  } else if (proto.has_transform()) {
+    // A table that the stage creates is looked at by nobody before.
+    const auto write = sql::ParseBatchWrite(proto.transform().write());
+    if (!write.ok() || schema::FindTable(now, write->target) == nullptr) return {};
+    return {write->target.Quoted()};
   } else if (!proto.has_purge() && !(proto.has_sql() && proto.sql().irreversible())) {
     return {};
   }
   const v1::Scope scope = operation.Scope();
   return {scope.tables().begin(), scope.tables().end()};
+}
+
+// Whether the operation writes rows before DROP when its turn comes in the order of the plan.
+bool WritesInTurn(const v1::Operation& operation) {
+  return operation.has_transform() && !operation.transform().irreversible();
 }
 
 }  // namespace
@@ -61,13 +74,15 @@ absl::Status CheckRows(const v1::Plan& plan, const std::vector<std::unique_ptr<O
   if (!ReadsRows(plan.operations(number))) return absl::OkStatus();
   const v1::Scope scope = all[number]->Scope();
   for (int i = first; i < number; ++i) {
+    if (WritesInTurn(plan.operations(i)) && WritesInTurn(plan.operations(number))) continue;
     for (const std::string& changed : ChangesRows(plan.operations(i), *all[i], now)) {
       const auto name = sql::ParseTableName(changed);
       for (const std::string& table : scope.tables()) {
         const auto own = sql::ParseTableName(table);
         if (!name.ok() || !own.ok() || *name != *own) continue;
-        return operations::NeedsLaterStage(absl::StrCat(
-            "rows of ", name->Quoted(), " are changed by an operation before it, after the gate"));
+        return operations::NeedsLaterStage(
+            absl::StrCat("rows of ", name->Quoted(),
+                         " are changed by an operation before it, when this one has looked at them"));
       }
     }
   }

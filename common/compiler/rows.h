@@ -1,5 +1,5 @@
-// Rows that an operation changes in DROP, and operations after it that look at rows before. Of this folder
-// alone.
+// Rows that an operation changes in BACKFILL or DROP, and operations after it that look at rows before. Of
+// this folder alone.
 #ifndef CURLEW_COMMON_COMPILER_ROWS_H_
 #define CURLEW_COMMON_COMPILER_ROWS_H_
 
@@ -15,8 +15,8 @@ namespace curlew::compiler {
 
 // NeedsLaterStage where operation `number` looks at rows (a constraint, a value for a new column) of a table
 // of which an operation of the stage before it, from `first` on, changes rows in DROP (backfill of columns
-// that are there, purge, irreversible sql): it would see them as they were. `now` is the schema before the
-// stage.
+// that are there, purge, irreversible sql) or in BACKFILL (transform): it would see them as they were. `now`
+// is the schema before the stage.
 absl::Status CheckRows(const v1::Plan& plan, const std::vector<std::unique_ptr<operations::Operation>>& all,
                        int first, int number, const v1::Schema& now);
 

@@ -68,6 +68,7 @@ absl::StatusOr<std::unique_ptr<Operation>> MakeCreateStatistics(const v1::Create
 absl::StatusOr<std::unique_ptr<Operation>> MakeDropStatistics(const v1::DropStatistics& proto);
 absl::StatusOr<std::unique_ptr<Operation>> MakeBackfill(const v1::BackfillColumns& proto);
 absl::StatusOr<std::unique_ptr<Operation>> MakePurge(const v1::Purge& proto);
+absl::StatusOr<std::unique_ptr<Operation>> MakeTransform(const v1::Transform& proto);
 
 }  // namespace curlew::operations
 

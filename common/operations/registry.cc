@@ -120,6 +120,8 @@ absl::StatusOr<std::unique_ptr<Operation>> MakeOperation(const v1::Operation& pr
       return MakeBackfill(proto.backfill());
     case v1::Operation::kPurge:
       return MakePurge(proto.purge());
+    case v1::Operation::kTransform:
+      return MakeTransform(proto.transform());
     case v1::Operation::OP_NOT_SET:
       break;
   }

@@ -56,6 +56,9 @@ class Pool {
   // DEADLINE_EXCEEDED where none came free in time; errors of Connect.
   absl::StatusOr<Lease> Acquire();
 
+  // How many connections may be out at a time.
+  int capacity() const { return options_.size + options_.max_overflow; }
+
   // Closes the idle connections; those that are out are closed when they come back.
   void Drain();
 

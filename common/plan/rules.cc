@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
 #include "common/plan/check.h"
+#include "common/sql/batch_write.h"
 #include "common/sql/expression.h"
 
 namespace curlew::plan {
@@ -93,6 +94,20 @@ absl::Status Check(const v1::Sql& op, const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status Check(const v1::Transform& op, const std::string& path) {
+  const absl::Status write = sql::ParseBatchWrite(op.write()).status();
+  if (!write.ok()) return FieldError(absl::StrCat(path, ".write"), write.message());
+  if (op.irreversible() && !op.down().empty()) {
+    return FieldError(absl::StrCat(path, ".irreversible"), "there is a `down`; leave out one of them");
+  }
+  if (!op.irreversible() && op.down().empty()) {
+    return FieldError(absl::StrCat(path, ".down"),
+                      "is required, so that a rollback can take back what `write` has written; or say "
+                      "`irreversible: true`, and it runs behind the gate");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckRules(const v1::Operation& operation, absl::string_view path) {
@@ -101,6 +116,7 @@ absl::Status CheckRules(const v1::Operation& operation, absl::string_view path) 
   if (operation.has_rename_column()) return Check(operation.rename_column(), below("rename_column"));
   if (operation.has_drop_column()) return Check(operation.drop_column(), below("drop_column"));
   if (operation.has_sql()) return Check(operation.sql(), below("sql"));
+  if (operation.has_transform()) return Check(operation.transform(), below("transform"));
   return absl::OkStatus();
 }
 

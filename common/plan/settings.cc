@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/proto_time.h"
+#include "common/base/status_macros.h"
 #include "common/plan/check.h"
 #include "common/plan/scalar.h"
 
@@ -40,6 +41,32 @@ const DurationSetting kDurationSettings[] = {
      &v1::PlanSettings::mutable_unused_for, absl::Seconds(10), absl::Milliseconds(1), absl::Hours(24)},
 };
 
+// One setting of walks that is a number; 0 where it is not given.
+struct NumberSetting {
+  const char* name;
+  int32_t (v1::BackfillSettings::*get)() const;
+  void (v1::BackfillSettings::*set)(int32_t);
+  int32_t value;  // where it is not given
+  int32_t most;
+};
+
+const NumberSetting kNumberSettings[] = {
+    {"max_workers", &v1::BackfillSettings::max_workers, &v1::BackfillSettings::set_max_workers, 4, 32},
+    {"row_error_limit", &v1::BackfillSettings::row_error_limit, &v1::BackfillSettings::set_row_error_limit,
+     100, 1'000'000},
+};
+
+absl::Status ValidateBackfill(const v1::BackfillSettings& settings) {
+  for (const NumberSetting& setting : kNumberSettings) {
+    const int32_t given = (settings.*setting.get)();
+    if (given >= 0 && given <= setting.most) continue;
+    return FieldError(absl::StrCat("settings.backfill.", setting.name),
+                      absl::StrCat(given, " is out of range; give 1 to ", setting.most,
+                                   ", or leave it out for ", setting.value));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 v1::PlanSettings DefaultedSettings(const v1::PlanSettings& settings) {
@@ -47,6 +74,14 @@ v1::PlanSettings DefaultedSettings(const v1::PlanSettings& settings) {
   for (const DurationSetting& setting : kDurationSettings) {
     if (!(defaulted.*setting.has)()) *(defaulted.*setting.set)() = base::ToProto(setting.value);
   }
+  v1::BackfillSettings* backfill = defaulted.mutable_backfill();
+  for (const NumberSetting& setting : kNumberSettings) {
+    if ((backfill->*setting.get)() == 0) (backfill->*setting.set)(setting.value);
+  }
+  if (backfill->on_row_error() == v1::ROW_ERROR_POLICY_UNSPECIFIED) {
+    backfill->set_on_row_error(v1::ROW_ERROR_POLICY_STOP);
+  }
+  if (backfill->walk() == v1::WALK_UNSPECIFIED) backfill->set_walk(v1::WALK_CTID);
   return defaulted;
 }
 
@@ -71,6 +106,7 @@ absl::Status ValidateSettings(const v1::PlanSettings& settings) {
                      ") is longer than ddl_statement_timeout (", DurationText(all.ddl_statement_timeout()),
                      "), which would end every try before; raise ddl_statement_timeout too"));
   }
+  RETURN_IF_ERROR(ValidateBackfill(settings.backfill()));
   for (int i = 0; i < settings.acknowledge_size(); ++i) {
     if (!IsId(settings.acknowledge(i))) {
       return FieldError(absl::StrCat("settings.acknowledge[", i, "]"),

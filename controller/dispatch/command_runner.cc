@@ -43,12 +43,15 @@ absl::Status CommandRunner::Sync() {
   return absl::OkStatus();
 }
 
-// A run is compiled anew when its agent has come back; only the newest command counts.
+// A run is compiled anew when its agent has come back, and a tuning is all of it: only the newest of these
+// commands counts.
 bool CommandRunner::Superseded(const std::map<int64_t, Item>& items, int64_t id, const Item& item) {
-  if (!std::holds_alternative<rollout::CompileRun>(item.command)) return false;
+  if (!std::holds_alternative<rollout::CompileRun>(item.command) &&
+      !std::holds_alternative<rollout::SendTuning>(item.command)) {
+    return false;
+  }
   for (auto newer = items.upper_bound(id); newer != items.end(); ++newer) {
-    if (newer->second.rollout == item.rollout &&
-        std::holds_alternative<rollout::CompileRun>(newer->second.command)) {
+    if (newer->second.rollout == item.rollout && newer->second.command.index() == item.command.index()) {
       return true;
     }
   }
@@ -60,7 +63,8 @@ std::vector<int64_t> CommandRunner::Done(const v1::Rollout& next) const {
   for (const auto& [target, items] : by_target_) {
     for (const auto& [id, item] : items) {
       if (item.rollout != next.name()) continue;
-      if (Wanted(item.command, next) && !Superseded(items, id, item)) continue;
+      const bool told = item.sent && std::holds_alternative<rollout::SendTuning>(item.command);
+      if (Wanted(item.command, next) && !Superseded(items, id, item) && !told) continue;
       // An attempt of the past may still be running: it is to be told once in any case.
       if (std::holds_alternative<rollout::CancelAttempt>(item.command) && !item.sent) continue;
       done.push_back(id);
@@ -128,6 +132,14 @@ absl::Status CommandRunner::CarryOut(int64_t id, Item* item, AgentLink* link) {
   }
   if (const auto* command = std::get_if<rollout::DispatchAttempt>(&item->command))
     return Send(*command, link);
+  if (const auto* command = std::get_if<rollout::SendTuning>(&item->command)) {
+    v1::ControllerMessage message;
+    message.mutable_tune()->set_target(command->target);
+    message.mutable_tune()->set_run(command->run);
+    *message.mutable_tune()->mutable_tuning() = command->tuning;
+    link->Send(std::move(message));
+    return absl::OkStatus();
+  }
   const auto& command = std::get<rollout::CancelAttempt>(item->command);
   v1::ControllerMessage message;
   message.mutable_cancel()->set_target(command.target);
@@ -149,6 +161,7 @@ absl::Status CommandRunner::Send(const rollout::DispatchAttempt& command, AgentL
   dispatch->set_epoch(command.epoch);
   dispatch->set_compiled_digest(command.compiled_digest);
   if (command.override_wait.has_value()) *dispatch->mutable_override() = *command.override_wait;
+  if (command.tuning.has_value()) *dispatch->mutable_tuning() = *command.tuning;
   if (command.with_plan) {
     ASSIGN_OR_RETURN(*dispatch->mutable_compiled_plan(), store_->GetCompiledPlan(command.run));
   }

@@ -28,6 +28,7 @@ Engine::Engine(store::RolloutStore* store, const base::Clock* clock, EngineOptio
       clock_(clock),
       options_(options),
       schemas_(&loop_, &targets_, options.schema_deadline),
+      row_problems_(&loop_, &targets_, options.schema_deadline),
       rollouts_(&loop_, store, clock, &targets_, &schemas_, options.rollouts) {}
 
 Engine::~Engine() { Stop(); }
@@ -60,6 +61,7 @@ void Engine::Drain(const absl::Status& status) {
     for (const std::string& target : targets_.names()) Unlink(targets_.Find(target));
     rollouts_.watches().EndAll(status);
     schemas_.FailAll(status);
+    row_problems_.FailAll(status);
   });
 }
 
@@ -72,6 +74,7 @@ void Engine::Granted(const std::string& target, AgentLink* link) {
   entry->problem.clear();
   entry->ready = false;
   schemas_.TargetDown(target);
+  row_problems_.TargetDown(target);
   rollouts_.TargetChanged(target);
 }
 
@@ -91,6 +94,7 @@ void Engine::Unlink(TargetEntry* entry) {
 void Engine::Lost(const std::string& target) {
   if (draining_) return;
   schemas_.TargetDown(target);
+  row_problems_.TargetDown(target);
   rollouts_.TargetChanged(target);
   rollouts_.FeedAll(target, [&](const v1::Rollout&) -> rollout::Input { return rollout::AgentLost{target}; });
 }
@@ -109,6 +113,8 @@ void Engine::Received(AgentLink* link, const v1::AgentMessage& message) {
       return OnProgress(link, message.progress());
     case v1::AgentMessage::kSchemaReport:
       return schemas_.Answered(link, message.schema_report());
+    case v1::AgentMessage::kRowProblemReport:
+      return row_problems_.Answered(link, message.row_problem_report());
     case v1::AgentMessage::kResult:
       return OnResult(link, message.result());
     case v1::AgentMessage::kHello:
@@ -207,7 +213,8 @@ void Engine::OnResult(AgentLink* link, const v1::Result& result) {
                                        .outcome = result.outcome(),
                                        .error = result.error(),
                                        .rows = result.rows(),
-                                       .step = result.step()},
+                                       .step = result.step(),
+                                       .summary = result.summary()},
                  // Only now may the agent forget it. By then another stream may serve the target: it, or the
                  // next, will send the result again if this is not heard.
                  [this, link, target = result.target(), run = result.run(), attempt = result.attempt()] {

@@ -12,6 +12,7 @@
 #include "controller/dispatch/agent_link.h"
 #include "controller/dispatch/loop.h"
 #include "controller/dispatch/rollout_driver.h"
+#include "controller/dispatch/row_problem_requests.h"
 #include "controller/dispatch/schema_requests.h"
 #include "controller/dispatch/target_table.h"
 #include "controller/store/rollout_store.h"
@@ -22,7 +23,7 @@ namespace curlew::dispatch {
 // Settings of an engine.
 struct EngineOptions {
   RolloutDriver::Options rollouts;
-  // How long an agent may take to report a schema.
+  // How long an agent may take to report a schema, or rows that could not be written.
   absl::Duration schema_deadline = absl::Seconds(30);
   // After a start, how long agents have to come back before rollouts are told that they are lost.
   absl::Duration reconnect_grace = absl::Seconds(15);
@@ -39,8 +40,8 @@ class Engine {
 
   // Loads the pipeline and every rollout that can still change, and begins. Fails as the store does.
   absl::Status Start();
-  // Watchers, and whoever waits for a schema, get `status`; agents that go are not lost any more, but
-  // expected by the next controller.
+  // Watchers, and whoever waits for an agent's answer, get `status`; agents that go are not lost any more,
+  // but expected by the next controller.
   void Drain(const absl::Status& status);
   // Ends the thread. Calls that came before are answered first.
   void Stop() { loop_.Stop(); }
@@ -53,6 +54,7 @@ class Engine {
   const base::Clock& clock() const { return *clock_; }
   TargetTable& targets() { return targets_; }
   SchemaRequests& schemas() { return schemas_; }
+  RowProblemRequests& row_problems() { return row_problems_; }
   RolloutDriver& rollouts() { return rollouts_; }
 
   // The lease of a target was given to `link`. From another link of the same process it passes without the
@@ -86,6 +88,7 @@ class Engine {
   Loop loop_;
   TargetTable targets_;
   SchemaRequests schemas_;
+  RowProblemRequests row_problems_;
   RolloutDriver rollouts_;
   std::function<void()> observer_;
   bool draining_ = false;

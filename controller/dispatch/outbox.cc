@@ -1,8 +1,10 @@
 #include "controller/dispatch/outbox.h"
 
+#include <algorithm>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "controller/rollout/same_state.h"
 #include "curlew/v1/agent.pb.h"
 
 namespace curlew::dispatch {
@@ -11,6 +13,7 @@ namespace {
 constexpr char kCompile[] = "compile";
 constexpr char kDispatch[] = "dispatch";
 constexpr char kCancel[] = "cancel";
+constexpr char kTune[] = "tune";
 
 void Encode(const rollout::CompileRun& command, store::OutboxEntry* entry) {
   entry->kind = kCompile;
@@ -28,6 +31,7 @@ void Encode(const rollout::DispatchAttempt& command, store::OutboxEntry* entry) 
   payload.set_compiled_digest(command.compiled_digest);
   if (command.with_plan) payload.mutable_compiled_plan();
   if (command.override_wait.has_value()) *payload.mutable_override() = *command.override_wait;
+  if (command.tuning.has_value()) *payload.mutable_tuning() = *command.tuning;
   entry->kind = kDispatch;
   entry->target = command.target;
   entry->payload = payload.SerializeAsString();
@@ -44,12 +48,31 @@ void Encode(const rollout::CancelAttempt& command, store::OutboxEntry* entry) {
   entry->payload = payload.SerializeAsString();
 }
 
+void Encode(const rollout::SendTuning& command, store::OutboxEntry* entry) {
+  v1::Tune payload;
+  payload.set_target(command.target);
+  payload.set_run(command.run);
+  *payload.mutable_tuning() = command.tuning;
+  entry->kind = kTune;
+  entry->target = command.target;
+  entry->payload = payload.SerializeAsString();
+}
+
 bool InState(const v1::Attempt* attempt, std::initializer_list<v1::AttemptState> states) {
   if (attempt == nullptr) return false;
   for (const v1::AttemptState state : states) {
     if (attempt->state() == state) return true;
   }
   return false;
+}
+
+// Whether an attempt of the run is on its way to the agent, or with it.
+bool IsWithAgent(const v1::Run& run) {
+  const auto with_agent = [](const v1::StepStatus& step) {
+    return step.has_attempt() &&
+           InState(&step.attempt(), {v1::ATTEMPT_STATE_LEASED, v1::ATTEMPT_STATE_RUNNING});
+  };
+  return with_agent(run.rollback_gate()) || std::any_of(run.steps().begin(), run.steps().end(), with_agent);
 }
 
 }  // namespace
@@ -73,11 +96,15 @@ absl::StatusOr<rollout::Command> DecodeCommand(const store::OutboxEntry& entry) 
                                      .compiled_digest = d.compiled_digest(),
                                      .with_plan = d.has_compiled_plan()};
     if (d.has_override()) command.override_wait = d.override();
+    if (d.has_tuning()) command.tuning = d.tuning();
     return command;
   }
   if (v1::Cancel c; entry.kind == kCancel && c.ParseFromString(entry.payload)) {
     return rollout::CancelAttempt{
         .target = c.target(), .run = c.run(), .attempt = c.attempt(), .reason = c.reason()};
+  }
+  if (v1::Tune t; entry.kind == kTune && t.ParseFromString(entry.payload)) {
+    return rollout::SendTuning{.target = t.target(), .run = t.run(), .tuning = t.tuning()};
   }
   return absl::DataLossError(absl::StrCat("entry ", entry.id, " of the outbox (rollout \"", entry.rollout,
                                           "\", kind \"", entry.kind, "\") cannot be read"));
@@ -92,6 +119,11 @@ bool Wanted(const rollout::Command& command, const v1::Rollout& state) {
   if (const auto* c = std::get_if<rollout::DispatchAttempt>(&command)) {
     const v1::Run* run = FindRun(state, c->target);
     return run != nullptr && InState(FindAttempt(*run, c->attempt), {v1::ATTEMPT_STATE_LEASED});
+  }
+  if (const auto* c = std::get_if<rollout::SendTuning>(&command)) {
+    const v1::Run* run = FindRun(state, c->target);
+    return run != nullptr && IsWithAgent(*run) &&
+           rollout::StableBytes(run->tuning()) == rollout::StableBytes(c->tuning);
   }
   const auto& c = std::get<rollout::CancelAttempt>(command);
   const v1::Run* run = FindRun(state, c.target);

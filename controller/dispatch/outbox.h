@@ -19,9 +19,10 @@ store::OutboxEntry EncodeCommand(const std::string& rollout, const rollout::Comm
 absl::StatusOr<rollout::Command> DecodeCommand(const store::OutboxEntry& entry);
 
 // Whether a rollout in `state` still wants the command carried out: a compile while its run is being
-// compiled, a dispatch until its attempt has been taken up, a cancel while its attempt may be running. What
-// is not wanted is done with, however that came about (but a cancel is to be sent once in any case: agents
-// may hold what is of the past).
+// compiled, a dispatch until its attempt has been taken up, a cancel while its attempt may be running, a
+// tuning while it is the run's and an attempt is with the agent. What is not wanted is done with, however
+// that came about (but a cancel is to be sent once in any case: agents may hold what is of the past; and a
+// tuning that was sent is done with: an agent that comes back with its attempt gets another).
 bool Wanted(const rollout::Command& command, const v1::Rollout& state);
 
 // Whether an attempt of any run is on its way to an agent, or with one, or its outcome is not known.

@@ -13,16 +13,13 @@
 #include "controller/dispatch/log_event.h"
 #include "controller/dispatch/names.h"
 #include "controller/dispatch/outbox.h"
+#include "controller/rollout/same_state.h"
 
 namespace curlew::dispatch {
 namespace {
 
 // A machine that asks to be woken at once, for ever, must not take the thread away from everybody else.
 constexpr absl::Duration kShortestWake = absl::Milliseconds(5);
-
-bool SameState(const v1::Rollout& a, const v1::Rollout& b) {
-  return a.SerializeAsString() == b.SerializeAsString();
-}
 
 bool MayChange(const v1::Rollout& rollout) { return !rollout::Ended(rollout) || HasLiveAttempt(rollout); }
 
@@ -222,7 +219,7 @@ absl::Status RolloutDriver::Commit(Held* held, rollout::Transition transition, c
                                    const std::vector<int64_t>& answers) {
   const v1::Rollout& old = held->stored.rollout;
   if (transition.events.empty() && transition.commands.empty() && answers.empty() &&
-      held->stored.version > 0 && SameState(old, transition.state)) {
+      held->stored.version > 0 && rollout::SameState(old, transition.state)) {
     Wake(held, transition.wake);
     return absl::OkStatus();
   }

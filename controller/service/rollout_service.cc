@@ -1,11 +1,13 @@
 #include "controller/service/rollout_service.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "controller/dispatch/names.h"
@@ -17,6 +19,8 @@ namespace curlew::service {
 namespace {
 
 constexpr size_t kLongestId = 100;
+constexpr int kDefaultProblems = 100;
+constexpr int kMostProblems = 1000;
 
 std::string NameOf(const std::string& name) { return dispatch::WithCollection("rollouts", name); }
 
@@ -206,6 +210,62 @@ grpc::ServerUnaryReactor* RolloutService::OverrideWait(grpc::CallbackServerConte
                                        .reason = request->reason()};
     ASSIGN_OR_RETURN(*response, engine_->rollouts().Apply(NameOf(request->name()), asked, request->etag()));
     return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* RolloutService::TuneRollout(grpc::CallbackServerContext* context,
+                                                      const v1::TuneRolloutRequest* request,
+                                                      v1::Rollout* response) {
+  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
+    RETURN_IF_ERROR(Required("name", request->name()));
+    RETURN_IF_ERROR(Required("actor", request->actor()));
+    const rollout::TuneAsked asked{.target = dispatch::WithoutCollection("targets", request->target()),
+                                   .tuning = request->tuning(),
+                                   .reset = {request->reset().begin(), request->reset().end()},
+                                   .actor = request->actor(),
+                                   .reason = request->reason()};
+    ASSIGN_OR_RETURN(*response, engine_->rollouts().Apply(NameOf(request->name()), asked, request->etag()));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<v1::Run> RolloutService::FindRun(const std::string& rollout, const std::string& target) {
+  ASSIGN_OR_RETURN(const auto stored, engine_->rollouts().Get(rollout));
+  std::vector<std::string> targets;
+  for (const v1::Run& run : stored.rollout.runs()) {
+    if (run.target() == target || (target.empty() && stored.rollout.runs_size() == 1)) return run;
+    targets.push_back(run.target());
+  }
+  const std::string known = absl::StrCat("its targets are ", absl::StrJoin(targets, ", "));
+  if (target.empty()) {
+    return BadField("target", absl::StrCat("target is empty, but ", rollout, " has several; ", known));
+  }
+  return base::WithDetail(
+      absl::NotFoundError(absl::StrCat(rollout, " has no target \"", target, "\"; ", known)), base::kTarget,
+      target);
+}
+
+grpc::ServerUnaryReactor* RolloutService::ListRowProblems(grpc::CallbackServerContext* context,
+                                                          const v1::ListRowProblemsRequest* request,
+                                                          v1::ListRowProblemsResponse* response) {
+  return AnswerLater(context, &engine_->loop(), [=, this](std::function<void(absl::Status)> done) {
+    const auto run = [&]() -> absl::StatusOr<v1::Run> {
+      RETURN_IF_ERROR(Required("name", request->name()));
+      if (request->limit() < 0) {
+        return BadField("limit", absl::StrCat("limit is ", request->limit(), "; it must not be negative"));
+      }
+      return FindRun(NameOf(request->name()), dispatch::WithoutCollection("targets", request->target()));
+    }();
+    if (!run.ok()) return done(run.status());
+    const int limit = request->limit() == 0 ? kDefaultProblems : std::min(request->limit(), kMostProblems);
+    engine_->row_problems().Ask(run->target(), run->name(), limit,
+                                [=, done = std::move(done)](absl::StatusOr<v1::RowProblemReport> report) {
+                                  if (report.ok()) {
+                                    *response->mutable_problems() = report->problems();
+                                    response->set_total(report->total());
+                                  }
+                                  done(report.status());
+                                });
   });
 }
 

@@ -5,6 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "controller/dispatch/engine.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
@@ -45,12 +47,20 @@ class RolloutService : public v1::RolloutService::CallbackService {
   grpc::ServerUnaryReactor* OverrideWait(grpc::CallbackServerContext* context,
                                          const v1::OverrideWaitRequest* request,
                                          v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* TuneRollout(grpc::CallbackServerContext* context,
+                                        const v1::TuneRolloutRequest* request,
+                                        v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* ListRowProblems(grpc::CallbackServerContext* context,
+                                            const v1::ListRowProblemsRequest* request,
+                                            v1::ListRowProblemsResponse* response) override;
 
  private:
   // On the loop's thread.
   absl::Status Create(const v1::CreateRolloutRequest& request, const std::string& actor,
                       v1::Rollout* response);
   absl::Status Get(const std::string& name, v1::Rollout* response);
+  // The run of a rollout on `target`; "" is the only one. INVALID_ARGUMENT; NOT_FOUND.
+  absl::StatusOr<v1::Run> FindRun(const std::string& rollout, const std::string& target);
   // One of the four changes.
   template <typename Asked>
   grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext* context,

@@ -58,7 +58,7 @@ TEST_F(AppTest, EveryVerbHasExamplesThatNameIt) {
     EXPECT_THAT(Help(*command),
                 AllOf(HasSubstr("\nUsage:\n"), HasSubstr("\nExamples:\n  # "), HasSubstr("--help")));
   }
-  EXPECT_EQ(verbs, 24);
+  EXPECT_EQ(verbs, 26);
 }
 
 TEST_F(AppTest, ExamplesAreCommandLinesThatAreUnderstood) {
@@ -174,6 +174,7 @@ TEST_F(AppTest, OverrideSaysWhoAndWhyAndNamesTheSteps) {
                               key: 'rollback-gate'
                               title: 'wait'
                               state: STEP_STATE_ACTIVE
+                              waits: true
                               override { actor: 'bob' reason: 'dead' }
                             }
                           }
@@ -204,6 +205,123 @@ TEST_F(AppTest, AnOverrideNeedsAReason) {
   EXPECT_THAT(err_.str(), AllOf(HasSubstr("--reason"), HasSubstr("see curlew rollout override --help")));
   controller_.SetAnswer(absl::FailedPreconditionError("r1 waits for no condition"));
   EXPECT_EQ(RunLine("rollout override r1 --reason x"), ExitCode::kPrecondition);
+}
+
+TEST_F(AppTest, AnOverrideOfRowsSaysSoAndHowToGoOn) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>(R"pb(
+                          name: 'rollouts/r1'
+                          state: ROLLOUT_STATE_FAILED
+                          runs {
+                            target: 'a'
+                            steps {
+                              key: 'backfill-1'
+                              state: STEP_STATE_FAILED
+                              override { actor: 'ann' reason: 'test accounts' }
+                            }
+                          })pb"));
+  EXPECT_EQ(RunLine("rollout override r1 --reason accounts"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(out_.str(),
+            "a: backfill-1 may leave the rows that it could not write: overridden by ann: test accounts\n"
+            "It goes on with: curlew rollout resume r1\n");
+}
+
+TEST_F(AppTest, TunePrintsWhatIsSetNow) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>(R"pb(
+                          name: 'rollouts/r1'
+                          runs {
+                            target: 'a'
+                            state: RUN_STATE_RUNNING
+                            tuning {
+                              max_workers: 2
+                              batch_target { nanos: 20000000 }
+                              limits { key: 'wal_bytes_per_s' value: 33554432 }
+                              limits { key: 'archive_backlog' value: -1 }
+                            }
+                          }
+                          runs {
+                            target: 'b'
+                            state: RUN_STATE_PENDING
+                            tuning {}
+                          }
+                          runs {
+                            target: 'c'
+                            state: RUN_STATE_SUCCEEDED
+                            tuning { max_workers: 2 }
+                          })pb"));
+  EXPECT_EQ(RunLine("rollout tune r1 --workers 2 --batch-target 20ms --limit replica_lag_ms=500.5 --limit "
+                    "archive_backlog=off --reset workers --reset batch-target --reset wal_bytes_per_s "
+                    "--reason lag --target targets/a --actor bob"),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(
+      out_.str(),
+      "a: max_workers 2, batch_target 20ms, limit archive_backlog off, limit wal_bytes_per_s 33554432\n");
+  const std::string request = controller_.last_request();
+  EXPECT_THAT(request, HasSubstr("name: \"rollouts/r1\" target: \"a\" tuning { max_workers: 2 batch_target { "
+                                 "nanos: 20000000 }"));
+  EXPECT_THAT(request, HasSubstr("limits { key: \"replica_lag_ms\" value: 500.5 }"));
+  EXPECT_THAT(request, HasSubstr("limits { key: \"archive_backlog\" value: -1 }"));
+  EXPECT_THAT(request, HasSubstr("reset: \"max_workers\" reset: \"batch_target\" reset: \"wal_bytes_per_s\" "
+                                 "reason: \"lag\" actor: \"bob\""));
+  EXPECT_EQ(RunLine("rollout tune --limit x=1 r1"), ExitCode::kOk) << "one limit a flag: " << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("b: as plan and agent have it\n"));
+}
+
+TEST_F(AppTest, TuneRefusesWhatCannotBeMeant) {
+  for (const char* line :
+       {"--workers 0", "--workers -1", "--batch-target 0s", "--batch-target soon", "--limit replica_lag_ms",
+        "--limit =3", "--limit x=0", "--limit x=-1", "--limit x=nan", "--limit x=much"}) {
+    EXPECT_EQ(RunLine(absl::StrCat("rollout tune r1 ", line)), ExitCode::kUsage) << line;
+    EXPECT_THAT(err_.str(), HasSubstr("see curlew rollout tune --help"));
+  }
+  controller_.SetAnswer(base::WithDetail(absl::InvalidArgumentError("nothing is set by the name \"x\""),
+                                         base::kHint, "what is set: max_workers 2"));
+  EXPECT_EQ(RunLine("rollout tune r1 --reset x"), ExitCode::kInvalid);
+  EXPECT_EQ(err_.str(),
+            "error: nothing is set by the name \"x\"\n  what to do: what is set: max_workers 2\n");
+}
+
+TEST_F(AppTest, RowsListsWhatCouldNotBeWrittenAndWhatCanBeDone) {
+  v1::ListRowProblemsResponse problems = Parse<v1::ListRowProblemsResponse>(R"pb(
+    problems {
+      id: 9
+      step: 'backfill-1'
+      row_key: 'contacts (id)=(42)'
+      sqlstate: '22P02'
+      message: "invalid input syntax for type integer: \"x\\033\""
+      state: ROW_PROBLEM_STATE_QUARANTINED
+    }
+    problems {
+      step: 'backfill-1'
+      row_key: 'k'
+      sqlstate: '22P02'
+      message: 'm'
+      state: ROW_PROBLEM_STATE_ACCEPTED
+    }
+    total: 12)pb");
+  controller_.SetProblems(problems);
+  EXPECT_EQ(RunLine("rollout rows r1 --target a -n 2"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(controller_.last_request(), "name: \"rollouts/r1\" target: \"a\" limit: 2");
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("STEP        ROW"), HasSubstr("contacts (id)=(42)  QUARANTINED"),
+                                HasSubstr("22P02     invalid input syntax for type integer"),
+                                HasSubstr("2 of 12 rows, the newest; more: -n NUMBER"),
+                                HasSubstr("To leave the rows as they are: curlew rollout override r1"),
+                                Not(HasSubstr("--report-row-keys"))));
+  problems.mutable_problems(0)->clear_row_key();
+  problems.mutable_problems(0)->set_state(v1::ROW_PROBLEM_STATE_MENDED);
+  controller_.SetProblems(problems);
+  EXPECT_EQ(RunLine("rollout rows r1"), ExitCode::kOk);
+  EXPECT_EQ(controller_.last_request(), "name: \"rollouts/r1\" limit: 100");
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("--report-row-keys"), Not(HasSubstr("curlew rollout override"))));
+  EXPECT_EQ(RunLine("rollout rows r1 -o json"), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("\"ROW_PROBLEM_STATE_ACCEPTED\""));
+  controller_.SetProblems({});
+  EXPECT_EQ(RunLine("rollout rows r1"), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "No row of r1 failed.\n");
+  EXPECT_EQ(RunLine("rollout rows r1 -n 1001"), ExitCode::kUsage);
+  controller_.SetAnswer(base::WithDetail(absl::UnavailableError("target \"a\" is not served"), base::kReason,
+                                         "TARGET_NOT_SERVED"));
+  EXPECT_EQ(RunLine("rollout rows r1"), ExitCode::kPrecondition);
 }
 
 TEST_F(AppTest, ErrorsOfTheControllerKeepTheirHintAndGetTheirExitCode) {
@@ -237,6 +355,9 @@ TEST_F(AppTest, CompletionKnowsEveryCommandFlagAndValue) {
                           "yaml name; return ;;"));
     EXPECT_THAT(script, HasSubstr("_curlew_names rollout"));
     EXPECT_THAT(script, HasSubstr("\"curlew rollout override --target\") _curlew_names target; return ;;"));
+    EXPECT_THAT(script, HasSubstr("\"curlew rollout tune --target\") _curlew_names target; return ;;"));
+    EXPECT_THAT(script, HasSubstr("--batch-target"));
+    EXPECT_THAT(script, HasSubstr("\"curlew rollout rows --target\") _curlew_names target; return ;;"));
     EXPECT_THAT(script, Not(HasSubstr("\"\")")));
   }
 }

@@ -45,6 +45,10 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
     answer_status_ = std::move(status);
     answer_ = std::move(rollout);
   }
+  void SetProblems(v1::ListRowProblemsResponse problems) {
+    absl::MutexLock lock(&mutex_);
+    problems_ = std::move(problems);
+  }
   // after_event of every watch so far.
   std::vector<int64_t> watched_after() {
     absl::MutexLock lock(&mutex_);
@@ -87,6 +91,17 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
                             v1::Rollout* response) override {
     return Answer(*request, response);
   }
+  grpc::Status TuneRollout(grpc::ServerContext*, const v1::TuneRolloutRequest* request,
+                           v1::Rollout* response) override {
+    return Answer(*request, response);
+  }
+  grpc::Status ListRowProblems(grpc::ServerContext*, const v1::ListRowProblemsRequest* request,
+                               v1::ListRowProblemsResponse* response) override {
+    absl::MutexLock lock(&mutex_);
+    last_request_ = request->ShortDebugString();
+    *response = problems_;
+    return rpc::ToGrpc(answer_status_);
+  }
   // Three plans, one a page.
   grpc::Status ListPlans(grpc::ServerContext*, const v1::ListPlansRequest* request,
                          v1::ListPlansResponse* response) override {
@@ -110,6 +125,7 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
   std::vector<int64_t> watched_after_ ABSL_GUARDED_BY(mutex_);
   absl::Status answer_status_ ABSL_GUARDED_BY(mutex_);
   v1::Rollout answer_ ABSL_GUARDED_BY(mutex_);
+  v1::ListRowProblemsResponse problems_ ABSL_GUARDED_BY(mutex_);
   std::string last_request_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::Server> server_;
 };

@@ -1,5 +1,6 @@
 #include "cli/rollout_view.h"
 
+#include "common/base/own_sqlstate.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/cli/messages.h"
@@ -106,6 +107,35 @@ TEST(RolloutViewTest, ShowsStepsWithTriesTimeAndRows) {
                     HasSubstr("drop-1      DROP      PENDING              -      -       -  Drop")));
 }
 
+TEST(RolloutViewTest, ShowsTuningAndHowAWalkGoes) {
+  v1::Rollout rollout = AtTheGate();
+  *rollout.mutable_runs(0)->mutable_tuning() =
+      Parse<v1::Tuning>("max_workers: 2 limits { key: 'b' value: -1 } limits { key: 'a' value: 0.5 }");
+  const v1::Progress progress = Parse<v1::Progress>(R"pb(
+    target: "staging-crm"
+    step: "backfill-1"
+    rows_done: 42000
+    rows_total: 100000
+    fraction: 0.42
+    rows_per_second: 21000
+    blocks_done: 1
+    blocks_total: 2
+    workers {
+      place: "public.contacts: blocks 4096 to 4160"
+      batch_rows: 1
+      batch_duration { nanos: 48000000 }
+    }
+    workers {})pb");
+  EXPECT_THAT(RenderRollout(rollout, kView, {{"staging-crm", progress}}),
+              HasSubstr("  tuned to  max_workers 2, limit a 0.5, limit b off\n"
+                        "  working   backfill-1: 42%, 42,000 of about 100,000 rows, 21,000 rows/s\n"
+                        "            1 of 2 blocks, 2 workers, batch of 1 row in 48ms\n"
+                        "            worker 1: public.contacts: blocks 4096 to 4160, 1 row in 48ms\n"
+                        "            worker 2: idle\n"));
+  rollout.mutable_runs(0)->mutable_tuning()->Clear();
+  EXPECT_THAT(RenderRollout(rollout, kView), Not(HasSubstr("tuned")));
+}
+
 TEST(RolloutViewTest, ShowsWhoOverrodeAWaitAndWhy) {
   v1::Rollout rollout = AtTheGate();
   v1::StepStatus& step = *rollout.mutable_runs(0)->mutable_steps(2);
@@ -148,6 +178,11 @@ TEST(RolloutViewTest, AFailureNamesTargetStepErrorAndNextCommands) {
             "    error: numbers collide\n"
             "  what to do: when the cause is gone: curlew rollout resume release-42; to undo: curlew rollout "
             "rollback release-42\n");
+  rollout.mutable_runs(0)->mutable_error()->set_sqlstate(base::kRowsQuarantined);
+  EXPECT_THAT(
+      RenderFailure(rollout, {}),
+      HasSubstr("  what to do: see the rows: curlew rollout rows release-42; to leave them as they are: "
+                "curlew rollout override release-42 --reason TEXT, then resume; when the cause is gone"));
   rollout.set_state(v1::ROLLOUT_STATE_SUCCEEDED);
   EXPECT_THAT(RenderFailure(rollout, {}), IsEmpty());
 }

@@ -88,6 +88,43 @@ TEST_F(WatchFrameTest, TheWayOutOfAWaitStandsThereWhole) {
   EXPECT_EQ(DisplayWidth(lines[4]), 60) << "cut there";
 }
 
+constexpr char kWalk[] = R"pb(
+  blocks_done: 4096
+  blocks_total: 12288
+  workers {
+    place: "public.contacts: blocks 4096 to 4160"
+    batch_rows: 3200
+    batch_duration { nanos: 48000000 }
+  }
+  workers {
+    place: "public.contacts: blocks 4160 to 4224"
+    batch_rows: 3100
+    batch_duration { nanos: 61000000 }
+  }
+  load {
+    utilisation: 1.04
+    signal: "replica_lag_ms"
+    value: 520
+    limit: 500
+    reason: "replica_lag_ms is 520, limit 500: pauses"
+  }
+  rows_quarantined: 1)pb";
+
+TEST_F(WatchFrameTest, SaysBelowATargetHowItsWalkGoes) {
+  state_.Apply(RolloutMessage(0, kTwoRuns));
+  state_.Apply(ProgressMessage(absl::StrCat(kHalfWay, kWalk)));
+  EXPECT_THAT(Frame(150), HasSubstr("throttled 10%\n"
+                                    "    4,096 of 12,288 blocks, 2 workers, batch of 3,100 rows in 61ms, "
+                                    "replica_lag_ms is 520, limit 500: pauses, 1 row quarantined\n"
+                                    "production"));
+  for (int width : {20, 40, 60, 80, 100}) {
+    for (const std::string& line : WatchFrame(state_, 24, View(kStart, width))) {
+      EXPECT_LE(DisplayWidth(line), width);
+    }
+  }
+  EXPECT_THAT(Frame(150, 3), Not(HasSubstr("blocks"))) << "targets go first where there is little room";
+}
+
 TEST_F(WatchFrameTest, LeavesOutTheEnvironmentWhereRoomIsScarce) {
   state_.Apply(RolloutMessage(0, kTwoRuns));
   state_.Apply(ProgressMessage(kHalfWay));

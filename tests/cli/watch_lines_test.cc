@@ -1,5 +1,6 @@
 #include "cli/watch_lines.h"
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/cli/messages.h"
@@ -63,6 +64,42 @@ TEST_F(PlainWatchTest, LeavesOutProgressThatSaysNothingOrIsOver) {
   EXPECT_EQ(Feed(EventMessage(1, "type: EVENT_TYPE_STEP_SUCCEEDED target: 'staging-crm'"), kStart),
             "00:00:00  staging-crm     -           event 1\n");
   EXPECT_THAT(Tick(kStart + absl::Seconds(5)), IsEmpty());
+}
+
+// One worker that waits for its replicas.
+constexpr char kWalk[] = R"pb(
+  blocks_done: 4096
+  blocks_total: 12288
+  workers {
+    place: "public.contacts: blocks 4096 to 4160"
+    batch_rows: 3200
+    batch_duration { nanos: 48000000 }
+  }
+  load { utilisation: 0.62 signal: "replica_lag_ms" value: 310.4 limit: 500 workers: 1 }
+  parts_aside: 1
+  rows_quarantined: 3)pb";
+
+TEST_F(PlainWatchTest, SaysWhatAWalkIsBoundByAndWhatItPassedOver) {
+  Feed(RolloutMessage(0, kTwoRuns), kStart);
+  EXPECT_EQ(Feed(ProgressMessage(absl::StrCat(kHalfWay, kWalk)), kStart),
+            "01:46:40  staging-crm     BACKFILL    backfill-1: 42%, 42,000 of about 100,000 rows, 21,000 "
+            "rows/s, ETA 3s, throttled 10%, 4,096 of 12,288 blocks, 1 worker, batch of 3,200 rows in 48ms, "
+            "replica_lag_ms 310 of 500 (62%), 1 part aside, rows locked, 3 rows quarantined\n");
+}
+
+TEST_F(PlainWatchTest, TheLongerAStepTakesTheCalmerItGets) {
+  Feed(RolloutMessage(0, kTwoRuns), kStart);
+  int lines = 0;
+  for (int second = 0; second < 3600; ++second) {
+    lines += Feed(ProgressMessage(kHalfWay), kStart + absl::Seconds(second)).empty() ? 0 : 1;
+  }
+  EXPECT_GT(lines, 50);
+  EXPECT_LT(lines, 100);
+  EXPECT_THAT(Feed(ProgressMessage(absl::StrCat(
+                       kHalfWay, " waiting { cause: WAIT_CAUSE_THROTTLE message: 'replicas lag' }")),
+                   kStart + absl::Seconds(3602)),
+              HasSubstr("waits for throttle: replicas lag"))
+      << "that it pauses is said at once";
 }
 
 TEST_F(PlainWatchTest, SaysWhomAStepWaitsFor) {

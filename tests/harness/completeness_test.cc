@@ -28,7 +28,7 @@ TEST(HarnessTest, WhatWorksOnPartitionsIsTriedOnThem) {
     if (the_case.partitioned) partitioned.insert(the_case.operation);
   }
   for (const char* operation : {"add_check", "add_foreign_key", "add_unique", "backfill", "create_index",
-                                "purge", "reindex", "rename_column"}) {
+                                "purge", "reindex", "rename_column", "transform"}) {
     EXPECT_EQ(partitioned.count(operation), 1u) << operation;
   }
 }

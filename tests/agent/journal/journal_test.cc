@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/journal/range_journal.h"
 #include "common/base/canonical_json.h"
 #include "tests/agent/executor/executor_test.h"
 
@@ -74,28 +75,43 @@ TEST_F(JournalTest, KnowsIntentsFromSuccesses) {
   EXPECT_EQ(records[0].rows, 7);
 }
 
-TEST_F(JournalTest, ACursorBelongsToOneFileOfItsTable) {
+TEST_F(JournalTest, ARangeBelongsToOneFileOfItsTable) {
   const StepAttempt attempt{.run = kRun, .step = "s", .attempt = 1, .epoch = 1};
-  const uint32_t oid = static_cast<uint32_t>(std::stoul(Sql("SELECT 't'::regclass::oid")));
-  ASSERT_OK(Fenced(
-      [&](FencedTransaction& t) { return StartCursor(t, attempt, {.oid = oid, .name = "public.t"}); }));
-  ASSERT_OK_AND_ASSIGN(const auto cursors, ReadCursors(connection_.get(), kRun, "s"));
-  ASSERT_EQ(cursors.size(), 1u);
-  EXPECT_EQ(absl::StrCat(cursors[0].blocks), Sql("SELECT pg_relation_size('t') / 8192"));
+  const Leaf leaf{.oid = static_cast<uint32_t>(std::stoul(Sql("SELECT 't'::regclass::oid"))),
+                  .name = "public.t"};
+  const auto start = [&](FencedTransaction& t) { return StartLeaf(t, attempt, leaf, false, "(9,0)"); };
+  ASSERT_OK(Fenced(start));
+  ASSERT_OK_AND_ASSIGN(auto leaves, ReadWalkedLeaves(connection_.get(), kRun, "s"));
+  ASSERT_EQ(leaves.size(), 1u);
+  EXPECT_EQ(absl::StrCat(leaves[0].blocks), Sql("SELECT pg_relation_size('t') / 8192"));
+  WalkRange range;
+  ASSERT_OK(Fenced([&](FencedTransaction& t) {
+    const auto claimed = ClaimRange(t, attempt, leaves[0], "(4,0)", 2, 4);
+    if (claimed.ok()) range = *claimed;
+    return claimed.status();
+  }));
+  // Nobody is handed the same places twice.
+  EXPECT_TRUE(absl::IsAborted(Fenced(
+      [&](FencedTransaction& t) { return ClaimRange(t, attempt, leaves[0], "(4,0)", 2, 4).status(); })));
   bool same = false;
   const auto advance = [&](FencedTransaction& t) {
-    const auto advanced = AdvanceCursor(t, attempt, oid, 2, 10);
+    const auto advanced = AdvanceRange(t, attempt, range, false, 10);
     same = *advanced;
     return advanced.status();
   };
+  range.next = "(2,0)";
   ASSERT_OK(Fenced(advance));
   EXPECT_TRUE(same);
+  ASSERT_OK_AND_ASSIGN(const auto open, ReadOpenRanges(connection_.get(), kRun, "s"));
+  ASSERT_EQ(open.size(), 1u);
+  EXPECT_EQ(open[0].next, "(2,0)");
+  EXPECT_EQ(open[0].passes, 2);
   Sql("VACUUM FULL t");
   ASSERT_OK(Fenced(advance));
   EXPECT_FALSE(same);
-  ASSERT_OK(Fenced(
-      [&](FencedTransaction& t) { return StartCursor(t, attempt, {.oid = oid, .name = "public.t"}); }));
-  EXPECT_EQ(Sql("SELECT next_block || ' ' || rows || ' ' || restarts FROM curlew.backfill"), "0 10 1");
+  ASSERT_OK(Fenced(start));
+  EXPECT_EQ(Sql("SELECT claimed || ' ' || rows || ' ' || restarts FROM curlew.backfill"), " 10 1");
+  EXPECT_EQ(Sql("SELECT count(*) FROM curlew.backfill_range"), "0");
 }
 
 }  // namespace

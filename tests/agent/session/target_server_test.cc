@@ -57,8 +57,10 @@ class TargetServerTest : public ::curlew::testing::PgTest {
     return plan;
   }
 
-  std::unique_ptr<TargetServer> Serve(const std::string& conninfo, const std::string& instance = "one") {
+  std::unique_ptr<TargetServer> Serve(const std::string& conninfo, const std::string& instance = "one",
+                                      RowKeys row_keys = RowKeys::kWithhold) {
     TargetOptions options{.target = "crm", .agent_id = "agent", .instance_id = instance};
+    options.row_keys = row_keys;
     options.pool.connect.conninfo = conninfo;
     options.retry = {.first = absl::Milliseconds(20), .longest = absl::Milliseconds(100)};
     return std::make_unique<TargetServer>(options, &outbox_, &lease_);
@@ -369,6 +371,52 @@ TEST_F(TargetServerTest, ReportsTheSchema) {
   ASSERT_THAT(report.schema().tables(), SizeIs(1));
   EXPECT_EQ(report.schema().tables(0).name(), "contacts");
   EXPECT_THAT(report.sizes(), SizeIs(1));
+}
+
+TEST_F(TargetServerTest, ReportsRowsThatCouldNotBeWrittenWithTheirKeysWhereItMay) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Query(conninfo_, R"(
+    INSERT INTO curlew.run (run, plan_name, compiled_digest, compiled)
+      VALUES ('rollouts/r1/runs/crm', 'p', 'd', '{}'), ('rollouts/r2/runs/crm', 'p', 'd', '{}');
+    INSERT INTO curlew.problem (run, step, attempt, row_key, sqlstate, message, state, found)
+      SELECT 'rollouts/r1/runs/crm', 'fill', 1, '"Weird""Table" (id)=(' || g || ')', '22P02', repeat('m', 5000),
+             (ARRAY['found', 'quarantined', 'mended', 'accepted'])[g], timestamptz '2026-01-01 UTC'
+        FROM generate_series(1, 4) g ORDER BY g;
+    INSERT INTO curlew.problem (run, step, attempt, row_key, sqlstate, message)
+      VALUES ('rollouts/r2/runs/crm', 'fill', 1, 'of another run', '22P02', 'm'))");
+  const auto ask = [&](int limit) {
+    v1::ControllerMessage message;
+    message.mutable_report_row_problems()->set_request(7);
+    message.mutable_report_row_problems()->set_target("crm");
+    message.mutable_report_row_problems()->set_run(kRun);
+    message.mutable_report_row_problems()->set_limit(limit);
+    server_->Handle(message);
+    return Await(v1::AgentMessage::kRowProblemReport).row_problem_report();
+  };
+  const v1::RowProblemReport withheld = ask(3);
+  EXPECT_EQ(withheld.request(), 7);
+  EXPECT_EQ(withheld.target(), "crm");
+  EXPECT_EQ(withheld.error(), "");
+  EXPECT_EQ(withheld.total(), 4);
+  ASSERT_THAT(withheld.problems(), SizeIs(3));
+  EXPECT_EQ(withheld.problems(0).state(), v1::ROW_PROBLEM_STATE_ACCEPTED) << "the newest first";
+  EXPECT_EQ(withheld.problems(1).state(), v1::ROW_PROBLEM_STATE_MENDED);
+  EXPECT_EQ(withheld.problems(0).sqlstate(), "22P02");
+  EXPECT_EQ(withheld.problems(0).found_time().seconds(), 1767225600);
+  EXPECT_EQ(withheld.problems(0).row_key(), "");
+  EXPECT_EQ(withheld.problems(0).message(), "");
+
+  server_.reset();
+  server_ = Serve(conninfo_, "two", RowKeys::kReport);
+  Ready();
+  const v1::RowProblemReport reported = ask(100);
+  ASSERT_THAT(reported.problems(), SizeIs(4));
+  EXPECT_EQ(reported.problems(3).state(), v1::ROW_PROBLEM_STATE_FOUND);
+  EXPECT_EQ(reported.problems(3).row_key(), "\"Weird\"\"Table\" (id)=(1)");
+  EXPECT_THAT(reported.problems(3).message(), SizeIs(1000)) << "a thousand must fit a message";
+  Query(conninfo_, "DROP TABLE curlew.problem");
+  EXPECT_THAT(ask(1).error(), HasSubstr("target crm: "));
 }
 
 TEST_F(TargetServerTest, ADatabaseThatRefusesConnectionsIsAProblemWithPostgresqlsWords) {

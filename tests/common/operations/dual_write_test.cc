@@ -271,5 +271,46 @@ TEST_F(DualWriteTest, VerificationCatchesWhatNoTriggerSaw) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("t (id)=(2)"));
 }
 
+TEST_F(DualWriteTest, OneLookAtEachRowFillsWhatIsPendingAndShowsWhatDoesNotAgree) {
+  Start(kTable, v1::PHASE_DUAL_WRITE, "upper(o)", "lower(n)", true);
+  const v1::Verify* verify = nullptr;
+  const v1::Backfill* fill = nullptr;
+  for (const v1::Step& step : compiled_.steps()) {
+    if (step.phase() != v1::PHASE_BACKFILL) continue;
+    if (step.action().has_verify()) verify = &step.action().verify();
+    if (step.action().has_backfill()) fill = &step.action().backfill();
+    if (step.action().has_analyze()) {
+      EXPECT_TRUE(step.action().analyze().vacuum_if_bloated());
+    }
+  }
+  ASSERT_TRUE(verify != nullptr && fill != nullptr);
+  EXPECT_EQ(verify->checks_size(), 0);
+  ASSERT_EQ(verify->scans_size(), 1);
+  const v1::RowScan& scan = verify->scans(0);
+  EXPECT_EQ(scan.repair().SerializeAsString(), fill->SerializeAsString());
+  ASSERT_EQ(scan.checks_size(), 2);
+  EXPECT_TRUE(scan.checks(0).pending());
+  EXPECT_EQ(scan.checks(0).violation(), fill->pending());
+  EXPECT_FALSE(scan.checks(1).pending());
+
+  // Past the triggers: one is not filled, one does not agree. The look's own expressions tell them apart.
+  Run("INSERT INTO t (id, o) VALUES (1, 'a'), (2, 'b'), (3, 'c')");
+  Run("ALTER TABLE t DISABLE TRIGGER USER; UPDATE t SET n = NULL WHERE id = 1; UPDATE t SET o = 'x' WHERE id "
+      "= 2");
+  Run("ALTER TABLE t ENABLE TRIGGER USER");
+  const auto keys = [&](const v1::RowCheck& check) {
+    return Ask(absl::StrCat("SELECT string_agg(", scan.key(), ", ' ') FROM ", scan.table(), " AS t WHERE ",
+                            check.violation()));
+  };
+  EXPECT_EQ(keys(scan.checks(0)), "t (id)=(1)");
+  EXPECT_THAT(keys(scan.checks(1)), HasSubstr("t (id)=(2)"));
+  v1::Action repair;
+  *repair.mutable_backfill() = scan.repair();
+  EXPECT_THAT(testing::RunAction(connection_.get(), repair), IsOk());
+  EXPECT_EQ(Ask("SELECT n FROM t WHERE id = 1"), "A");
+  EXPECT_EQ(Ask("SELECT o || n FROM t WHERE id = 2"), "xB");
+  EXPECT_EQ(keys(scan.checks(1)), "t (id)=(2)");
+}
+
 }  // namespace
 }  // namespace curlew::operations

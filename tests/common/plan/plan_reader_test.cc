@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
 #include "tests/support/status_matchers.h"
 
@@ -58,6 +59,29 @@ TEST(ReadPlanTest, AFieldThatIsMissingIsToldAtItsOperation) {
   EXPECT_THAT(ReadPlan("name: p\noperations:\n  - set_not_null: {table: t}\n", "p.yaml"),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        "p.yaml:3:5: operations[0].set_not_null.column: is required"));
+}
+
+TEST(ReadPlanTest, ReadsHowRowsAreToBeWalked) {
+  constexpr char kOperations[] = "name: p\noperations:\n  - purge: {table: t, where: a < 0}\n";
+  ASSERT_OK_AND_ASSIGN(
+      const v1::Plan plan,
+      ReadPlan(absl::StrCat(kOperations,
+                            "settings: {backfill: {max_workers: 2, on_row_error: quarantine, "
+                            "row_error_limit: 9, walk: key, synchronous_commit: true}}\n"),
+               "p.yaml"));
+  EXPECT_EQ(plan.settings().backfill().max_workers(), 2);
+  EXPECT_EQ(plan.settings().backfill().on_row_error(), v1::ROW_ERROR_POLICY_QUARANTINE);
+  EXPECT_EQ(plan.settings().backfill().row_error_limit(), 9);
+  EXPECT_EQ(plan.settings().backfill().walk(), v1::WALK_KEY);
+  EXPECT_TRUE(plan.settings().backfill().synchronous_commit());
+  ASSERT_OK_AND_ASSIGN(const v1::Plan again, ReadPlan(ToYaml(plan), "p.yaml"));
+  EXPECT_EQ(Digest(again), Digest(plan));
+  EXPECT_THAT(ReadPlan(absl::StrCat(kOperations, "settings:\n  backfill:\n    max_workers: 33\n"), "p.yaml"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(StartsWith("p.yaml:6:5: settings.backfill.max_workers: "),
+                             HasSubstr("give 1 to 32, or leave it out for 4"))));
+  EXPECT_THAT(ReadPlan(absl::StrCat(kOperations, "settings: {backfill: {walk: heap}}\n"), "p.yaml"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("known are: ctid, key")));
 }
 
 TEST(ReadPlanTest, AnErrorOfYamlIsToldAsItIs) {

@@ -22,6 +22,28 @@ TEST(DefaultedSettingsTest, FillsInWhatIsNotGiven) {
   EXPECT_EQ(base::FromProto(settings.unused_for()), absl::Seconds(10));
 }
 
+TEST(DefaultedSettingsTest, FillsInHowRowsAreWalked) {
+  const v1::BackfillSettings backfill = DefaultedSettings({}).backfill();
+  EXPECT_EQ(backfill.max_workers(), 4);
+  EXPECT_EQ(backfill.on_row_error(), v1::ROW_ERROR_POLICY_STOP);
+  EXPECT_EQ(backfill.row_error_limit(), 100);
+  EXPECT_EQ(backfill.walk(), v1::WALK_CTID);
+  EXPECT_FALSE(backfill.synchronous_commit());
+  EXPECT_FALSE(backfill.skip_user_triggers());
+}
+
+TEST(DefaultedSettingsTest, KeepsHowRowsAreToBeWalked) {
+  v1::PlanSettings settings;
+  settings.mutable_backfill()->set_max_workers(1);
+  settings.mutable_backfill()->set_on_row_error(v1::ROW_ERROR_POLICY_QUARANTINE);
+  settings.mutable_backfill()->set_row_error_limit(7);
+  settings.mutable_backfill()->set_walk(v1::WALK_KEY);
+  settings.mutable_backfill()->set_synchronous_commit(true);
+  settings.mutable_backfill()->set_skip_user_triggers(true);
+  EXPECT_EQ(DefaultedSettings(settings).backfill().SerializeAsString(),
+            settings.backfill().SerializeAsString());
+}
+
 TEST(DefaultedSettingsTest, KeepsWhatIsGiven) {
   v1::PlanSettings settings;
   *settings.mutable_max_lock_timeout() = base::ToProto(absl::Milliseconds(20));
@@ -99,6 +121,33 @@ TEST_F(SettingsRangeTest, ALockTimeoutThatTheStatementDeadlineWouldCutOffIsRefus
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("raise ddl_statement_timeout too")));
   *settings.mutable_ddl_statement_timeout() = base::ToProto(absl::Seconds(10));
   EXPECT_OK(ValidateSettings(settings));
+}
+
+TEST_F(SettingsRangeTest, NumbersOfWalksHaveRanges) {
+  const struct {
+    const char* name;
+    void (v1::BackfillSettings::*set)(int32_t);
+    int32_t most;
+    const char* message;
+  } kNumbers[] = {
+      {"settings.backfill.max_workers", &v1::BackfillSettings::set_max_workers, 32,
+       "give 1 to 32, or leave it out for 4"},
+      {"settings.backfill.row_error_limit", &v1::BackfillSettings::set_row_error_limit, 1'000'000,
+       "give 1 to 1000000, or leave it out for 100"},
+  };
+  for (const auto& number : kNumbers) {
+    v1::PlanSettings settings;
+    for (int32_t right : {1, number.most}) {
+      (settings.mutable_backfill()->*number.set)(right);
+      EXPECT_OK(ValidateSettings(settings));
+    }
+    for (int32_t wrong : {-1, number.most + 1}) {
+      (settings.mutable_backfill()->*number.set)(wrong);
+      const absl::Status status = ValidateSettings(settings);
+      EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(number.message)));
+      EXPECT_EQ(base::Detail(status, base::kField), number.name);
+    }
+  }
 }
 
 TEST_F(SettingsRangeTest, ADurationWhosePartsContradictEachOtherIsRefused) {

@@ -97,6 +97,7 @@ std::string Smallest(const std::string& operation) {
       {"drop_statistics", "{table: t, name: n}"},
       {"backfill", "{table: t, set: [{column: c, value: '1'}]}"},
       {"purge", "{table: t, where: c < 0}"},
+      {"transform", "{table: t, write: INSERT INTO u SELECT c FROM batch, irreversible: true}"},
   };
   const auto found = smallest.find(operation);
   return found == smallest.end() ? "" : found->second;
@@ -312,6 +313,23 @@ TEST(SqlRulesTest, IsUndoneByDownOrSaysThatItCannotBe) {
   EXPECT_OK(Check("  - sql: {up: SELECT 1, irreversible: true, phase: drop}\n"));
   EXPECT_THAT(Check("  - sql: {up: SELECT 1, down: SELECT 2, irreversible: true, phase: drop}\n"),
               RefusedFor("operations[0].sql.irreversible", "leave out one"));
+}
+
+TEST(TransformRulesTest, WritesByOneStatementOverTheBatch) {
+  EXPECT_OK(Check("  - transform: {table: t, write: DELETE FROM u USING batch, irreversible: true}\n"));
+  EXPECT_THAT(Check("  - transform: {table: t, write: DELETE FROM u, irreversible: true}\n"),
+              RefusedFor("operations[0].transform.write", "does not read `batch`"));
+  EXPECT_THAT(Check("  - transform: {table: t, write: SELECT 1 FROM batch, irreversible: true}\n"),
+              RefusedFor("operations[0].transform.write", "one INSERT, UPDATE, DELETE or MERGE"));
+}
+
+TEST(TransformRulesTest, IsUndoneByDownOrSaysThatItCannotBe) {
+  EXPECT_OK(Check("  - transform: {table: t, write: DELETE FROM u USING batch, down: SELECT 1}\n"));
+  EXPECT_THAT(Check("  - transform: {table: t, write: DELETE FROM u USING batch}\n"),
+              RefusedFor("operations[0].transform.down", "is required"));
+  EXPECT_THAT(Check("  - transform: {table: t, write: DELETE FROM u USING batch, down: SELECT 1, "
+                    "irreversible: true}\n"),
+              RefusedFor("operations[0].transform.irreversible", "leave out one"));
 }
 
 TEST(SqlRulesTest, WhatIsIrreversibleRunsInTheLastPhase) {

@@ -207,6 +207,90 @@ TEST_F(EngineTest, AnOverrideOutlivesTheControllerAndTheAgent) {
   EXPECT_EQ(next->dispatch().override().reason(), "only the old report");
 }
 
+v1::TuneRolloutRequest Workers(const std::string& rollout, int workers) {
+  v1::TuneRolloutRequest request;
+  request.set_name(rollout);
+  request.mutable_tuning()->set_max_workers(workers);
+  request.set_actor("bob");
+  return request;
+}
+
+TEST_F(EngineTest, ATuningReachesTheAttemptThatRunsAndEveryLaterOne) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch first = StartFirstStep(&agent);
+  EXPECT_FALSE(first.has_tuning());
+  agent.SayAck(first);
+  ASSERT_THAT(Tune(Workers(kName, 3)), IsOk());
+  const auto tuned = Tune(Workers(kName, 2));
+  ASSERT_THAT(tuned, IsOk());
+  EXPECT_EQ(tuned->runs(0).tuning().max_workers(), 2);
+  v1::Tune tune;
+  while (tune.tuning().max_workers() != 2) {
+    const auto message = agent.Take(Kind::kTune);
+    ASSERT_THAT(message, IsOk());
+    tune = message->tune();
+  }
+  EXPECT_EQ(tune.target(), "staging-crm");
+  EXPECT_EQ(tune.run(), first.run());
+  agent.SayResult(first);
+  ASSERT_THAT(agent.Take(Kind::kResultAck), IsOk());
+  ASSERT_THAT(Rollback(kName), IsOk());
+  const auto next = agent.Take(Kind::kDispatch);
+  ASSERT_THAT(next, IsOk());
+  EXPECT_EQ(next->dispatch().direction(), v1::DIRECTION_UNDO);
+  EXPECT_EQ(next->dispatch().tuning().max_workers(), 2);
+  EXPECT_FALSE(agent.Has(Kind::kTune)) << "it came with the command";
+}
+
+TEST_F(EngineTest, AnAgentThatComesBackWithItsAttemptGetsTheNewestTuning) {
+  v1::Dispatch first;
+  {
+    FakeAgent agent(Channel());
+    first = StartFirstStep(&agent);
+    agent.SayAck(first);
+    WaitFor(kName,
+            [&](const v1::Rollout& r) { return AttemptOf(r, first).state() == v1::ATTEMPT_STATE_RUNNING; });
+    ASSERT_THAT(Tune(Workers(kName, 3)), IsOk());
+    ASSERT_THAT(agent.Take(Kind::kTune), IsOk());
+  }
+  WaitFor(kName,
+          [&](const v1::Rollout& r) { return AttemptOf(r, first).state() == v1::ATTEMPT_STATE_UNKNOWN; });
+  ASSERT_THAT(Tune(Workers(kName, 1)), IsOk());
+  Restart();
+  FakeAgent again(Channel());
+  again.SayHello();
+  EXPECT_EQ(again.TakeLease(), v1::LEASE_STATE_GRANTED);
+  v1::HeldAttempt held;
+  held.set_run(first.run());
+  held.set_step(first.step());
+  held.set_attempt(first.attempt());
+  again.SayReady("staging-crm", 1, {held});
+  const auto tune = again.Take(Kind::kTune);
+  ASSERT_THAT(tune, IsOk());
+  EXPECT_EQ(tune->tune().tuning().max_workers(), 1);
+  EXPECT_FALSE(again.Has(Kind::kDispatch));
+}
+
+TEST_F(EngineTest, ATuningThatWasStoredBeforeTheControllerDiedIsSentAfterwards) {
+  std::unique_ptr<FakeAgent> agent = std::make_unique<FakeAgent>(Channel());
+  const v1::Dispatch first = StartFirstStep(agent.get());
+  agent->SayAck(first);
+  WaitFor(kName,
+          [&](const v1::Rollout& r) { return AttemptOf(r, first).state() == v1::ATTEMPT_STATE_RUNNING; });
+  ASSERT_THAT(Tune(Workers(kName, 1)), IsOk());
+  Stop();  // whether it was sent or not
+  agent.reset();
+  Restart();
+  agent = std::make_unique<FakeAgent>(Channel(),
+                                      testing::AgentIdentity{"agent-a", "instance-2", {"staging-crm"}});
+  agent->SayHello();
+  EXPECT_EQ(agent->TakeLease(), v1::LEASE_STATE_GRANTED);
+  agent->SayReady("staging-crm", 2);
+  const auto next = agent->Take(Kind::kDispatch);
+  ASSERT_THAT(next, IsOk());
+  EXPECT_EQ(next->dispatch().tuning().max_workers(), 1);
+}
+
 TEST_F(EngineTest, AResultIsAcknowledgedOnlyOnceItIsStored) {
   FakeAgent agent(Channel());
   const v1::Dispatch dispatch = StartFirstStep(&agent);

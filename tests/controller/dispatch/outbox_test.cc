@@ -66,6 +66,48 @@ TEST(OutboxTest, AnOverrideComesBackWithItsDispatch) {
   EXPECT_EQ(override_wait->reason(), "the night job ends by itself");
 }
 
+v1::Tuning TwoWorkers() {
+  v1::Tuning tuning;
+  tuning.set_max_workers(2);
+  (*tuning.mutable_limits())["replica_lag_ms"] = 500;
+  (*tuning.mutable_limits())["archive_backlog"] = -1;
+  return tuning;
+}
+
+TEST(OutboxTest, ATuningComesBackAloneAndWithItsDispatch) {
+  const auto tune = DecodeCommand(EncodeCommand(
+      kRollout,
+      rollout::SendTuning{.target = "crm", .run = "rollouts/r-1/runs/crm", .tuning = TwoWorkers()}));
+  ASSERT_TRUE(tune.ok());
+  EXPECT_EQ(std::get<rollout::SendTuning>(*tune).target, "crm");
+  EXPECT_EQ(std::get<rollout::SendTuning>(*tune).run, "rollouts/r-1/runs/crm");
+  EXPECT_EQ(std::get<rollout::SendTuning>(*tune).tuning.limits().at("replica_lag_ms"), 500);
+
+  rollout::DispatchAttempt command = Dispatch(3);
+  command.tuning = TwoWorkers();
+  const auto dispatch = DecodeCommand(EncodeCommand(kRollout, command));
+  ASSERT_TRUE(dispatch.ok());
+  EXPECT_EQ(std::get<rollout::DispatchAttempt>(*dispatch).tuning->max_workers(), 2);
+}
+
+TEST(OutboxTest, ATuningIsWantedWhileItIsTheRunsAndAnAttemptIsWithTheAgent) {
+  const rollout::SendTuning tune{.target = "crm", .run = "rollouts/r-1/runs/crm", .tuning = TwoWorkers()};
+  const auto tuned = [](v1::AttemptState state) {
+    v1::Rollout rollout = WithAttempt(3, state);
+    *rollout.mutable_runs(0)->mutable_tuning() = TwoWorkers();
+    return rollout;
+  };
+  EXPECT_TRUE(Wanted(tune, tuned(v1::ATTEMPT_STATE_LEASED)));
+  EXPECT_TRUE(Wanted(tune, tuned(v1::ATTEMPT_STATE_RUNNING)));
+  for (const auto state :
+       {v1::ATTEMPT_STATE_QUEUED, v1::ATTEMPT_STATE_UNKNOWN, v1::ATTEMPT_STATE_SUCCEEDED}) {
+    EXPECT_FALSE(Wanted(tune, tuned(state))) << state;
+  }
+  v1::Rollout otherwise = tuned(v1::ATTEMPT_STATE_RUNNING);
+  otherwise.mutable_runs(0)->mutable_tuning()->set_max_workers(1);
+  EXPECT_FALSE(Wanted(tune, otherwise)) << "a newer one is on its way";
+}
+
 TEST(OutboxTest, CompilesAndCancelsComeBackAsTheyWere) {
   const auto compile = DecodeCommand(EncodeCommand(kRollout, rollout::CompileRun{"crm"}));
   EXPECT_EQ(std::get<rollout::CompileRun>(*compile).target, "crm");

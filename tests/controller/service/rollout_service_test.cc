@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/base/error_detail.h"
@@ -211,6 +212,80 @@ TEST_F(RolloutServiceTest, AnOverrideNeedsAnActorAReasonAndSomethingThatWaits) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("staging-crm is compiling")));
   EXPECT_EQ(base::Detail(nothing.status(), base::kReason), "NOTHING_WAITS");
   EXPECT_THAT(Override("add-note-1", "", "x", "bob", "v0"), StatusIs(absl::StatusCode::kAborted));
+}
+
+TEST_F(RolloutServiceTest, ATuningNeedsAnActorSenseAndATargetThatThereIs) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  v1::TuneRolloutRequest request;
+  request.mutable_tuning()->set_max_workers(2);
+  EXPECT_THAT(Tune(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("name")));
+  request.set_name("add-note-1");
+  EXPECT_THAT(Tune(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("actor")));
+  request.set_actor("bob");
+  request.mutable_tuning()->set_max_workers(-2);
+  const auto bad = Tune(request);
+  EXPECT_THAT(bad, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("max_workers is -2")));
+  EXPECT_EQ(base::Detail(bad.status(), base::kField), "max_workers");
+  EXPECT_THAT(base::Detail(bad.status(), base::kHint), HasSubstr("curlew rollout pause"));
+  request.mutable_tuning()->set_max_workers(2);
+  request.set_target("nosuch");
+  EXPECT_THAT(Tune(request), StatusIs(absl::StatusCode::kNotFound, HasSubstr("staging-crm, production-crm")));
+  request.set_target("targets/production-crm");
+  const auto tuned = Tune(request);
+  ASSERT_THAT(tuned, IsOk());
+  EXPECT_FALSE(tuned->runs(0).has_tuning());
+  EXPECT_EQ(tuned->runs(1).tuning().max_workers(), 2);
+  request.set_etag("v0");
+  EXPECT_THAT(Tune(request), StatusIs(absl::StatusCode::kAborted));
+  request.clear_etag();
+  ASSERT_THAT(Change(kAbort, "add-note-1"), IsOk());
+  EXPECT_THAT(Tune(request), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("aborted")));
+}
+
+TEST_F(RolloutServiceTest, RowsThatCouldNotBeWrittenComeFromTheAgentOfTheTarget) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  v1::ListRowProblemsRequest request;
+  request.set_name("add-note-1");
+  EXPECT_THAT(ListRowProblems(request),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("staging-crm, production-crm")));
+  request.set_target("nosuch");
+  EXPECT_THAT(ListRowProblems(request), StatusIs(absl::StatusCode::kNotFound, HasSubstr("nosuch")));
+  request.set_target("staging-crm");
+  request.set_limit(-1);
+  EXPECT_THAT(ListRowProblems(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("limit")));
+  request.set_limit(5000);
+  EXPECT_THAT(ListRowProblems(request),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no agent serves it")));
+
+  FakeAgent agent(Channel());
+  agent.SayHello();
+  EXPECT_EQ(agent.TakeLease(), v1::LEASE_STATE_GRANTED);
+  agent.SayReady("staging-crm");
+  WaitForTarget("staging-crm", [](const v1::Target& target) { return target.served(); });
+  const auto answer = [&](const std::string& error) {
+    const auto question = agent.Take(v1::ControllerMessage::kReportRowProblems);
+    ASSERT_THAT(question, IsOk());
+    EXPECT_EQ(question->report_row_problems().run(), "rollouts/add-note-1/runs/staging-crm");
+    EXPECT_EQ(question->report_row_problems().limit(), 1000) << "as many as a message holds";
+    v1::AgentMessage message;
+    v1::RowProblemReport& report = *message.mutable_row_problem_report();
+    report.set_request(question->report_row_problems().request());
+    report.set_target("staging-crm");
+    report.set_error(error);
+    report.set_total(7);
+    report.add_problems()->set_row_key("items (id)=(42)");
+    agent.Say(message);
+  };
+  std::thread first([&] { answer(""); });
+  const auto list = ListRowProblems(request);
+  first.join();
+  ASSERT_THAT(list, IsOk());
+  EXPECT_EQ(list->total(), 7);
+  EXPECT_EQ(list->problems(0).row_key(), "items (id)=(42)");
+  std::thread second([&] { answer("the database is down"); });
+  EXPECT_THAT(ListRowProblems(request),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("the database is down")));
+  second.join();
 }
 
 TEST_F(RolloutServiceTest, ListsInPagesWithoutSteps) {

@@ -155,6 +155,17 @@ absl::StatusOr<v1::Rollout> ControllerTest::Override(const std::string& rollout,
               v1::Rollout());
 }
 
+absl::StatusOr<v1::Rollout> ControllerTest::Tune(const v1::TuneRolloutRequest& request) {
+  return Call(v1::RolloutService::NewStub(Channel()).get(), &v1::RolloutService::Stub::TuneRollout, request,
+              v1::Rollout());
+}
+
+absl::StatusOr<v1::ListRowProblemsResponse> ControllerTest::ListRowProblems(
+    const v1::ListRowProblemsRequest& request) {
+  return Call(v1::RolloutService::NewStub(Channel()).get(), &v1::RolloutService::Stub::ListRowProblems,
+              request, v1::ListRowProblemsResponse());
+}
+
 v1::Rollout ControllerTest::WaitFor(const std::string& rollout,
                                     const std::function<bool(const v1::Rollout&)>& wanted) {
   grpc::ClientContext context;

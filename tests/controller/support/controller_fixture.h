@@ -47,6 +47,9 @@ class ControllerTest : public ::testing::Test {
                                        const std::string& reason, const std::string& actor = "bob",
                                        const std::string& etag = "");
 
+  absl::StatusOr<v1::Rollout> Tune(const v1::TuneRolloutRequest& request);
+  absl::StatusOr<v1::ListRowProblemsResponse> ListRowProblems(const v1::ListRowProblemsRequest& request);
+
   // The rollout when it first fulfils `wanted`; else as it was last.
   v1::Rollout WaitFor(const std::string& rollout, const std::function<bool(const v1::Rollout&)>& wanted);
   v1::Rollout WaitForState(const std::string& rollout, v1::RolloutState state);

@@ -1,4 +1,4 @@
-// Cases of operations on data (backfill, purge).
+// Cases of operations on data (backfill, purge, transform).
 #include "tests/harness/case.h"
 
 namespace curlew::testing {
@@ -62,10 +62,62 @@ Case PurgePartitioned() {
   return the_case;
 }
 
+// Each row that was there is written once, whatever is written, locked and inserted meanwhile.
+Case Transform() {
+  return {
+      .operation = "transform",
+      .columns = "{o} text",
+      .setup = "CREATE TABLE {s.n} ({k} bigint, {v} text)",
+      .plan = R"(
+- transform:
+    table: '{s.t}'
+    where: '{id} % 3 <> 0 AND {o} <> '''''
+    write: 'INSERT INTO {s.n} ({k}, {v}) SELECT {id}, {o} FROM batch'
+    down: 'DELETE FROM {s.n}'
+)",
+      .old_shape = {.writes = {{"o", "'o{r}'"}}},
+      // A key that is gone when the walk comes, and back behind it, is not written.
+      .without = {Write::kDelete},
+      .checks = {{Moment::kGate, "SELECT count({k}) = count(DISTINCT {k}) FROM {s.n}"},
+                 {Moment::kGate,
+                  "SELECT bool_and((g IN (SELECT {k} FROM {s.n})) = (g % 3 <> 0)) FROM "
+                  "generate_series(1, 1500) AS g"},
+                 {Moment::kRolledBack, "SELECT count(*) = 0 FROM {s.n}"},
+                 {Moment::kEnd, "SELECT count({k}) = count(DISTINCT {k}) AND count(*) >= 1000 FROM {s.n}"}},
+  };
+}
+
+// Behind the gate, into the table itself: each of the first rows is counted up once.
+Case TransformOfItself() {
+  return {
+      .operation = "transform",
+      .variant = "itself",
+      .columns = "{c} int NOT NULL DEFAULT 0, {o} text",
+      .plan = R"(
+- transform:
+    table: '{s.t}'
+    where: '{id} <= 700'
+    write: 'UPDATE {s.t} AS w SET {c} = w.{c} + 1 FROM batch WHERE w.{id} = batch.{id}'
+    irreversible: true
+)",
+      .old_shape = {.writes = {{"o", "'o{r}'", Nulls::kSometimes}}, .follows = {{"c", "COALESCE({c}, 0)"}}},
+      .without = {Write::kDelete},
+      .twin_at_end = "UPDATE {twin} SET {c} = {c} + 1 WHERE {id} <= 700",
+  };
+}
+
+Case TransformPartitioned() {
+  Case the_case = TransformOfItself();
+  the_case.variant = "partitioned";
+  the_case.partitioned = true;
+  return the_case;
+}
+
 }  // namespace
 
 std::vector<Case> DataCases() {
-  return {Backfill(), BackfillPartitioned(), BackfillOfAnAddedColumn(), Purge(), PurgePartitioned()};
+  return {Backfill(),         BackfillPartitioned(), BackfillOfAnAddedColumn(), Purge(),
+          PurgePartitioned(), Transform(),           TransformOfItself(),       TransformPartitioned()};
 }
 
 }  // namespace curlew::testing

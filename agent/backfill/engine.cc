@@ -1,0 +1,320 @@
+#include "agent/backfill/engine.h"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "agent/attempt/leaves.h"
+#include "agent/guard/lock_watch.h"
+#include "agent/journal/names.h"
+#include "common/base/error_detail.h"
+#include "common/base/fault_point.h"
+#include "common/base/proto_time.h"
+#include "common/base/status_macros.h"
+
+namespace curlew::agent {
+namespace {
+
+constexpr absl::Duration kLook = absl::Milliseconds(200);
+constexpr int kDefaultWorkers = 4;
+
+// Rows of the table and its partitions, as the planner knows them; 0 where it does not.
+constexpr char kEstimate[] =
+    "WITH RECURSIVE tree AS (SELECT $1::oid AS oid"
+    " UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)"
+    " SELECT COALESCE(sum(greatest(c.reltuples, 0)), 0)::bigint FROM tree JOIN pg_class c USING (oid)"
+    " WHERE c.relkind = 'r'";
+
+int MostWorkers(const RunContext& context) {
+  const int planned = context.settings.backfill().max_workers();
+  // One connection is the coordinator's.
+  const int most =
+      std::min(planned > 0 ? planned : kDefaultWorkers, std::max(1, context.pool->capacity() - 1));
+  return context.throttle == nullptr ? most : std::min(most, std::max(1, context.throttle->max_workers));
+}
+
+absl::Duration PlannedTarget(const RunContext& context, absl::Duration given) {
+  if (given > absl::ZeroDuration()) return given;
+  return context.settings.has_backfill_batch_target()
+             ? base::FromProto(context.settings.backfill_batch_target())
+             : absl::Milliseconds(50);
+}
+
+}  // namespace
+
+absl::StatusOr<uint32_t> TableOid(pg::Connection* connection, const std::string& table) {
+  ASSIGN_OR_RETURN(const pg::Result row, connection->Execute("SELECT to_regclass($1)::oid", {table}));
+  if (row.IsNull(0, 0)) return absl::NotFoundError(absl::StrCat("table ", table, " does not exist"));
+  return static_cast<uint32_t>(row.Int(0, 0));
+}
+
+BackfillEngine::BackfillEngine(const RunContext& context, const RowWork& work, const Options& options)
+    : context_(context),
+      work_(work),
+      options_(options),
+      quarantine_(context, work),
+      target_(PlannedTarget(context, options.batch_target)) {}
+
+absl::StatusOr<BackfillEngine::Done> BackfillEngine::Run() {
+  ASSIGN_OR_RETURN(const auto lease, context_.pool->Acquire());
+  connection_ = lease.get();
+  const CancelToken::Interruptible interruptible(context_.cancel, connection_);
+  const v1::Walk asked =
+      options_.walk == v1::WALK_UNSPECIFIED ? context_.settings.backfill().walk() : options_.walk;
+  const int workers = MostWorkers(context_);
+  queue_ = std::make_unique<RangeQueue>(
+      context_, work_, RangeQueue::Options{.by_key = WalksByKey(connection_, asked), .workers = workers});
+  RETURN_IF_ERROR(queue_->Load(connection_, options_.begin));
+  RETURN_IF_ERROR(quarantine_.Load(connection_));
+  ASSIGN_OR_RETURN(const uint32_t oid, TableOid(connection_, work_.table()));
+  ASSIGN_OR_RETURN(const pg::Result estimate, connection_->Execute(kEstimate, {absl::StrCat(oid)}));
+  progress_ = std::make_unique<WalkProgress>(estimate.Int(0, 0), absl::Now());
+  LoadMonitorOptions load{.connect = context_.connect, .table = work_.table(), .max_workers = workers};
+  load.connect.application_name = TargetApplicationName(context_.target);
+  if (context_.throttle != nullptr) load.config = *context_.throttle;
+  monitor_ = std::make_unique<LoadMonitor>(std::move(load));
+  Tune();
+
+  Done done;
+  while (true) {
+    RETURN_IF_ERROR(Walk());
+    ASSIGN_OR_RETURN(const bool more, queue_->Refresh(connection_));
+    if (more) continue;
+    if (!work_.WalksAgain()) break;
+    ASSIGN_OR_RETURN(const bool again, WalkAgain(&done.left));
+    if (!again) break;
+  }
+  ASSIGN_OR_RETURN(const int64_t settled, quarantine_.Settle(connection_, queue_->walks()));
+  v1::Progress report = Report();
+  done.rows = report.rows_done() + settled;
+  if (done.left > 0) {
+    report.set_message(absl::StrCat("after ", kMostWalks, " walks ", done.left,
+                                    " rows match still: they came, or came to match, meanwhile"));
+  }
+  context_.progress->Report(report);
+  return done;
+}
+
+absl::Status BackfillEngine::Walk() {
+  const int count = MostWorkers(context_);
+  {
+    absl::MutexLock lock(&mutex_);
+    running_ = count;
+  }
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i) threads.emplace_back([this, i] { RunWorker(i); });
+  absl::Time aside_since = absl::InfiniteFuture();
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto ended = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return running_ == 0; };
+      if (mutex_.AwaitWithTimeout(absl::Condition(&ended), kLook)) break;
+    }
+    if (const absl::Status status = Watch(&aside_since); !status.ok()) Fail(status);
+  }
+  for (std::thread& thread : threads) thread.join();
+  absl::MutexLock lock(&mutex_);
+  return status_;
+}
+
+void BackfillEngine::RunWorker(int number) {
+  const auto end = [this] {
+    absl::MutexLock lock(&mutex_);
+    --running_;
+  };
+  const auto may_work = [this](int which) { return !stopping() && which < monitor_->Current().workers(); };
+  std::optional<pg::Pool::Lease> lease;
+  std::unique_ptr<Worker> worker;
+  std::optional<CancelToken::Interruptible> interruptible;
+  while (!stopping() && !queue_->Finished()) {
+    if (!may_work(number)) {
+      monitor_->AwaitChange(monitor_->Current().workers(), kLook);
+      continue;
+    }
+    if (worker == nullptr) {
+      absl::StatusOr<pg::Pool::Lease> acquired = context_.pool->Acquire();
+      if (!acquired.ok()) {
+        // The others go on with what there is; without any there is no walk.
+        if (number == 0) Fail(acquired.status());
+        break;
+      }
+      lease.emplace(*std::move(acquired));
+      interruptible.emplace(context_.cancel, lease->get());
+      worker = std::make_unique<Worker>(number,
+                                        Worker::Shared{.context = &context_,
+                                                       .work = &work_,
+                                                       .queue = queue_.get(),
+                                                       .quarantine = &quarantine_,
+                                                       .target = [this] { return target(); },
+                                                       .may_work = may_work,
+                                                       .on_batch = [](int64_t, absl::Duration) {}},
+                                        lease->get());
+      absl::MutexLock lock(&mutex_);
+      workers_.push_back(worker.get());
+      backends_.insert((*lease)->backend_pid());
+      monitor_->SetBackends(backends_);
+    }
+    if (const absl::Status status = worker->Run(); !status.ok()) {
+      Fail(status);
+      break;
+    }
+  }
+  if (worker != nullptr) {
+    absl::MutexLock lock(&mutex_);
+    std::erase(workers_, worker.get());
+    backends_.erase((*lease)->backend_pid());
+    monitor_->SetBackends(backends_);
+  }
+  end();
+}
+
+absl::Status BackfillEngine::Watch(absl::Time* aside_since) {
+  RETURN_IF_ERROR(context_.cancel->Check());
+  Tune();
+  v1::Progress report = Report();
+  const absl::Time now = absl::Now();
+  if (queue_->OnlyAside()) {
+    *aside_since = std::min(*aside_since, now);
+    v1::TableLock writers;
+    writers.set_table(work_.table());
+    // Conflicts with those that write or lock rows, and with DDL; not with readers.
+    writers.set_mode("ExclusiveLock");
+    ASSIGN_OR_RETURN(std::vector<LockHolder> holders, FindLockHolders(connection_, {writers}));
+    std::set<int> ours;
+    {
+      absl::MutexLock lock(&mutex_);
+      ours = backends_;
+    }
+    std::erase_if(holders, [&](const LockHolder& holder) { return ours.contains(holder.pid); });
+    const std::string who = holders.empty() ? "a transaction that holds rows" : Describe(holders.front());
+    if (now - *aside_since >= LockRetryDeadline(context_.settings)) {
+      return base::WithDetail(
+          absl::DeadlineExceededError(absl::StrCat("rows of ", work_.table(), " stay locked: ", who)),
+          base::kHint, "let the transaction end (or end it), then resume");
+    }
+    *report.mutable_waiting() =
+        WaitingFor(v1::WAIT_CAUSE_LOCK, absl::StrCat("rows are locked: ", who), *aside_since).waiting();
+  } else {
+    *aside_since = absl::InfiniteFuture();
+    if (report.load().workers() == 0) {
+      *report.mutable_waiting() = WaitingFor(v1::WAIT_CAUSE_THROTTLE, report.load().reason(), now).waiting();
+    }
+  }
+  context_.progress->Report(report);
+  return absl::OkStatus();
+}
+
+v1::Progress BackfillEngine::Report() {
+  const v1::Load load = monitor_->Current();
+  v1::Progress report = progress_->Report(
+      queue_->totals(), load.workers() == 0 ? WalkProgress::Pace::kPauses : WalkProgress::Pace::kWorks,
+      absl::Now());
+  *report.mutable_load() = load;
+  report.set_rows_quarantined(quarantine_.size());
+  absl::MutexLock lock(&mutex_);
+  for (const Worker* worker : workers_) {
+    const v1::WorkerProgress progress = worker->progress();
+    if (progress.place().empty()) continue;
+    *report.add_workers() = progress;
+    report.set_message(progress.place());
+  }
+  return report;
+}
+
+void BackfillEngine::Tune() {
+  if (context_.tuning == nullptr) return;
+  const v1::Tuning tuning = context_.tuning->Get();
+  if (tuning.SerializeAsString() == tuned_) return;
+  tuned_ = tuning.SerializeAsString();
+  monitor_->Tune(tuning);
+  absl::MutexLock lock(&mutex_);
+  target_ = tuning.has_batch_target() ? base::FromProto(tuning.batch_target())
+                                      : PlannedTarget(context_, options_.batch_target);
+}
+
+void BackfillEngine::Fail(const absl::Status& status) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (status_.ok()) status_ = status;
+    stopping_ = true;
+  }
+  queue_->Wake();
+}
+
+bool BackfillEngine::stopping() const {
+  absl::MutexLock lock(&mutex_);
+  return stopping_;
+}
+
+absl::Duration BackfillEngine::target() const {
+  absl::MutexLock lock(&mutex_);
+  return target_;
+}
+
+absl::StatusOr<bool> BackfillEngine::WalkAgain(int64_t* left) {
+  base::FaultPoint("backfill.before_count");
+  v1::Progress progress;
+  progress.set_message(absl::StrCat("counts the rows of ", work_.table(), " that match still"));
+  context_.progress->Report(progress);
+  const std::vector<std::shared_ptr<const LeafWalk>> walks = queue_->walks();
+  const auto count = [&]() -> absl::StatusOr<std::vector<int64_t>> {
+    ASSIGN_OR_RETURN(const auto snapshot,
+                     pg::Transaction::Begin(connection_, pg::Transaction::Mode::kReadOnlySnapshot));
+    if (!work_.search_path().empty()) {
+      RETURN_IF_ERROR(
+          snapshot->Execute(absl::StrCat("SET LOCAL search_path = ", work_.search_path())).status());
+    }
+    std::vector<int64_t> counts;
+    for (const auto& walk : walks) {
+      ASSIGN_OR_RETURN(const pg::Result row,
+                       snapshot->Execute(absl::StrCat(
+                           "SELECT pg_catalog.count(*) FROM ONLY ", walk->leaf.name, " AS t WHERE (",
+                           work_.pending().empty() ? "true" : work_.pending(), ")")));
+      counts.push_back(row.Int(0, 0));
+    }
+    RETURN_IF_ERROR(snapshot->Commit());
+    return counts;
+  };
+  const absl::StatusOr<std::vector<int64_t>> counted = count();
+  if (absl::IsNotFound(counted.status())) {
+    bool changed = false;
+    for (const auto& walk : walks) {
+      ASSIGN_OR_RETURN(const bool missing, queue_->Missing(connection_, walk->leaf.oid));
+      changed = changed || missing;
+    }
+    // A partition has gone meanwhile, or has another name.
+    if (changed) return true;
+  }
+  ASSIGN_OR_RETURN(const std::vector<int64_t> counts, counted);
+  bool again = false;
+  *left = 0;
+  for (size_t i = 0; i < walks.size(); ++i) {
+    const uint32_t leaf = walks[i]->leaf.oid;
+    // Those that cannot be written wait for somebody else.
+    const int64_t matching = counts[i] - quarantine_.CountIn(leaf);
+    if (matching <= 0) continue;
+    *left += matching;
+    const int restarts = queue_->restarts(leaf);
+    if (restarts + 1 >= kMostWalks) continue;
+    again = true;
+    RETURN_IF_ERROR(queue_->StartAnew(connection_, leaf, restarts));
+  }
+  return again;
+}
+
+absl::StatusOr<int64_t> MendPending(const RunContext& context, const v1::Backfill& action) {
+  uint32_t oid = 0;
+  {
+    ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
+    ASSIGN_OR_RETURN(oid, TableOid(connection.get(), action.table()));
+  }
+  const DmlWork work(action, context.settings.backfill(), oid);
+  ASSIGN_OR_RETURN(const BackfillEngine::Done done,
+                   BackfillEngine(context, work, {.begin = RangeQueue::Begin::kAnew}).Run());
+  return done.rows;
+}
+
+}  // namespace curlew::agent
