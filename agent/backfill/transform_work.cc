@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "agent/attempt/row_finder.h"
 #include "agent/backfill/key_walker.h"
+#include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 #include "common/sql/batch_write.h"
 
@@ -63,6 +64,7 @@ absl::StatusOr<Written> TransformWork::Write(FencedTransaction& transaction, con
       const pg::Result locked,
       transaction.Execute(absl::StrCat("SELECT count(*), array_agg(l.place) FROM (SELECT t.ctid", " AS place",
                                        from, " FOR ", row_lock_, " SKIP LOCKED) AS l")));
+  base::FaultPoint("transform.after_lock");
   Written written{.rows = locked.Int(0, 0)};
   const std::string places = locked.Text(0, 1);
   ASSIGN_OR_RETURN(const pg::Result there, transaction.Execute(absl::StrCat("SELECT count(*)", from)));

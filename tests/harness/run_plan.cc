@@ -56,6 +56,7 @@ std::pair<const char*, int> MiddleOf(const v1::Action& action) {
     case v1::Action::kExecuteSqlConcurrently:
       return {"concurrently.after_execute", 1};
     case v1::Action::kBackfill:
+    case v1::Action::kTransformRows:
       return {"backfill.before_commit", 3};
     default:
       return {"step.before_commit", 1};
