@@ -82,20 +82,27 @@ absl::Status Quarantine::Examine(pg::Connection* connection, const LeafWalk& wal
   const auto probe = [&](const Place& begin, const Place& end) {
     return Probe(connection, walk, absl::StrCat(walk.walker->Condition(begin, end), Excluding(walk)));
   };
-  Place begin = from, end = to;
-  absl::Status status = probe(begin, end), row_failure = failure;
+  // The row lies between `begin` and `end`; what is probed begins at `start`, for a row may fail only beside
+  // others before it: two with the same value in a unique column.
+  Place start = from, begin = from, end = to;
+  absl::Status status = probe(start, end), row_failure = failure;
   if (status.ok()) return status;
   while (Blames(status)) {
     row_failure = status;
     ASSIGN_OR_RETURN(const std::optional<Place> middle,
                      walk.walker->Middle(connection, walk.leaf, begin, end));
     if (!middle.has_value()) break;
-    status = probe(begin, *middle);
+    status = probe(start, *middle);
     if (Blames(status)) {
       end = *middle;
     } else if (status.ok()) {
       begin = *middle;
       status = probe(begin, end);
+      if (!status.ok()) {
+        start = begin;
+        continue;
+      }
+      status = probe(start, end);
       // The row has been mended, or has gone, since.
       if (status.ok()) return status;
     }
