@@ -265,6 +265,16 @@ TYPED_TEST(RolloutStoreTest, TheOutboxKeepsItsOrderUntilEntriesAreDone) {
   EXPECT_EQ(this->Pending()[0].id, pending[1].id);
 }
 
+TYPED_TEST(RolloutStoreTest, TheOutboxTakesCommandsOfWhateverKind) {
+  RolloutChange change = MakeChange("rollouts/a", 0, 0, 1);
+  for (const char* kind : {"compile", "dispatch", "cancel", "tune", "of a later version"}) {
+    change.outbox.push_back(MakeEntry("rollouts/a", "t", kind, ""));
+  }
+  ASSERT_OK(this->store_->Commit(change));
+  ASSERT_EQ(this->Pending().size(), 5u);
+  EXPECT_EQ(this->Pending()[3].kind, "tune");
+}
+
 TYPED_TEST(RolloutStoreTest, AnOutboxEntryMayBeDoneTwice) {
   RolloutChange first = MakeChange("rollouts/a", 0, 0, 1);
   first.outbox = {MakeEntry("rollouts/a", "t", "compile", "")};

@@ -64,6 +64,28 @@ TEST_F(SqliteSchemaTest, MigratesAnEmptyDatabaseAndLeavesANewOneAlone) {
   EXPECT_EQ(database_.getTotalChanges(), changes);
 }
 
+TEST_F(SqliteSchemaTest, AnUpgradeKeepsCommandsThatAreOnTheirWayAndTheCountOfTheirIds) {
+  std::vector<Migration> migrations = ControllerMigrations();
+  const Migration kinds = migrations[1];
+  ASSERT_EQ(kinds.name, "0002_outbox_kinds");
+  ASSERT_OK(Migrate(database_, {migrations[0]}));
+  database_.exec("PRAGMA foreign_keys = ON");
+  database_.exec("INSERT INTO rollout (name, version, last_event, rollout) VALUES ('r', 1, 0, x'')");
+  for (int i = 0; i < 3; ++i) {
+    database_.exec(
+        "INSERT INTO outbox (rollout, target, kind, payload) VALUES ('r', 't', 'cancel', x'00ff')");
+  }
+  database_.exec("DELETE FROM outbox WHERE id = 3");
+  ASSERT_OK(Migrate(database_, migrations));
+  EXPECT_EQ(database_.execAndGet("SELECT count(*) FROM outbox WHERE payload = x'00ff'").getInt(), 2);
+  database_.exec("INSERT INTO outbox (rollout, target, kind, payload) VALUES ('r', 't', 'tune', x'')");
+  EXPECT_EQ(database_.execAndGet("SELECT max(id) FROM outbox").getInt(), 4) << "3 was used";
+  database_.exec(std::string(kinds.down));
+  EXPECT_EQ(database_.execAndGet("SELECT count(*) FROM outbox").getInt(), 2);
+  database_.exec("INSERT INTO outbox (rollout, target, kind, payload) VALUES ('r', 't', 'cancel', x'')");
+  EXPECT_EQ(database_.execAndGet("SELECT max(id) FROM outbox").getInt(), 5);
+}
+
 TEST_F(SqliteSchemaTest, GoesOnFromTheVersionThatIsThere) {
   std::vector<Migration> migrations = ControllerMigrations();
   ASSERT_OK(Migrate(database_, migrations));

@@ -1,0 +1,3 @@
+SELECT count(*) = 1
+  FROM sqlite_schema
+ WHERE type = 'table' AND name = 'outbox' AND sql NOT LIKE '%kind IN (%';
