@@ -107,12 +107,14 @@ TEST_F(LoadMonitorTest, PausesWhileSessionsWaitForOurLocksAndCountsOurOwnNever) 
   UntilAtLeast(monitor, 1);
 
   // One that waits for somebody else is not our doing.
-  const auto stranger = Connect(database_);
-  ASSERT_OK(stranger->Execute("BEGIN; UPDATE t SET v = 1 WHERE id <= 3"));
-  const Waiter other(Connect(database_), "UPDATE t SET v = 2 WHERE id = 1");
-  UntilAtLeast(monitor, 2);
-  EXPECT_EQ(monitor.Current().value(), 0);
-  ASSERT_OK(stranger->Execute("ROLLBACK"));
+  {
+    const auto stranger = Connect(database_);
+    ASSERT_OK(stranger->Execute("BEGIN; UPDATE t SET v = 1 WHERE id <= 3"));
+    const Waiter other(Connect(database_), "UPDATE t SET v = 2 WHERE id = 1");
+    UntilAtLeast(monitor, 2);
+    EXPECT_EQ(monitor.Current().value(), 0);
+    ASSERT_OK(stranger->Execute("ROLLBACK"));
+  }
 
   // Nor is one of us that waits for another.
   ASSERT_OK(ours->Execute("BEGIN; UPDATE t SET v = 1 WHERE id <= 3"));
