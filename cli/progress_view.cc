@@ -15,6 +15,9 @@ namespace {
 
 using base::FromProto;
 
+// Above this share of a signal's limit workers are taken away.
+constexpr double kCosts = 0.7;
+
 std::string Number(double value) {
   if (std::abs(value) >= 1000 && std::abs(value) < 1e15) return FormatCount(std::llround(value));
   return absl::StrFormat("%.3g", value);
@@ -61,7 +64,7 @@ std::vector<std::string> ProgressFacts(const v1::Progress& progress) {
   return facts;
 }
 
-std::vector<std::string> WalkFacts(const v1::Progress& progress) {
+std::vector<std::string> WalkFacts(const v1::Progress& progress, LoadDetail detail) {
   std::vector<std::string> facts;
   if (progress.blocks_total() > 0) {
     facts.push_back(absl::StrCat(FormatCount(progress.blocks_done()), " of ",
@@ -72,8 +75,11 @@ std::vector<std::string> WalkFacts(const v1::Progress& progress) {
     facts.push_back(absl::StrCat("batch of ", BatchText(*worker)));
   }
   // While all pause, what is waited for says it.
-  std::string load = progress.waiting().cause() == v1::WAIT_CAUSE_THROTTLE ? "" : LoadText(progress.load());
-  if (!load.empty()) facts.push_back(std::move(load));
+  const bool says_load = progress.waiting().cause() != v1::WAIT_CAUSE_THROTTLE &&
+                         (detail == LoadDetail::kAlways || progress.load().utilisation() > kCosts);
+  if (std::string load = LoadText(progress.load()); says_load && !load.empty()) {
+    facts.push_back(std::move(load));
+  }
   if (progress.parts_aside() > 0) {
     facts.push_back(absl::StrCat(Plural(progress.parts_aside(), "part", "parts"), " aside, rows locked"));
   }

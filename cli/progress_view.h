@@ -14,9 +14,10 @@ namespace curlew::cli {
 // message.
 std::vector<std::string> ProgressFacts(const v1::Progress& progress);
 
-// What a walk says beyond that: blocks, workers, the current batch, what bounds it, parts that are put aside,
-// rows that could not be written. Empty for other steps.
-std::vector<std::string> WalkFacts(const v1::Progress& progress);
+// What a walk says beyond that: blocks, workers, the current batch, what bounds it (always, or only where it
+// costs workers), parts that are put aside, rows that could not be written. Empty for other steps.
+enum class LoadDetail { kAlways, kWhereItCosts };
+std::vector<std::string> WalkFacts(const v1::Progress& progress, LoadDetail detail = LoadDetail::kAlways);
 
 // How far it is and how fast, in one line: "backfill-1: 42%, 42,000 of about 100,000 rows, 21,000 rows/s".
 std::string ProgressText(const v1::Progress& progress);

@@ -75,7 +75,8 @@ void AddRolloutTune(CLI::App& group, Context& context) {
       "tune", "Change how the backfills of a rollout go on, while they run",
       "What is set holds from the next batch of each walk on (backfill, purge, transform), and for walks "
       "that begin later; no batch is lost. Without --target it is for every target that has not ended. What "
-      "is not named stays as it is. The agent's own most workers hold too. `curlew rollout watch` shows "
+      "is not named stays as it is. The agent's own most workers hold too; docs/throttle.md has the names of "
+      "signals, and an agent passes over those that it does not know. `curlew rollout watch` shows "
       "which "
       "signal bounds a walk, with its value and limit. To stop all work: curlew rollout pause.",
       "# One worker, small batches: the application feels it\n"

@@ -120,11 +120,13 @@ void AddStep(const v1::StepStatus& step, const ViewOptions& options, Table& tabl
                 step.rows() == 0 ? "-" : FormatCount(step.rows()), WhatText(step)});
 }
 
-void AppendProgress(const v1::Progress& progress, std::string& out) {
+void AppendProgress(const v1::Progress& progress, const ViewOptions& options, std::string& out) {
   absl::StrAppend(&out, "  working   ", ProgressText(progress), "\n");
   constexpr char kIndent[] = "            ";
   if (const std::string walk = absl::StrJoin(WalkFacts(progress), ", "); !walk.empty()) {
-    absl::StrAppend(&out, kIndent, walk, "\n");
+    const int width =
+        options.width > 0 ? std::max(options.width - static_cast<int>(sizeof(kIndent)), 40) : 10'000;
+    for (const std::string& line : Wrap(walk, width)) absl::StrAppend(&out, kIndent, line, "\n");
   }
   int number = 0;
   for (const std::string& worker : WorkerTexts(progress)) {
@@ -147,7 +149,8 @@ void AppendRun(const v1::Run& run, const ProgressByTarget& progress, const ViewO
   if (const std::string tuning = TuningText(run.tuning()); !tuning.empty()) {
     absl::StrAppend(&out, "  tuned to  ", tuning, "\n");
   }
-  if (const auto it = progress.find(run.target()); it != progress.end()) AppendProgress(it->second, out);
+  if (const auto it = progress.find(run.target()); it != progress.end())
+    AppendProgress(it->second, options, out);
   if (run.has_error()) absl::StrAppend(&out, RenderStepError(run.error(), 2, options.style));
   if (run.steps().empty()) return;
   Table table({"STEP", "PHASE", "STATE", ">TRIES", ">TIME", ">ROWS", "WHAT"});

@@ -74,7 +74,7 @@ std::string ProgressLine(const v1::Progress& progress, int target_width, const V
   const auto add = [&](const std::string& fact) {
     absl::StrAppend(&text, text == Printable(progress.step()) ? ": " : ", ", fact);
   };
-  for (const std::string& fact : WalkFacts(progress)) add(fact);
+  for (const std::string& fact : WalkFacts(progress, LoadDetail::kWhereItCosts)) add(fact);
   if (progress.has_waiting()) add(absl::StrCat("waits for ", WaitingText(progress.waiting(), options.now)));
   return absl::StrCat(LineHead(options.now, progress.target(), target_width, progress.phase(), options), text,
                       "\n");

@@ -42,7 +42,8 @@ absl::Status CheckTuning(const v1::Tuning& tuning) {
   if (tuning.max_workers() < 0 || tuning.max_workers() > kMostWorkers) {
     return Bad(kMaxWorkers,
                absl::StrCat("max_workers is ", tuning.max_workers(), ", not 1 to ", kMostWorkers),
-               "to stop all work, `curlew rollout pause`");
+               tuning.max_workers() < 0 ? "to stop all work, `curlew rollout pause`"
+                                        : "the agent has a limit of its own too");
   }
   if (tuning.has_batch_target()) {
     const absl::Duration target = base::FromProto(tuning.batch_target());

@@ -75,7 +75,7 @@ constexpr char kWalk[] = R"pb(
     batch_rows: 3200
     batch_duration { nanos: 48000000 }
   }
-  load { utilisation: 0.62 signal: "replica_lag_ms" value: 310.4 limit: 500 workers: 1 }
+  load { utilisation: 0.82 signal: "replica_lag_ms" value: 410.4 limit: 500 workers: 1 }
   parts_aside: 1
   rows_quarantined: 3)pb";
 
@@ -84,7 +84,16 @@ TEST_F(PlainWatchTest, SaysWhatAWalkIsBoundByAndWhatItPassedOver) {
   EXPECT_EQ(Feed(ProgressMessage(absl::StrCat(kHalfWay, kWalk)), kStart),
             "01:46:40  staging-crm     BACKFILL    backfill-1: 42%, 42,000 of about 100,000 rows, 21,000 "
             "rows/s, ETA 3s, throttled 10%, 4,096 of 12,288 blocks, 1 worker, batch of 3,200 rows in 48ms, "
-            "replica_lag_ms 310 of 500 (62%), 1 part aside, rows locked, 3 rows quarantined\n");
+            "replica_lag_ms 410 of 500 (82%), 1 part aside, rows locked, 3 rows quarantined\n");
+}
+
+TEST_F(PlainWatchTest, SaysNothingOfALoadThatCostsNoWorker) {
+  Feed(RolloutMessage(0, kTwoRuns), kStart);
+  EXPECT_THAT(
+      Feed(ProgressMessage(absl::StrCat(
+               kHalfWay, " load { utilisation: 0.2 signal: 'replica_lag_ms' reason: 'adds a worker' }")),
+           kStart),
+      Not(HasSubstr("adds a worker")));
 }
 
 TEST_F(PlainWatchTest, TheLongerAStepTakesTheCalmerItGets) {
