@@ -324,7 +324,8 @@ TEST_F(VerifyScansTest, CannotWrite) {
 TEST_F(VerifyScansTest, ASnapshotThatIsEndedIsNoFault) {
   Scan();
   base::FaultPlan::Get().Arm("verify.before_range", 1, [&] {
-    Sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND state = "
+    Sql("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND "
+        "state = "
         "'idle in transaction' AND datname = current_database()");
   });
   const Outcome outcome = Verify();
