@@ -14,9 +14,9 @@ constexpr double kShedOver = 0.7;
 constexpr double kPauseOver = 1;
 constexpr double kResumeUnder = 0.9;
 
-// 1200, 0.25, 2147483648.
+// 1813, 0.25, 2147483648: as exact as a person needs it.
 std::string Number(double value) {
-  return value == std::floor(value) && std::abs(value) < 1e15 ? absl::StrFormat("%.0f", value)
+  return std::abs(value) >= 100 || value == std::floor(value) ? absl::StrFormat("%.0f", value)
                                                               : absl::StrFormat("%.3g", value);
 }
 
@@ -107,7 +107,7 @@ v1::Load Governor::Look(const std::vector<Signal>& signals, absl::Time now) {
   } else if (found.pausing.ratio > kPauseOver) {
     workers_ = 0;
     cause = Cause::kPausing;
-    what = was_paused ? "stays paused" : "pauses";
+    what = "pauses";
   } else if (was_paused && found.pausing.ratio >= kResumeUnder) {
     cause = Cause::kPausing;
     what = "stays paused until it is under 90 %";

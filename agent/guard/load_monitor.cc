@@ -74,8 +74,14 @@ class LoadMonitor::Impl {
   }
 
   void Tune(const v1::Tuning& tuning) {
+    const SignalRules rules = RulesFor(options_.config, tuning);
+    for (const auto& [name, limit] : tuning.limits()) {
+      if (rules.contains(name)) continue;
+      spdlog::warn(base::WithFields("there is no signal of that name here: its limit is passed over",
+                                    {{"application", connect_.application_name}, {"signal", name}}));
+    }
     absl::MutexLock lock(&mutex_);
-    governor_.Set(RulesFor(options_.config, tuning), MostWorkers(tuning));
+    governor_.Set(rules, MostWorkers(tuning));
   }
 
  private:

@@ -123,6 +123,15 @@ TEST(GovernorTest, TheHighestRatioDecides) {
   EXPECT_EQ(load.reason(), "other is 120, limit 100: pauses");
 }
 
+TEST(GovernorTest, WritesNumbersAsPeopleDo) {
+  for (const auto& [value, words] : std::vector<std::pair<double, std::string>>{
+           {1812.6, "1813"}, {0.4567, "0.457"}, {12.34, "12.3"}, {3e9, "3000000000"}, {7, "7"}}) {
+    Looks looks(1, {{"lag", {.limit = value}}});
+    EXPECT_EQ(looks.At({{"lag", value}}).reason(),
+              absl::StrCat("lag is ", words, ", limit ", words, ": 1 of 1 workers may work"));
+  }
+}
+
 TEST(GovernorTest, SomeSignalsShedAndNeverPause) {
   Looks looks = Looks::Working(2, 3);
   EXPECT_EQ(looks.At({{"vacuum", 50}}).workers(), 2);
