@@ -34,6 +34,7 @@ int Run(const Flags& flags) {
     }
     metrics = *std::move(started);
   }
+  WalkMetrics* const walks = metrics == nullptr ? nullptr : metrics->walks();
   const std::string instance_id = base::RandomId(16);
   spdlog::info(base::WithFields("agent starts", {{"version", CURLEW_VERSION},
                                                  {"id", flags.id},
@@ -52,9 +53,7 @@ int Run(const Flags& flags) {
                                                                    .pool = pool,
                                                                    .row_keys = flags.row_keys,
                                                                    .throttle = flags.throttle,
-                                                                   .metrics = metrics == nullptr
-                                                                                  ? nullptr
-                                                                                  : metrics->walks()},
+                                                                   .metrics = walks},
                                                      &outbox, &lease));
     targets.push_back(servers.back().get());
   }

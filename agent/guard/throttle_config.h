@@ -23,8 +23,8 @@ struct ThrottleCheck {
 
 // A value.
 struct ThrottleConfig {
-  // Limits of signals by name, in the unit of the name; a negative one switches the signal off. Absent ones are
-  // DefaultLimits().
+  // Limits of signals by name, in the unit of the name; a negative one switches the signal off. Those that
+  // are absent are DefaultLimits() of agent/guard/signals.h.
   std::map<std::string, double> limits;
   std::vector<ThrottleCheck> checks;
   // A path on the file system that holds the database, for "disk_used_fraction"; empty where the agent cannot
