@@ -99,10 +99,7 @@ void AddRolloutRows(CLI::App& group, Context& context) {
   AddArgument(*verb, kRolloutType, options->name, "Name of the rollout");
   verb->add_option("--target", options->target, "The target; needed where the rollout has several")
       ->type_name(kTargetType);
-  verb->add_option("-n,--limit", options->limit, "How many at most, up to 1000")
-      ->type_name("NUMBER")
-      ->default_str("100")
-      ->check(CLI::Range(1, 1000));
+  AddNumber(*verb, "-n,--limit", 1, 1000, options->limit, "How many at most, up to 1000");
   AddOutput(*verb, {"table", "json", "yaml"}, options->output);
 }
 

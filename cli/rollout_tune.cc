@@ -77,8 +77,7 @@ void AddRolloutTune(CLI::App& group, Context& context) {
       "that begin later; no batch is lost. Without --target it is for every target that has not ended. What "
       "is not named stays as it is. The agent's own most workers hold too; docs/throttle.md has the names of "
       "signals, and an agent passes over those that it does not know. `curlew rollout watch` shows "
-      "which "
-      "signal bounds a walk, with its value and limit. To stop all work: curlew rollout pause.",
+      "which signal bounds a walk, with its value and limit. To stop all work: curlew rollout pause.",
       "# One worker, small batches: the application feels it\n"
       "curlew rollout tune release-42 --workers 1 --batch-target 20ms --reason 'peak hour'\n"
       "# Let replicas lag by at most half a second; do not look at archiving\n"
@@ -115,9 +114,7 @@ void AddRolloutTune(CLI::App& group, Context& context) {
   AddArgument(*verb, kRolloutType, options->name, "Name of the rollout");
   verb->add_option("--target", options->target, "The target; default: every one that has not ended")
       ->type_name(kTargetType);
-  verb->add_option("--workers", options->workers, "The most workers that share the rows of a table")
-      ->type_name("NUMBER")
-      ->check(CLI::PositiveNumber);
+  AddNumber(*verb, "--workers", 1, 1000, options->workers, "The most workers that share the rows of a table");
   AddOptionalDuration(*verb, "--batch-target", options->batch_target,
                       "How long a batch should take, 1ms to 10s");
   AddRepeated(*verb, "--limit", "NAME=VALUE", options->limits,

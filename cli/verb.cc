@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/units.h"
@@ -67,6 +68,19 @@ CLI::Option* AddOptionalDuration(CLI::App& verb, std::string names, absl::Durati
         if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration()) return "";
         return absl::StrCat("\"", text, "\" is no duration above zero; write 500ms, 10s or 5m");
       });
+}
+
+CLI::Option* AddNumber(CLI::App& verb, std::string names, int32_t least, int32_t most, int32_t& value,
+                       std::string description) {
+  CLI::Option* option = verb.add_option(std::move(names), value, std::move(description))
+                            ->type_name("NUMBER")
+                            ->check([least, most](const std::string& text) -> std::string {
+                              int32_t number = 0;
+                              if (absl::SimpleAtoi(text, &number) && number >= least && number <= most)
+                                return "";
+                              return absl::StrCat("\"", text, "\" is no number from ", least, " to ", most);
+                            });
+  return value < least ? option : option->default_str(absl::StrCat(value));
 }
 
 CLI::Option* AddRepeated(CLI::App& verb, std::string names, std::string type,

@@ -2,6 +2,7 @@
 #ifndef CURLEW_CLI_VERB_H_
 #define CURLEW_CLI_VERB_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -52,6 +53,11 @@ CLI::Option* AddDuration(CLI::App& verb, std::string names, absl::Duration& valu
 // The same without a default: `value` stays as it is where the option is not given.
 CLI::Option* AddOptionalDuration(CLI::App& verb, std::string names, absl::Duration& value,
                                  std::string description);
+
+// Adds an option with a whole number in a range; another one is a usage error. `value` holds the default,
+// which help shows unless it is below the range.
+CLI::Option* AddNumber(CLI::App& verb, std::string names, int32_t least, int32_t most, int32_t& value,
+                       std::string description);
 
 // Adds an option that may be given several times, with one value each time.
 CLI::Option* AddRepeated(CLI::App& verb, std::string names, std::string type,

@@ -225,6 +225,33 @@ TEST_F(AppTest, AnOverrideOfRowsSaysSoAndHowToGoOn) {
             "It goes on with: curlew rollout resume r1\n");
 }
 
+TEST_F(AppTest, ShowSaysHowFarIsWhatRuns) {
+  const std::string running = R"pb(
+    name: 'rollouts/r1'
+    last_event: 4
+    runs {
+      target: 'staging-crm'
+      state: RUN_STATE_RUNNING
+      last_attempt: 5
+      steps {
+        key: 'backfill-1'
+        state: STEP_STATE_ACTIVE
+        attempt { number: 5 state: ATTEMPT_STATE_RUNNING }
+      }
+    })pb";
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>(running));
+  controller_.AddScript({{RolloutMessage(4, running), ProgressMessage(kHalfWay)}, absl::OkStatus()});
+  EXPECT_EQ(RunLine("rollout show r1"), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(),
+              HasSubstr("working   backfill-1: 42%, 42,000 of about 100,000 rows, 21,000 rows/s"));
+  EXPECT_THAT(controller_.watched_after(), ::testing::ElementsAre(4));
+  controller_.AddScript({{}, absl::UnavailableError("gone")});
+  EXPECT_EQ(RunLine("rollout show r1"), ExitCode::kOk) << "without it, where it does not come";
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("backfill-1"), Not(HasSubstr("working"))));
+  EXPECT_EQ(RunLine("rollout show r1 -o json"), ExitCode::kOk);
+  EXPECT_EQ(controller_.watched_after().size(), 2u) << "JSON is the rollout alone";
+}
+
 TEST_F(AppTest, TunePrintsWhatIsSetNow) {
   controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>(R"pb(
                           name: 'rollouts/r1'
