@@ -94,7 +94,7 @@ class CurlewWay:
         if limits or "--throttle" not in subprocess.run([str(self.binaries / "curlew-agent"), "--help"],
                                                         capture_output=True, text=True, check=True).stdout:
             return []
-        off = ", ".join(f"{name}: -1" for name in UNLIMITED)
+        off = ", ".join(f"{name}: off" for name in UNLIMITED)
         (folder / "throttle.yaml").write_text(f"limits: {{{off}}}\n")
         return ["--throttle", str(folder / "throttle.yaml")]
 

@@ -301,8 +301,7 @@ void RangeQueue::Wake() {
 
 RangeQueue::Totals RangeQueue::totals() const {
   absl::MutexLock lock(&mutex_);
-  Totals totals{.aside = static_cast<int>(aside_.size()),
-                .leaves_known = static_cast<int>(states_.size()),
+  Totals totals{.leaves_known = static_cast<int>(states_.size()),
                 .leaves = std::max(leaf_count_, static_cast<int>(states_.size())),
                 .by_key = options_.by_key};
   for (const auto& [oid, state] : states_) {
@@ -311,8 +310,10 @@ RangeQueue::Totals RangeQueue::totals() const {
     totals.blocks_done += state.walk->walker->Blocks("", state.walked.claimed);
     totals.blocks_total += state.walk->walker->Blocks("", state.walked.bound);
   }
-  for (const auto& [id, range] : live_)
+  for (const auto& [id, range] : live_) {
+    totals.aside += range.aside ? 1 : 0;
     totals.blocks_done -= BlocksLeft(range, *states_.at(range.leaf).walk->walker);
+  }
   totals.blocks_done = std::max(totals.blocks_done, 0.0);
   return totals;
 }

@@ -16,10 +16,11 @@ using sql::TableName;
 DualWrite::DualWrite(const TableWork& work)
     : work_(work), hash_(sql::HashedName("", {work.table.schema(), work.table.name()})) {
   for (const Link& link : work_.links) {
-    for (const NewColumn& column : link.to) {
-      // NULL will not do where it can mean something else.
-      if (!column.not_null) marker_ = "curlew_pending_" + hash_;
-    }
+    // NULL will not do where it can mean something else; and where the old shape is written too, only a
+    // marker tells the backfill's writes from the new application's.
+    const bool nullable =
+        std::any_of(link.to.begin(), link.to.end(), [](const NewColumn& column) { return !column.not_null; });
+    if (nullable || !link.from.empty()) marker_ = "curlew_pending_" + hash_;
   }
 }
 

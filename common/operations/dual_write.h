@@ -67,8 +67,6 @@ class DualWrite {
 
 // The triggers' parts that do not depend on what they compute; also for changes in place.
 
-// An expression that is true where the statement is the backfill's own, for WHEN.
-sql::SqlText BypassInWhen(const sql::TableName& table);
 // `place` := expression, for the value of `column`, with an error that names column, row and expression.
 // `which` is the field of the plan that it comes from.
 sql::SqlText Assign(const v1::Table& table, const sql::SqlText& place, absl::string_view column,

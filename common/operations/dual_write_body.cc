@@ -164,9 +164,13 @@ SqlText DualWrite::UpdateWhen() const {
     old_changed.push_back(Changed(fill.column.name(), fill.column.type(), fill.column.collation()));
   }
   if (!work_.links.empty()) {
-    new_changed.push_back(marker_.empty() ? PendingOf("NEW") : PendingOf("OLD"));
-    old_changed.push_back(
-        {"((", Join(new_changed, " OR "), ") AND NOT ", BypassInWhen(schema::NameOf(work_.table)), ")"});
+    // Short, because it is planned for each statement. The backfill's own writes pass it: only they take a
+    // row out of the pending ones here. One that an application's trigger changes on the way does not, and
+    // neither does what such a trigger writes elsewhere.
+    old_changed.push_back(PendingOf("NEW"));
+    if (!new_changed.empty()) {
+      old_changed.push_back({"((", Join(new_changed, " OR "), ") AND NOT ", PendingOf("OLD"), ")"});
+    }
   }
   return Join(old_changed, " OR ");
 }

@@ -76,12 +76,6 @@ bool EqualMeansSame(absl::string_view type, absl::string_view collation) {
          absl::StartsWith(type, "varchar");
 }
 
-SqlText BypassInWhen(const TableName& table) {
-  // The setting names this table, and no trigger stands between.
-  return {"(pg_catalog.pg_trigger_depth() = 0 AND ", kBackfillSetting, " = ", SqlText::String(table.Quoted()),
-          "::pg_catalog.regclass::pg_catalog.oid::pg_catalog.text)"};
-}
-
 SqlText Assign(const v1::Table& table, const SqlText& place, absl::string_view column,
                const sql::Expression& expression, const char* which) {
   const SqlText assignment = {place, " := ", expression.Qualified("NEW"), ";"};

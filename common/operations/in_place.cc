@@ -57,9 +57,7 @@ void AppendInPlaceChange(const v1::Table& table, const InPlaceChange& change, St
   install->add_statements(
       SqlText({"ALTER TABLE ", relation, " ALTER COLUMN ", marker, " SET DEFAULT false"}).str());
   install->add_statements(CreateTriggerFunction(function, table, body).str());
-  install->add_statements(
-      CreateRowTrigger(trigger, "UPDATE", name, {"OLD.", marker, " AND NOT ", BypassInWhen(name)}, function)
-          .str());
+  install->add_statements(CreateRowTrigger(trigger, "UPDATE", name, {"NEW.", marker}, function).str());
   install->add_statements(
       SqlText({"ALTER TABLE ", relation, " ENABLE ALWAYS TRIGGER ", SqlText::Name(trigger)}).str());
   install->add_triggers(trigger);

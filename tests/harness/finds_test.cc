@@ -173,7 +173,7 @@ TEST_F(FindsTest, AnUnrelatedUpdateThatDoesNotCompleteTheRow) {
     if (!step->action().has_install_trigger()) return;
     for (std::string& statement : *step->mutable_action()->mutable_install_trigger()->mutable_statements()) {
       if (!absl::StrContains(statement, "BEFORE UPDATE")) continue;
-      statement = std::regex_replace(statement, std::regex("OLD\\.curlew_pending_[0-9a-f]+"), "false");
+      statement = std::regex_replace(statement, std::regex("NEW\\.curlew_pending_[0-9a-f]+"), "false");
     }
   };
   std::string complaints;
