@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/executor/step_runner.h"
-#include "agent/guard/signals.h"
 #include "agent/journal/names.h"
 #include "agent/journal/row_problems.h"
 #include "agent/session/admission.h"
@@ -50,17 +49,6 @@ std::string Words(const absl::Status& status) {
     words += "; check the role, its password and pg_hba.conf, and that it has CREATE on the database";
   }
   return words;
-}
-
-// A limit of a signal that nobody knows bounds nothing: that must not stay unsaid.
-void WarnOfUnknownLimits(const TargetOptions& options, const std::string& run, const v1::Tuning& tuning) {
-  if (tuning.limits().empty()) return;
-  const SignalRules known = RulesFor(options.throttle, v1::Tuning());
-  for (const auto& [name, limit] : tuning.limits()) {
-    if (known.find(name) != known.end()) continue;
-    spdlog::warn(base::WithFields("a limit was set for a signal that this agent does not know",
-                                  {{"target", options.target}, {"run", run}, {"signal", name}}));
-  }
 }
 
 }  // namespace
@@ -268,7 +256,6 @@ void TargetServer::On(const v1::Tune& tune) {
                                                      {"run", tune.run()},
                                                      {"step", running_->dispatch().step()},
                                                      {"tuning", tune.tuning().ShortDebugString()}}));
-  WarnOfUnknownLimits(options_, tune.run(), tune.tuning());
   running_->Tune(tune.tuning());
 }
 
