@@ -11,6 +11,7 @@
 #include "agent/guard/lease_clock.h"
 #include "agent/guard/live_tuning.h"
 #include "agent/guard/throttle_config.h"
+#include "agent/guard/walk_metrics.h"
 #include "agent/journal/journal.h"
 #include "common/pg/pool.h"
 #include "curlew/v1/plan.pb.h"
@@ -44,6 +45,8 @@ struct RunContext {
   const LiveTuning* tuning = nullptr;
   // How much of the database walks may use; null for the defaults.
   const ThrottleConfig* throttle = nullptr;
+  // Takes numbers of walks; null for nobody.
+  WalkMetrics* metrics = nullptr;
   // Connections for fenced transactions and for looking.
   pg::Pool* pool = nullptr;
   // How to open a session that no transaction fences.

@@ -55,10 +55,18 @@ BackfillEngine::BackfillEngine(const RunContext& context, const RowWork& work, c
     : context_(context),
       work_(work),
       options_(options),
+      name_{.target = context.target, .table = work.table()},
+      metrics_(context.metrics != nullptr ? context.metrics : &nobody_),
       quarantine_(context, work),
       target_(PlannedTarget(context, options.batch_target)) {}
 
 absl::StatusOr<BackfillEngine::Done> BackfillEngine::Run() {
+  absl::StatusOr<Done> done = WalkToTheEnd();
+  metrics_->Ended(name_);
+  return done;
+}
+
+absl::StatusOr<BackfillEngine::Done> BackfillEngine::WalkToTheEnd() {
   ASSIGN_OR_RETURN(const auto lease, context_.pool->Acquire());
   connection_ = lease.get();
   const CancelToken::Interruptible interruptible(context_.cancel, connection_);
@@ -107,6 +115,7 @@ absl::Status BackfillEngine::Walk() {
   std::vector<std::thread> threads;
   for (int i = 0; i < count; ++i) threads.emplace_back([this, i] { RunWorker(i); });
   absl::Time aside_since = absl::InfiniteFuture();
+  watched_ = absl::Now();
   while (true) {
     {
       absl::MutexLock lock(&mutex_);
@@ -143,15 +152,18 @@ void BackfillEngine::RunWorker(int number) {
       }
       lease.emplace(*std::move(acquired));
       interruptible.emplace(context_.cancel, lease->get());
-      worker = std::make_unique<Worker>(number,
-                                        Worker::Shared{.context = &context_,
-                                                       .work = &work_,
-                                                       .queue = queue_.get(),
-                                                       .quarantine = &quarantine_,
-                                                       .target = [this] { return target(); },
-                                                       .may_work = may_work,
-                                                       .on_batch = [](int64_t, absl::Duration) {}},
-                                        lease->get());
+      worker = std::make_unique<Worker>(
+          number,
+          Worker::Shared{
+              .context = &context_,
+              .work = &work_,
+              .queue = queue_.get(),
+              .quarantine = &quarantine_,
+              .target = [this] { return target(); },
+              .may_work = may_work,
+              .on_batch = [this](int64_t rows, int64_t blocks,
+                                 absl::Duration taken) { metrics_->Batch(name_, rows, blocks, taken); }},
+          lease->get());
       absl::MutexLock lock(&mutex_);
       workers_.push_back(worker.get());
       backends_.insert((*lease)->backend_pid());
@@ -203,6 +215,10 @@ absl::Status BackfillEngine::Watch(absl::Time* aside_since) {
       *report.mutable_waiting() = WaitingFor(v1::WAIT_CAUSE_THROTTLE, report.load().reason(), now).waiting();
     }
   }
+  metrics_->Load(name_, report.load());
+  metrics_->Quarantined(name_, report.rows_quarantined());
+  if (report.load().workers() == 0) metrics_->Throttled(name_, report.load().signal(), now - watched_);
+  watched_ = now;
   context_.progress->Report(report);
   return absl::OkStatus();
 }

@@ -19,6 +19,7 @@
 #include "agent/backfill/row_work.h"
 #include "agent/backfill/worker.h"
 #include "agent/guard/load_monitor.h"
+#include "agent/guard/walk_metrics.h"
 
 namespace curlew::agent {
 
@@ -60,6 +61,7 @@ class BackfillEngine {
   absl::StatusOr<Done> Run();
 
  private:
+  absl::StatusOr<Done> WalkToTheEnd();
   // Workers until nothing is left to hand out.
   absl::Status Walk();
   void RunWorker(int number);
@@ -77,11 +79,15 @@ class BackfillEngine {
   const RunContext& context_;
   const RowWork& work_;
   const Options options_;
+  const WalkName name_;
+  NoWalkMetrics nobody_;
+  WalkMetrics* const metrics_;
   pg::Connection* connection_ = nullptr;  // of the coordinator
   std::unique_ptr<RangeQueue> queue_;
   Quarantine quarantine_;
   std::unique_ptr<LoadMonitor> monitor_;
   std::unique_ptr<WalkProgress> progress_;
+  absl::Time watched_;
 
   mutable absl::Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);

@@ -45,7 +45,7 @@ std::string TransformWork::Setup() const { return "SET LOCAL jit = off; SET LOCA
 std::string TransformWork::Statement(const Leaf& leaf, const std::string& array) const {
   // OFFSET 0 has each row fetched from its place: a join may be planned as a scan of the table. The planner
   // knows how many rows there are from the array.
-  return absl::StrCat("WITH batch AS (SELECT ", columns_, " FROM pg_catalog.unnest(", array,
+  return absl::StrCat("WITH batch AS (SELECT t.* FROM pg_catalog.unnest(", array,
                       "::pg_catalog.tid[]) AS l (place) CROSS JOIN LATERAL (SELECT ", columns_, " FROM ONLY ",
                       leaf.name, " AS t WHERE t.ctid = l.place OFFSET 0) AS t)\n", action_.statement());
 }

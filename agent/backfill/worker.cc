@@ -166,7 +166,7 @@ absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, const Batch&
   RETURN_IF_ERROR(transaction.Commit());
   base::FaultPoint("backfill.after_commit");
   const absl::Duration taken = absl::Now() - began;
-  shared_.on_batch(written.rows, taken);
+  shared_.on_batch(written.rows, static_cast<int64_t>(walk.walker->Blocks(item.range.next, batch.to)), taken);
   Show(item, batch.to, written.rows, taken);
   for (const WalkRange& part : aside) shared_.queue->PutAside(part);
   item.range = after;

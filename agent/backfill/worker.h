@@ -40,7 +40,7 @@ class Worker {
     // Whether the worker of that number may work now.
     std::function<bool(int)> may_work;
     // Told of each batch that was committed.
-    std::function<void(int64_t rows, absl::Duration taken)> on_batch;
+    std::function<void(int64_t rows, int64_t blocks, absl::Duration taken)> on_batch;
   };
   Worker(int number, Shared shared, pg::Connection* connection);
 

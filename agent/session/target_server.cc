@@ -234,6 +234,7 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
                      .locks = LocksFor(step, dispatch.direction()),
                      .row_keys = options_.row_keys,
                      .throttle = &options_.throttle,
+                     .metrics = options_.metrics,
                      .pool = &pool_,
                      .connect = options_.pool.connect,
                      .lease = lease_};
