@@ -40,7 +40,7 @@ absl::StatusOr<StepResult> RunBackfill(const RunContext& context, const v1::Back
 // that has such a constraint NOT VALID. Blocks no reads or writes, however long it reads.
 absl::Status RunValidateConstraint(const RunContext& context, const v1::ValidateConstraint& action);
 
-// Runs a statement over the rows of a table, in batches by key, each row once. Rows as RunBackfill.
+// Runs a statement over the rows of a table, in batches by key, each row once. Rows are those that were read.
 absl::StatusOr<StepResult> RunTransformRows(const RunContext& context, const v1::TransformRows& action);
 
 // All checks in one snapshot; FAILED_PRECONDITION with all findings.

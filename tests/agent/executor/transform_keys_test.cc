@@ -56,6 +56,7 @@ INSERT INTO src SELECT g % 3, CASE WHEN g % 2 = 0 THEN 'k' ELSE 'K' END || md5(g
 FROM generate_series(1, 5000) g;
 ALTER TABLE src ALTER n SET NOT NULL;
 CREATE TABLE dst (id text, v text);
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, "Ext"', current_database()); END $$;
 )sql");
   ASSERT_EQ(Transform(Copy()).state, v1::ATTEMPT_STATE_SUCCEEDED);
   EXPECT_EQ(Written(), "5000 rows, 5000 ids");
