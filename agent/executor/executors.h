@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/executor/outcome.h"
 #include "agent/attempt/run_context.h"
+#include "agent/executor/outcome.h"
 #include "curlew/v1/step.pb.h"
 
 namespace curlew::agent {
@@ -43,10 +43,13 @@ absl::Status RunValidateConstraint(const RunContext& context, const v1::Validate
 // Runs a statement over the rows of a table, in batches by key, each row once. Rows are those that were read.
 absl::StatusOr<StepResult> RunTransformRows(const RunContext& context, const v1::TransformRows& action);
 
-// All checks in one snapshot; FAILED_PRECONDITION with all findings.
+// All checks and scans in one snapshot that is walked to the end (shared_snapshot.h, table_scan.h). Rows that
+// are pending still are filled where the plan says how, and all is looked at again. FAILED_PRECONDITION with
+// all findings. Rows are those looked at.
 absl::StatusOr<StepResult> RunVerify(const RunContext& context, const v1::Verify& action);
 
-// ANALYZE.
+// ANALYZE; before it, where the plan asks for it, VACUUM of the heaps that are bloated (bloat.h), on a
+// session of its own. The summary says how much the run made the table grow.
 absl::StatusOr<StepResult> RunAnalyze(const RunContext& context, const v1::Analyze& action);
 
 // Waits until the condition holds, however long that takes; only a cancel ends it. With an override it does
