@@ -19,7 +19,6 @@ namespace curlew::agent {
 namespace {
 
 constexpr absl::Duration kLook = absl::Milliseconds(200);
-constexpr int kDefaultWorkers = 4;
 
 // Rows of the table and its partitions, as the planner knows them; 0 where it does not.
 constexpr char kEstimate[] =
@@ -28,12 +27,18 @@ constexpr char kEstimate[] =
     " SELECT COALESCE(sum(greatest(c.reltuples, 0)), 0)::bigint FROM tree JOIN pg_class c USING (oid)"
     " WHERE c.relkind = 'r'";
 
+// As many as an operator may ask for while it runs.
 int MostWorkers(const RunContext& context) {
-  const int planned = context.settings.backfill().max_workers();
+  const int most = context.throttle == nullptr ? ThrottleConfig().max_workers : context.throttle->max_workers;
   // One connection is the coordinator's.
-  const int most =
-      std::min(planned > 0 ? planned : kDefaultWorkers, std::max(1, context.pool->capacity() - 1));
-  return context.throttle == nullptr ? most : std::min(most, std::max(1, context.throttle->max_workers));
+  return std::max(1, std::min(most, context.pool->capacity() - 1));
+}
+
+// The agent is on the database's machine: half of its cores are the application's, whatever else.
+int PlannedWorkers(const RunContext& context) {
+  const int planned = context.settings.backfill().max_workers();
+  const int half = std::clamp(static_cast<int>(std::thread::hardware_concurrency()) / 2, 1, 4);
+  return std::min(planned > 0 ? planned : half, MostWorkers(context));
 }
 
 absl::Duration PlannedTarget(const RunContext& context, absl::Duration given) {
@@ -72,7 +77,7 @@ absl::StatusOr<BackfillEngine::Done> BackfillEngine::WalkToTheEnd() {
   const CancelToken::Interruptible interruptible(context_.cancel, connection_);
   const v1::Walk asked =
       options_.walk == v1::WALK_UNSPECIFIED ? context_.settings.backfill().walk() : options_.walk;
-  const int workers = MostWorkers(context_);
+  const int workers = PlannedWorkers(context_);
   queue_ = std::make_unique<RangeQueue>(
       context_, work_, RangeQueue::Options{.by_key = WalksByKey(connection_, asked), .workers = workers});
   RETURN_IF_ERROR(queue_->Load(connection_, options_.begin));
@@ -211,9 +216,11 @@ absl::Status BackfillEngine::Watch(absl::Time* aside_since) {
         WaitingFor(v1::WAIT_CAUSE_LOCK, absl::StrCat("rows are locked: ", who), *aside_since).waiting();
   } else {
     *aside_since = absl::InfiniteFuture();
-    if (report.load().workers() == 0) {
-      *report.mutable_waiting() = WaitingFor(v1::WAIT_CAUSE_THROTTLE, report.load().reason(), now).waiting();
-    }
+  }
+  paused_since_ = report.load().workers() == 0 ? std::min(paused_since_, now) : absl::InfiniteFuture();
+  if (!report.has_waiting() && paused_since_ != absl::InfiniteFuture()) {
+    *report.mutable_waiting() =
+        WaitingFor(v1::WAIT_CAUSE_THROTTLE, report.load().reason(), paused_since_).waiting();
   }
   metrics_->Load(name_, report.load());
   metrics_->Quarantined(name_, report.rows_quarantined());

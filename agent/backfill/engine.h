@@ -88,6 +88,7 @@ class BackfillEngine {
   std::unique_ptr<LoadMonitor> monitor_;
   std::unique_ptr<WalkProgress> progress_;
   absl::Time watched_;
+  absl::Time paused_since_ = absl::InfiniteFuture();
 
   mutable absl::Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);

@@ -39,7 +39,13 @@ v1::Progress WalkProgress::Report(const RangeQueue::Totals& totals, Pace pace, a
 
   v1::Progress progress;
   progress.set_rows_done(totals.rows);
-  progress.set_rows_total(rows_total);
+  // Of a table that was never analyzed nobody knows how many rows it has: as many for each block as so far.
+  constexpr double kEnough = 0.01;
+  if (rows_total_ > 0 || totals.by_key) {
+    progress.set_rows_total(rows_total);
+  } else if (fraction > kEnough) {
+    progress.set_rows_total(static_cast<int64_t>(static_cast<double>(totals.rows) / std::min(fraction, 1.0)));
+  }
   progress.set_fraction(fraction);
   progress.set_rows_per_second(rows_per_second_);
   if (fraction_per_second_ > 0) {

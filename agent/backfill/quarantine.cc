@@ -203,17 +203,21 @@ absl::StatusOr<int64_t> Quarantine::Settle(pg::Connection* connection,
     waiting.swap(rows_);
   }
   int64_t rows = 0;
+  std::string refusal;
   for (const QuarantinedRow& row : waiting) {
     const auto walk = std::find_if(walks.begin(), walks.end(),
                                    [&](const auto& other) { return other->leaf.oid == row.leaf; });
     if (walk == walks.end()) continue;  // its heap has gone
     ASSIGN_OR_RETURN(const bool mended, Retry(connection, **walk, row, &rows));
     if (mended) continue;
+    const absl::Status accepted =
+        context_.override_wait.has_value() ? Accept(connection, **walk, row) : absl::UnknownError("");
+    if (accepted.ok()) continue;
     if (context_.override_wait.has_value()) {
-      RETURN_IF_ERROR(Accept(connection, **walk, row));
-    } else {
-      left.push_back(row);
+      if (!Blames(accepted)) return accepted;
+      refusal = absl::StrCat("; it cannot stay as it is: ", std::string(accepted.message()));
     }
+    left.push_back(row);
   }
   {
     absl::MutexLock lock(&mutex_);
@@ -229,7 +233,8 @@ absl::StatusOr<int64_t> Quarantine::Settle(pg::Connection* connection,
       absl::StrCat(left.size(), left.size() == 1 ? " row of " : " rows of ", work_.table(),
                    " could not be written and ", left.size() == 1 ? "is" : "are", " quarantined",
                    report ? absl::StrCat(", for example ", left[0].key, ": ", left[0].message)
-                          : absl::StrCat("; the first failed with SQLSTATE ", left[0].sqlstate)));
+                          : absl::StrCat("; the first failed with SQLSTATE ", left[0].sqlstate),
+                   report ? refusal : ""));
   status = base::WithDetail(status, base::kSqlstate, base::kRowsQuarantined);
   if (report) status = base::WithDetail(status, base::kRowKeys, absl::StrJoin(keys, "\n"));
   return base::WithDetail(

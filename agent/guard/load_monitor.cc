@@ -86,8 +86,8 @@ class LoadMonitor::Impl {
 
  private:
   int MostWorkers(const v1::Tuning& tuning) const {
-    const int most = std::min(options_.max_workers, options_.config.max_workers);
-    return tuning.max_workers() > 0 ? std::min(most, tuning.max_workers()) : most;
+    return std::min(tuning.max_workers() > 0 ? tuning.max_workers() : options_.max_workers,
+                    options_.config.max_workers);
   }
 
   // The reader's thread. Only it makes and ends the connection.

@@ -120,6 +120,8 @@ void AppendLinkPreflight(const CompileContext& context, const v1::Table& table, 
   for (const NewColumn& column : link.to) {
     if (IsMadeByThePlan(context, column.type)) return;
   }
+  // Rows that fail are to be put aside, not to keep the plan from beginning.
+  if (context.settings.backfill().on_row_error() == v1::ROW_ERROR_POLICY_QUARANTINE) return;
   const TableName name = schema::NameOf(table);
   const SqlText relation = SqlText::Name(name);
   v1::Step step;

@@ -46,12 +46,12 @@ struct NumberSetting {
   const char* name;
   int32_t (v1::BackfillSettings::*get)() const;
   void (v1::BackfillSettings::*set)(int32_t);
-  int32_t value;  // where it is not given
+  int32_t value;  // where it is not given; 0 where the agent decides
   int32_t most;
 };
 
 const NumberSetting kNumberSettings[] = {
-    {"max_workers", &v1::BackfillSettings::max_workers, &v1::BackfillSettings::set_max_workers, 4, 32},
+    {"max_workers", &v1::BackfillSettings::max_workers, &v1::BackfillSettings::set_max_workers, 0, 32},
     {"row_error_limit", &v1::BackfillSettings::row_error_limit, &v1::BackfillSettings::set_row_error_limit,
      100, 1'000'000},
 };
@@ -61,8 +61,8 @@ absl::Status ValidateBackfill(const v1::BackfillSettings& settings) {
     const int32_t given = (settings.*setting.get)();
     if (given >= 0 && given <= setting.most) continue;
     return FieldError(absl::StrCat("settings.backfill.", setting.name),
-                      absl::StrCat(given, " is out of range; give 1 to ", setting.most,
-                                   ", or leave it out for ", setting.value));
+                      absl::StrCat(given, " is out of range; give 1 to ", setting.most, ", or leave it out",
+                                   setting.value == 0 ? "" : absl::StrCat(" for ", setting.value)));
   }
   return absl::OkStatus();
 }

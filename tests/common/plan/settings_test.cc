@@ -24,7 +24,7 @@ TEST(DefaultedSettingsTest, FillsInWhatIsNotGiven) {
 
 TEST(DefaultedSettingsTest, FillsInHowRowsAreWalked) {
   const v1::BackfillSettings backfill = DefaultedSettings({}).backfill();
-  EXPECT_EQ(backfill.max_workers(), 4);
+  EXPECT_EQ(backfill.max_workers(), 0) << "the agent knows how many cores there are";
   EXPECT_EQ(backfill.on_row_error(), v1::ROW_ERROR_POLICY_STOP);
   EXPECT_EQ(backfill.row_error_limit(), 100);
   EXPECT_EQ(backfill.walk(), v1::WALK_CTID);
@@ -131,7 +131,7 @@ TEST_F(SettingsRangeTest, NumbersOfWalksHaveRanges) {
     const char* message;
   } kNumbers[] = {
       {"settings.backfill.max_workers", &v1::BackfillSettings::set_max_workers, 32,
-       "give 1 to 32, or leave it out for 4"},
+       "give 1 to 32, or leave it out"},
       {"settings.backfill.row_error_limit", &v1::BackfillSettings::set_row_error_limit, 1'000'000,
        "give 1 to 1000000, or leave it out for 100"},
   };
