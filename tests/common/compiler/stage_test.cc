@@ -57,6 +57,23 @@ std::vector<const v1::Step*> StepsOf(const v1::CompiledPlan& plan, v1::Action::K
 
 int Stages(const v1::CompiledPlan& plan) { return plan.steps(plan.steps_size() - 1).stage() + 1; }
 
+TEST(StageTest, RowsThatAreToBeQuarantinedDoNotKeepAPlanFromBeginning) {
+  const auto looks_at_rows = [](const std::string& settings) {
+    const auto plan = CompileYaml(
+        absl::StrCat("  - add_column: {table: people, column: d, type: int, up: 'a::int'}\n", settings));
+    EXPECT_THAT(plan, IsOk());
+    int looks = 0;
+    for (const v1::Step& step : plan->steps()) {
+      for (const v1::Check& check : step.action().verify().checks()) {
+        looks += step.preflight() && check.description().find("can be computed") != std::string::npos;
+      }
+    }
+    return looks;
+  };
+  EXPECT_EQ(looks_at_rows(""), 1);
+  EXPECT_EQ(looks_at_rows("settings: {backfill: {on_row_error: quarantine}}\n"), 0);
+}
+
 TEST(StageTest, OperationsOnOneTableShareTriggerBackfillVerificationAndEnd) {
   auto plan = CompileYaml(R"(
   - rename_column: {table: people, from: a, to: a2, up: upper(a), down: lower(a2)}
