@@ -59,8 +59,8 @@ int Stages(const v1::CompiledPlan& plan) { return plan.steps(plan.steps_size() -
 
 TEST(StageTest, RowsThatAreToBeQuarantinedDoNotKeepAPlanFromBeginning) {
   const auto looks_at_rows = [](const std::string& settings) {
-    const auto plan = CompileYaml(
-        absl::StrCat("  - add_column: {table: people, column: d, type: int, up: 'a::int'}\n", settings));
+    const auto plan = CompileYaml(absl::StrCat(
+        "  - rename_column: {table: people, from: a, to: d, up: upper(a), down: lower(d)}\n", settings));
     EXPECT_THAT(plan, IsOk());
     int looks = 0;
     for (const v1::Step& step : plan->steps()) {
