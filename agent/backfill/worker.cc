@@ -155,7 +155,7 @@ absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, const Batch&
   }
   for (WalkRange& part : aside) RETURN_IF_ERROR(AddAside(transaction, context.attempt, &part));
   ASSIGN_OR_RETURN(const bool advanced,
-                   AdvanceRange(transaction, context.attempt, after, done, written.rows));
+                   AdvanceRange(transaction, context.attempt, item.range, after, done, written.rows));
   if (!advanced) {
     transaction.Rollback();
     RETURN_IF_ERROR(shared_.queue->StartAnew(connection_, after.leaf, shared_.queue->restarts(after.leaf)));

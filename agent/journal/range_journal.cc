@@ -111,7 +111,7 @@ absl::StatusOr<WalkRange> ClaimRange(FencedTransaction& transaction, const StepA
 }
 
 absl::StatusOr<bool> AdvanceRange(FencedTransaction& transaction, const StepAttempt& attempt,
-                                  const WalkRange& range, bool done, int64_t rows) {
+                                  const WalkRange& before, const WalkRange& after, bool done, int64_t rows) {
   ASSIGN_OR_RETURN(
       const pg::Result advanced,
       transaction.Execute(
@@ -119,12 +119,25 @@ absl::StatusOr<bool> AdvanceRange(FencedTransaction& transaction, const StepAtte
           " tries = $7::integer, state = CASE WHEN $8::boolean THEN 'done' ELSE r.state END,"
           " finished = CASE WHEN $8::boolean THEN clock_timestamp() END"
           " FROM curlew.backfill b WHERE r.run = $1 AND r.step = $2 AND r.id = $3::bigint AND r.state <> "
-          "'done'"
+          "'done' AND r.next = $9 AND r.pass = $10::smallint"
           " AND b.run = r.run AND b.step = r.step AND b.leaf = r.leaf"
           " AND (b.walk = 'key' OR b.relfilenode = pg_relation_filenode(b.leaf))",
-          {attempt.run, attempt.step, absl::StrCat(range.id), range.next, absl::StrCat(range.pass),
-           absl::StrCat(rows), absl::StrCat(range.tries), done ? "true" : "false"}));
-  return advanced.affected() == 1;
+          {attempt.run, attempt.step, absl::StrCat(after.id), after.next, absl::StrCat(after.pass),
+           absl::StrCat(rows), absl::StrCat(after.tries), done ? "true" : "false", before.next,
+           absl::StrCat(before.pass)}));
+  if (advanced.affected() == 1) return true;
+  // A walk by key is begun once, whatever file its heap has.
+  ASSIGN_OR_RETURN(
+      const pg::Result lost,
+      transaction.Execute("SELECT walk = 'key' OR (relfilenode = pg_relation_filenode(leaf)"
+                          " AND EXISTS (SELECT FROM curlew.backfill_range r WHERE r.run = $1 AND r.step = $2"
+                          " AND r.id = $4::bigint)) FROM curlew.backfill"
+                          " WHERE run = $1 AND step = $2 AND leaf = $3::oid",
+                          {attempt.run, attempt.step, absl::StrCat(after.leaf), absl::StrCat(after.id)}));
+  if (lost.empty() || !lost.Bool(0, 0)) return false;
+  return absl::UnavailableError(
+      "the journal has less than this attempt has done: the server has lost its last batches in a crash; the"
+      " walk goes on from the journal");
 }
 
 absl::Status AddAside(FencedTransaction& transaction, const StepAttempt& attempt, WalkRange* range) {

@@ -60,12 +60,14 @@ absl::Status StartLeaf(FencedTransaction& transaction, const StepAttempt& attemp
 absl::StatusOr<WalkRange> ClaimRange(FencedTransaction& transaction, const StepAttempt& attempt,
                                      const WalkedLeaf& leaf, const std::string& end, int passes,
                                      int64_t weight);
-// A batch wrote `rows` rows, and `range` stands now as given; done where `done`. False where the range is
-// gone, or the heap is not the one that the walk was begun on (VACUUM FULL, CLUSTER, TRUNCATE): then the
-// transaction must be rolled back. To be called in the batch's transaction, which holds a lock on the heap
-// already, after the batch.
+// A batch wrote `rows` rows, and the range, which stood at `before`, stands now at `after`; done where
+// `done`. False where the range is gone, or the heap is not the one that the walk was begun on (VACUUM FULL,
+// CLUSTER, TRUNCATE): then the transaction must be rolled back. UNAVAILABLE where the journal does not have
+// it at `before`: a server that crashed has lost batches (asynchronous commits), and only the journal knows
+// where to go on. To be called in the batch's transaction, which holds a lock on the heap already, after the
+// batch.
 absl::StatusOr<bool> AdvanceRange(FencedTransaction& transaction, const StepAttempt& attempt,
-                                  const WalkRange& range, bool done, int64_t rows);
+                                  const WalkRange& before, const WalkRange& after, bool done, int64_t rows);
 // Puts a part aside: as a range of its own, whose id is set.
 absl::Status AddAside(FencedTransaction& transaction, const StepAttempt& attempt, WalkRange* range);
 

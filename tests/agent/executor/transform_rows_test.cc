@@ -106,6 +106,29 @@ TEST_F(TransformTest, ACrashOfAllLosesAndRepeatsNothing) {
   EXPECT_EQ(Written(), "120000 rows, 120000 ids");
 }
 
+// What a server that crashes loses of asynchronous commits: a batch as a whole, with its place.
+constexpr char kLoseTheFirstBatch[] =
+    "DELETE FROM dst; UPDATE curlew.backfill_range SET next = first, rows = 0, state = 'open', finished = "
+    "NULL";
+
+TEST_F(TransformTest, ABatchThatTheServerLosesIsDoneAgain) {
+  Prepare(kRows);
+  AtBatch("backfill.after_commit", 1, [&] { Sql(kLoseTheFirstBatch); });
+  EXPECT_EQ(Transform(Copy()).state, v1::ATTEMPT_STATE_ERRORED);
+  ASSERT_EQ(Transform(Copy()).state, v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Written(), "20000 rows, 20000 ids");
+}
+
+TEST_F(TransformTest, TheLastBatchIsNotForgottenWhenTheServerLosesIt) {
+  Prepare(kRows);
+  Sql("DELETE FROM src WHERE id > 100");
+  AtBatch("backfill.after_commit", 1, [&] { Sql(kLoseTheFirstBatch); });
+  EXPECT_EQ(Transform(Copy()).state, v1::ATTEMPT_STATE_ERRORED);
+  EXPECT_EQ(Journaled("transform-1"), "");
+  ASSERT_EQ(Transform(Copy()).state, v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Written(), "100 rows, 100 ids");
+}
+
 TEST_F(TransformTest, ALockedRowIsPutAsideAloneAndComesBack) {
   Prepare(kRows);
   HeldTransaction application(conninfo_, "crm-web", "UPDATE src SET v = 'mine' WHERE id = 10");

@@ -94,14 +94,18 @@ TEST_F(JournalTest, ARangeBelongsToOneFileOfItsTable) {
   EXPECT_TRUE(absl::IsAborted(Fenced(
       [&](FencedTransaction& t) { return ClaimRange(t, attempt, leaves[0], "(4,0)", 2, 4).status(); })));
   bool same = false;
+  WalkRange after = range;
   const auto advance = [&](FencedTransaction& t) {
-    const auto advanced = AdvanceRange(t, attempt, range, false, 10);
-    same = *advanced;
+    const auto advanced = AdvanceRange(t, attempt, range, after, false, 10);
+    same = advanced.value_or(false);
     return advanced.status();
   };
-  range.next = "(2,0)";
+  after.next = "(2,0)";
   ASSERT_OK(Fenced(advance));
   EXPECT_TRUE(same);
+  // Who believes it to be elsewhere does not move it.
+  EXPECT_TRUE(absl::IsUnavailable(Fenced(advance)));
+  range = after;
   ASSERT_OK_AND_ASSIGN(const auto open, ReadOpenRanges(connection_.get(), kRun, "s"));
   ASSERT_EQ(open.size(), 1u);
   EXPECT_EQ(open[0].next, "(2,0)");
