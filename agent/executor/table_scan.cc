@@ -18,7 +18,7 @@ namespace curlew::agent {
 namespace {
 
 // How long a range should take: DDL waits no longer than this for one that is read.
-constexpr absl::Duration kRangeTarget = absl::Milliseconds(250);
+constexpr absl::Duration kRangeTarget = absl::Milliseconds(100);
 constexpr int64_t kFirstBlocks = 64;
 constexpr int64_t kMostBlocks = 16384;
 // A table of fewer blocks is not worth another worker.
