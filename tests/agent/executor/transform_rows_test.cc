@@ -93,6 +93,17 @@ TEST_F(TransformTest, SeveralWorkersWriteEachRowOnceWhateverApplicationsLockAndW
   EXPECT_EQ(outcome.rows, 120000);
 }
 
+TEST_F(TransformTest, WorkersThatAddUpIntoTheSameRowsWaitForEachOtherAndLoseNothing) {
+  Prepare(kManyRows);
+  Workers(4);
+  Sql("CREATE TABLE totals (k int PRIMARY KEY, n bigint)");
+  const Outcome outcome =
+      Transform(Copy("INSERT INTO totals SELECT id % 10, count(*) FROM batch GROUP BY 1"
+                     " ON CONFLICT (k) DO UPDATE SET n = totals.n + excluded.n"));
+  ASSERT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
+  EXPECT_EQ(Sql("SELECT count(*) || ' x ' || min(n) || ' to ' || max(n) FROM totals"), "10 x 12000 to 12000");
+}
+
 TEST_F(TransformTest, ACrashOfAllLosesAndRepeatsNothing) {
   Prepare(kManyRows);
   Workers(3);
