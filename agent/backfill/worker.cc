@@ -100,7 +100,9 @@ absl::StatusOr<Worker::Next> Worker::RunBatch(RangeQueue::Item& item) {
   const absl::StatusOr<Next> next = Commit(item, batch);
   const absl::Duration taken = absl::Now() - began;
   if (!next.ok()) return OnFailure(item, batch, next.status(), taken);
-  if (!range.aside) sizer.Took(whole ? units : std::min<int64_t>(units, sizer.size() - 1), taken);
+  if (!range.aside) {
+    sizer.Took(whole ? units : std::min<int64_t>(units, sizer.size() - 1), batch.work, taken - batch.work);
+  }
   contention_.Reset();
   examined_ = 0;
   skip_locked_ = item.range.aside;
@@ -109,7 +111,7 @@ absl::StatusOr<Worker::Next> Worker::RunBatch(RangeQueue::Item& item) {
   return next;
 }
 
-absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, const Batch& batch) {
+absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, Batch& batch) {
   const RunContext& context = *shared_.context;
   const LeafWalk& walk = *item.walk;
   const absl::Time began = absl::Now();
@@ -129,8 +131,10 @@ absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, const Batch&
       after.single ? walk.walker->RowCondition(after.first)
                    : walk.Condition(after.next, batch.to, last_pass ? walk.passes - 1 : after.pass),
       shared_.quarantine->Excluding(walk));
+  const absl::Time begun = absl::Now();
   ASSIGN_OR_RETURN(const Written written,
                    shared_.work->Write(transaction, walk.leaf, *walk.walker, condition, batch.locks));
+  batch.work = absl::Now() - begun;
 
   std::vector<WalkRange> aside;
   // The last pass comes by again.

@@ -56,13 +56,14 @@ class Worker {
     Place to;
     RowLocks locks = RowLocks::kWait;
     absl::Duration limit;  // statement_timeout; zero for none
+    absl::Duration work;   // what the rows took
   };
   enum class Next { kGoOn, kLeave };
 
   absl::Status WorkOn(RangeQueue::Item item);
   // One batch; moves the range on. kLeave where the range is done, put aside, or gone.
   absl::StatusOr<Next> RunBatch(RangeQueue::Item& item);
-  absl::StatusOr<Next> Commit(RangeQueue::Item& item, const Batch& batch);
+  absl::StatusOr<Next> Commit(RangeQueue::Item& item, Batch& batch);
   absl::StatusOr<Next> OnFailure(RangeQueue::Item& item, const Batch& batch, const absl::Status& failure,
                                  absl::Duration taken);
   absl::Status Contended(const LeafWalk& walk, const absl::Status& failure);

@@ -8,8 +8,9 @@ namespace curlew::agent {
 BatchSizer::BatchSizer(absl::Duration target, int64_t first, int64_t most)
     : target_(target), most_(std::max<int64_t>(1, most)), size_(std::clamp<int64_t>(first, 1, most_)) {}
 
-void BatchSizer::Took(int64_t units, absl::Duration taken) {
-  const double ratio = absl::FDivDuration(target_, std::max(taken, absl::Microseconds(1)));
+void BatchSizer::Took(int64_t units, absl::Duration work, absl::Duration rest) {
+  const absl::Duration aim = std::max(target_ / 2, target_ - rest);
+  const double ratio = absl::FDivDuration(aim, std::max(work, absl::Microseconds(1)));
   if (ratio >= 1) {
     if (units < size_) return;
     const double grown = std::ceil(static_cast<double>(size_) * std::min(ratio, 1.5));

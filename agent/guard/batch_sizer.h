@@ -21,8 +21,11 @@ class BatchSizer {
   int64_t size() const { return size_; }
   absl::Duration target() const { return target_; }
   void SetTarget(absl::Duration target) { target_ = target; }
-  // A batch of `units` took `taken`. A batch shorter than asked for (the end of a range) raises nothing.
-  void Took(int64_t units, absl::Duration taken);
+  // A batch of `units` took `work` for its rows and `rest` for its transaction (round trips, the commit),
+  // which no smaller batch would spare: where that alone takes as long as the target, half of the target is
+  // left to the rows, or batches would shrink to a row each and help nobody. A batch shorter than asked for
+  // (the end of a range) raises nothing.
+  void Took(int64_t units, absl::Duration work, absl::Duration rest = absl::ZeroDuration());
   // A batch was ended because it took far too long, or could not get its locks.
   void Cut();
 

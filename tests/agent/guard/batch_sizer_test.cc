@@ -43,6 +43,15 @@ TEST(BatchSizerTest, LearnsNothingUpwardsFromAShortLastBatch) {
   EXPECT_EQ(sizer.size(), 100);
 }
 
+TEST(BatchSizerTest, DoesNotShrinkBecauseCommitsAreSlow) {
+  BatchSizer sizer(kTarget, 100, 1 << 20);
+  for (int i = 0; i < 100; ++i) sizer.Took(100, absl::Milliseconds(25), absl::Milliseconds(200));
+  EXPECT_EQ(sizer.size(), 100);
+  // What is left of the target is the rows'.
+  sizer.Took(100, absl::Milliseconds(40), absl::Milliseconds(20));
+  EXPECT_EQ(sizer.size(), 75);
+}
+
 TEST(BatchSizerTest, StaysStoppableHoweverFastTheServerIs) {
   BatchSizer sizer(kTarget, 16, 16384);
   for (int i = 0; i < 100; ++i) sizer.Took(sizer.size(), absl::ZeroDuration());
