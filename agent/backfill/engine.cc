@@ -19,6 +19,8 @@ namespace curlew::agent {
 namespace {
 
 constexpr absl::Duration kLook = absl::Milliseconds(200);
+// Whoever stops a walk loses no batch, unless it is one that does not end.
+constexpr absl::Duration kLastBatch = absl::Milliseconds(500);
 
 // Rows of the table and its partitions, as the planner knows them; 0 where it does not.
 constexpr char kEstimate[] =
@@ -126,6 +128,10 @@ absl::Status BackfillEngine::Walk() {
       absl::MutexLock lock(&mutex_);
       const auto ended = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return running_ == 0; };
       if (mutex_.AwaitWithTimeout(absl::Condition(&ended), kLook)) break;
+      // Under the mutex, so that no connection can go away meanwhile.
+      if (absl::Now() - stopped_ >= kLastBatch) {
+        for (pg::Connection* connection : connections_) connection->Cancel();
+      }
     }
     if (const absl::Status status = Watch(&aside_since); !status.ok()) Fail(status);
   }
@@ -142,7 +148,6 @@ void BackfillEngine::RunWorker(int number) {
   const auto may_work = [this](int which) { return !stopping() && which < monitor_->Current().workers(); };
   std::optional<pg::Pool::Lease> lease;
   std::unique_ptr<Worker> worker;
-  std::optional<CancelToken::Interruptible> interruptible;
   while (!stopping() && !queue_->Finished()) {
     if (!may_work(number)) {
       monitor_->AwaitChange(monitor_->Current().workers(), kLook);
@@ -156,7 +161,6 @@ void BackfillEngine::RunWorker(int number) {
         break;
       }
       lease.emplace(*std::move(acquired));
-      interruptible.emplace(context_.cancel, lease->get());
       worker = std::make_unique<Worker>(
           number,
           Worker::Shared{
@@ -171,6 +175,7 @@ void BackfillEngine::RunWorker(int number) {
           lease->get());
       absl::MutexLock lock(&mutex_);
       workers_.push_back(worker.get());
+      connections_.insert(lease->get());
       backends_.insert((*lease)->backend_pid());
       monitor_->SetBackends(backends_);
     }
@@ -182,6 +187,7 @@ void BackfillEngine::RunWorker(int number) {
   if (worker != nullptr) {
     absl::MutexLock lock(&mutex_);
     std::erase(workers_, worker.get());
+    connections_.erase(lease->get());
     backends_.erase((*lease)->backend_pid());
     monitor_->SetBackends(backends_);
   }
@@ -262,6 +268,7 @@ void BackfillEngine::Fail(const absl::Status& status) {
   {
     absl::MutexLock lock(&mutex_);
     if (status_.ok()) status_ = status;
+    if (!stopping_) stopped_ = absl::Now();
     stopping_ = true;
   }
   queue_->Wake();

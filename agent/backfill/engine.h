@@ -95,7 +95,9 @@ class BackfillEngine {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int running_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Duration target_ ABSL_GUARDED_BY(mutex_);
+  absl::Time stopped_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   std::vector<Worker*> workers_ ABSL_GUARDED_BY(mutex_);
+  std::set<pg::Connection*> connections_ ABSL_GUARDED_BY(mutex_);
   std::set<int> backends_ ABSL_GUARDED_BY(mutex_);
   std::string tuned_;  // serialized, as it was handed on last
 };

@@ -164,6 +164,33 @@ TEST_F(BackfillWorkersTest, GivesUpOnARowThatStaysLockedAndSaysWhoHoldsIt) {
   EXPECT_EQ(Counted(), "1 x 50000");
 }
 
+TEST_F(BackfillWorkersTest, WhoeverPausesItLosesNoBatch) {
+  Prepare(kRows);
+  Workers(2);
+  // The batch that is under way when the cancel comes is committed: all that was written counts.
+  base::FaultPlan::Get().Arm("backfill.before_commit", 5, [&] { cancel_.Cancel("an operator paused it"); });
+  EXPECT_EQ(Run("backfill-1", Count()).state, v1::ATTEMPT_STATE_CANCELLED);
+  EXPECT_EQ(Sql("SELECT (SELECT sum(rows) FROM curlew.backfill_range) = (SELECT sum(counter) FROM t)"), "t");
+}
+
+TEST_F(BackfillWorkersTest, AStatementThatDoesNotEndIsEndedByACancel) {
+  Prepare(R"sql(
+CREATE TABLE t (id int, counter int NOT NULL DEFAULT 0, pending boolean NOT NULL DEFAULT true);
+INSERT INTO t VALUES (1);
+CREATE FUNCTION never(n int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN n; END';
+)sql");
+  Outcome outcome;
+  std::thread attempt([&] { outcome = Run("backfill-1", Count("never(t.counter)")); });
+  while (Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event ="
+             " 'PgSleep'") != "1") {
+  }
+  const absl::Time began = absl::Now();
+  cancel_.Cancel("an operator paused it");
+  attempt.join();
+  EXPECT_EQ(outcome.state, v1::ATTEMPT_STATE_CANCELLED);
+  EXPECT_LT(absl::Now() - began, absl::Seconds(10));
+}
+
 TEST_F(BackfillWorkersTest, SlowRowsAreTakenAFewAtATime) {
   Prepare(R"sql(
 CREATE TABLE t (id int, counter int NOT NULL DEFAULT 0, pending boolean NOT NULL DEFAULT true);
