@@ -43,10 +43,16 @@ Worker::Worker(int number, Shared shared, pg::Connection* connection)
 absl::Status Worker::Run() {
   while (shared_.may_work(number_)) {
     RETURN_IF_ERROR(shared_.context->cancel->Check());
-    ASSIGN_OR_RETURN(std::optional<RangeQueue::Item> item, shared_.queue->Take(connection_, kIdle));
-    if (!item.has_value()) break;
-    const WalkRange range = item->range;
-    const absl::Status status = WorkOn(*std::move(item));
+    absl::StatusOr<std::optional<RangeQueue::Item>> item = shared_.queue->Take(connection_, kIdle);
+    if (absl::IsDeadlineExceeded(item.status())) {
+      // DDL of others holds the heap whose walk was to begin.
+      RETURN_IF_ERROR(Contended(shared_.work->table(), item.status()));
+      continue;
+    }
+    RETURN_IF_ERROR(item.status());
+    if (!item->has_value()) break;
+    const WalkRange range = (*item)->range;
+    const absl::Status status = WorkOn(**std::move(item));
     if (!status.ok()) {
       shared_.queue->GiveBack(range);
       return status;
@@ -197,7 +203,7 @@ absl::StatusOr<Worker::Next> Worker::OnFailure(RangeQueue::Item& item, const Bat
   }
   if (IsContention(failure)) {
     SizerFor(item).Cut();
-    if (skip_locked_) RETURN_IF_ERROR(Contended(*item.walk, failure));
+    if (skip_locked_) RETURN_IF_ERROR(Contended(item.walk->leaf.name, failure));
     skip_locked_ = true;
     return Next::kGoOn;
   }
@@ -214,7 +220,7 @@ absl::StatusOr<Worker::Next> Worker::OnFailure(RangeQueue::Item& item, const Bat
           ? shared_.quarantine->ExamineRow(connection_, *item.walk, item.range.first, failure)
           : shared_.quarantine->Examine(connection_, *item.walk, item.range.next, batch.to, failure);
   if (IsContention(examined)) {
-    RETURN_IF_ERROR(Contended(*item.walk, examined));
+    RETURN_IF_ERROR(Contended(item.walk->leaf.name, examined));
     return Next::kGoOn;
   }
   RETURN_IF_ERROR(examined);
@@ -229,7 +235,7 @@ absl::StatusOr<Worker::Next> Worker::OnFailure(RangeQueue::Item& item, const Bat
   return Next::kGoOn;
 }
 
-absl::Status Worker::Contended(const LeafWalk& walk, const absl::Status& failure) {
+absl::Status Worker::Contended(const std::string& table, const absl::Status& failure) {
   const absl::Time now = absl::Now();
   absl::Time since;
   {
@@ -238,16 +244,15 @@ absl::Status Worker::Contended(const LeafWalk& walk, const absl::Status& failure
   }
   std::string who = "a transaction that holds rows";
   v1::TableLock writers;
-  writers.set_table(walk.leaf.name);
+  writers.set_table(table);
   // Conflicts with those that write or lock rows, and with DDL; not with readers.
   writers.set_mode("ExclusiveLock");
   ASSIGN_OR_RETURN(const std::vector<LockHolder> holders, FindLockHolders(connection_, {writers}));
   if (!holders.empty()) who = Describe(holders.front());
   if (now - since >= LockRetryDeadline(shared_.context->settings)) {
-    return base::WithDetail(
-        absl::DeadlineExceededError(
-            absl::StrCat(walk.leaf.name, " stays locked: ", who, " (", std::string(failure.message()), ")")),
-        base::kHint, "let the transaction end (or end it), then resume");
+    return base::WithDetail(absl::DeadlineExceededError(absl::StrCat(table, " stays locked: ", who, " (",
+                                                                     std::string(failure.message()), ")")),
+                            base::kHint, "let the transaction end (or end it), then resume");
   }
   if (contention_.tries() > 0) {
     shared_.context->progress->Report(

@@ -66,7 +66,7 @@ class Worker {
   absl::StatusOr<Next> Commit(RangeQueue::Item& item, Batch& batch);
   absl::StatusOr<Next> OnFailure(RangeQueue::Item& item, const Batch& batch, const absl::Status& failure,
                                  absl::Duration taken);
-  absl::Status Contended(const LeafWalk& walk, const absl::Status& failure);
+  absl::Status Contended(const std::string& table, const absl::Status& failure);
   BatchSizer& SizerFor(const RangeQueue::Item& item);
   void Show(const RangeQueue::Item& item, const Place& to, int64_t rows, absl::Duration taken);
 

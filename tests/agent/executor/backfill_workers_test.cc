@@ -164,6 +164,19 @@ TEST_F(BackfillWorkersTest, GivesUpOnARowThatStaysLockedAndSaysWhoHoldsIt) {
   EXPECT_EQ(Counted(), "1 x 50000");
 }
 
+TEST_F(BackfillWorkersTest, WaitsForDdlThatHoldsTheTable) {
+  Prepare(kRows);
+  Workers(2);
+  HeldTransaction ddl(conninfo_, "migrator", "LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  Outcome outcome;
+  std::thread attempt([&] { outcome = Run("backfill-1", Count()); });
+  EXPECT_TRUE(progress_.AwaitWaiting("migrator"));
+  ddl.Commit();
+  attempt.join();
+  ASSERT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
+  EXPECT_EQ(Counted(), "1 x 50000");
+}
+
 TEST_F(BackfillWorkersTest, WhoeverPausesItLosesNoBatch) {
   Prepare(kRows);
   Workers(2);
