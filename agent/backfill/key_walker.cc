@@ -19,12 +19,7 @@ constexpr char kFindKey[] = R"sql(
 SELECT quote_ident(a.attname),
        CASE WHEN tn.nspname = 'pg_catalog' THEN format_type(a.atttypid, a.atttypmod)
             ELSE format('%I.%I', tn.nspname, t.typname) END,
-       (SELECT quote_ident(n.nspname)
-        FROM pg_opclass c
-        JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype
-          AND m.amoprighttype = c.opcintype AND m.amopstrategy = 1
-        JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
-        WHERE c.oid = i.indclass[k.place - 1])
+       operator.schema, operator.oid, pg_operator_is_visible(operator.oid)
 FROM (SELECT i.indexrelid, i.indrelid, i.indkey, i.indnkeyatts, i.indclass FROM pg_index i
       CROSS JOIN LATERAL (SELECT array_agg(a.attname::text ORDER BY k.place) AS names,
                                  bool_and(a.attnotnull) AS filled
@@ -40,24 +35,55 @@ FROM (SELECT i.indexrelid, i.indrelid, i.indkey, i.indnkeyatts, i.indclass FROM 
 CROSS JOIN unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, place)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
 JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace
+CROSS JOIN LATERAL (SELECT o.oid, quote_ident(n.nspname) AS schema
+                    FROM pg_opclass c
+                    JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype
+                      AND m.amoprighttype = c.opcintype AND m.amopstrategy = 1
+                    JOIN pg_operator o ON o.oid = m.amopopr JOIN pg_namespace n ON n.oid = o.oprnamespace
+                    WHERE c.oid = i.indclass[k.place - 1]) AS operator
 ORDER BY k.place
 )sql";
 
 std::string Operator(const KeyColumn& column, absl::string_view op) {
-  return absl::StrCat(" OPERATOR(", column.operators, ".", op, ") ");
+  return column.operators.empty() ? absl::StrCat(" ", op, " ")
+                                  : absl::StrCat(" OPERATOR(", column.operators, ".", op, ") ");
+}
+
+bool OneSchema(const std::vector<KeyColumn>& key) {
+  return std::all_of(key.begin(), key.end(),
+                     [&](const KeyColumn& column) { return column.operators == key[0].operators; });
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<KeyColumn>> FindKey(pg::Connection* connection, const Leaf& table,
-                                               const std::vector<std::string>& columns) {
+                                               const std::vector<std::string>& columns,
+                                               const std::string& search_path) {
   ASSIGN_OR_RETURN(const pg::Result rows,
                    connection->Execute(kFindKey, {absl::StrCat(table.oid), pg::ArrayParam(columns)}));
   std::vector<KeyColumn> key;
+  std::vector<std::string> operators;
+  bool visible = true;
   for (int64_t i = 0; i < rows.size(); ++i) {
     key.push_back({.name = rows.Text(i, 0), .type = rows.Text(i, 1), .operators = rows.Text(i, 2)});
+    operators.push_back(rows.Text(i, 3));
+    visible = visible && rows.Bool(i, 4);
   }
-  if (!key.empty()) return key;
+  if (!key.empty()) {
+    // No schema could be named for all. By their name they are one row comparison, for which there is an
+    // index.
+    if (OneSchema(key) || !visible) return key;
+    if (!search_path.empty()) {
+      ASSIGN_OR_RETURN(
+          const pg::Result found,
+          connection->Execute(absl::StrCat("SET LOCAL search_path = ", search_path,
+                                           "; SELECT bool_and(pg_operator_is_visible(o)) FROM unnest('{",
+                                           absl::StrJoin(operators, ","), "}'::oid[]) AS o")));
+      if (!found.Bool(0, 0)) return key;
+    }
+    for (KeyColumn& column : key) column.operators.clear();
+    return key;
+  }
   if (!columns.empty()) {
     return base::WithDetail(absl::FailedPreconditionError(absl::StrCat(
                                 table.name, " has no valid unique index over (", absl::StrJoin(columns, ", "),
@@ -88,8 +114,7 @@ std::string KeyWalker::Value(const Place& place, size_t i) const {
 
 std::string KeyWalker::Compare(const char* op, const Place& place) const {
   // Rows are compared from the first column on, as a b-tree has them.
-  if (std::all_of(key_.begin(), key_.end(),
-                  [&](const KeyColumn& column) { return column.operators == key_[0].operators; })) {
+  if (OneSchema(key_)) {
     std::vector<std::string> values;
     for (size_t i = 0; i < key_.size(); ++i) values.push_back(Value(place, i));
     return absl::StrCat("ROW(", list_, ")", Operator(key_[0], op), "ROW(", absl::StrJoin(values, ", "), ")");

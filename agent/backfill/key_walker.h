@@ -14,17 +14,19 @@ namespace curlew::agent {
 struct KeyColumn {
   std::string name;  // quoted
   std::string type;  // as SQL writes it, whatever search_path is
-  // The schema of the operators that order it, quoted: an extension's type has its own, which must be found
-  // whatever search_path is, or the walk would cut by one order and select by another.
+  // The schema of the operators that order it, quoted; "" where they are found without. An extension's type
+  // has its own: if others were taken, the walk would cut by one order and select by another.
   std::string operators = "pg_catalog";
 };
 
 // The key by which the rows of `table` can be walked: the primary key, else the first unique index that is
 // valid, immediate, over plain columns of which none may be NULL, and not partial. With `columns` (quoted)
-// the one over just these, in this order; it may be deferrable. FAILED_PRECONDITION with base::kHint where
-// there is none; errors as in common/pg/error.h.
+// the one over just these, in this order; it may be deferrable. SQL about it may run under the session's
+// search_path and under `search_path` (an SQL list; "" for the session's), which a transaction that is open
+// has from then on. FAILED_PRECONDITION with base::kHint where there is none; errors as in common/pg/error.h.
 absl::StatusOr<std::vector<KeyColumn>> FindKey(pg::Connection* connection, const Leaf& table,
-                                               const std::vector<std::string>& columns = {});
+                                               const std::vector<std::string>& columns = {},
+                                               const std::string& search_path = "");
 
 // Places are text arrays of the key's values, "{42}"; a part is what lies above `from`, up to `to`. The unit
 // is a row. A row whose key is changed while the walk goes on is written then, and completed by the triggers.

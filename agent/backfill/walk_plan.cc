@@ -58,7 +58,7 @@ absl::StatusOr<std::shared_ptr<const LeafWalk>> PlanLeaf(pg::Connection* connect
   auto walk = std::make_shared<LeafWalk>();
   walk->leaf = leaf;
   if (by_key) {
-    ASSIGN_OR_RETURN(std::vector<KeyColumn> key, FindKey(connection, leaf, work.key()));
+    ASSIGN_OR_RETURN(std::vector<KeyColumn> key, FindKey(connection, leaf, work.key(), work.search_path()));
     walk->walker = std::make_shared<KeyWalker>(std::move(key));
     return walk;
   }

@@ -286,7 +286,7 @@ TEST_F(TransformTest, ARowThatAForeignKeyHoldsDoesNotStopItsDeletion) {
 
 TEST_F(TransformTest, MayMergeIntoAnotherTable) {
   Prepare(kRows);
-  Sql("INSERT INTO dst VALUES (3, 'old')");
+  Sql("INSERT INTO dst VALUES (3, 'old'); CREATE INDEX ON dst (id)");
   ASSERT_EQ(Transform(Copy("MERGE INTO dst USING batch ON dst.id = batch.id"
                            " WHEN MATCHED THEN UPDATE SET v = batch.v"
                            " WHEN NOT MATCHED THEN INSERT VALUES (batch.id, batch.v)"))

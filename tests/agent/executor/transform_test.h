@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/guard/signals.h"
 #include "tests/agent/executor/executor_test.h"
 
 namespace curlew::agent {
@@ -39,7 +40,11 @@ class TransformTest : public ExecutorTest {
     return action;
   }
 
-  Outcome Transform(const v1::Action& action) { return Run("transform-1", action); }
+  Outcome Transform(const v1::Action& action, const std::string& step = "transform-1") {
+    RunContext context = Context(step);
+    context.throttle = &unthrottled_;
+    return RunStep(context, action);
+  }
   // "20000 rows, 20000 ids".
   std::string Written(const std::string& id = "id") {
     return Sql(absl::StrCat("SELECT count(*) || ' rows, ' || count(DISTINCT ", id, ") || ' ids' FROM dst"));
@@ -48,6 +53,16 @@ class TransformTest : public ExecutorTest {
   void AtBatch(const char* point, int n, std::function<void()> handler) {
     base::FaultPlan::Get().Arm(point, n, std::move(handler));
   }
+
+ private:
+  static ThrottleConfig Unthrottled() {
+    ThrottleConfig config;
+    for (const auto& [name, limit] : DefaultLimits()) config.limits[name] = -1;
+    return config;
+  }
+
+  // What else the machine does, tests beside this one too, is not what these tests are about.
+  const ThrottleConfig unthrottled_ = Unthrottled();
 };
 
 }  // namespace curlew::agent
