@@ -1,6 +1,7 @@
 #include "agent/backfill/key_walker.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -49,10 +50,13 @@ std::string Operator(const KeyColumn& column, absl::string_view op) {
                                   : absl::StrCat(" OPERATOR(", column.operators, ".", op, ") ");
 }
 
-bool OneSchema(const std::vector<KeyColumn>& key) {
-  return std::all_of(key.begin(), key.end(),
-                     [&](const KeyColumn& column) { return column.operators == key[0].operators; });
+// Of the columns from `first` on.
+bool OneSchema(const std::vector<KeyColumn>& key, size_t first = 0) {
+  return std::all_of(key.begin() + static_cast<std::ptrdiff_t>(first), key.end(),
+                     [&](const KeyColumn& column) { return column.operators == key[first].operators; });
 }
+
+std::vector<std::string> ValuesOf(const Place& place) { return pg::Result({""}, {{place}}, 0).Array(0, 0); }
 
 }  // namespace
 
@@ -112,24 +116,29 @@ std::string KeyWalker::Value(const Place& place, size_t i) const {
   return absl::StrCat("(", sql::Literal(place), "::text[])[", i + 1, "]::", key_[i].type);
 }
 
-std::string KeyWalker::Compare(const char* op, const Place& place) const {
+std::string KeyWalker::Compare(const char* op, const Place& place, size_t first) const {
   // Rows are compared from the first column on, as a b-tree has them.
-  if (OneSchema(key_)) {
-    std::vector<std::string> values;
-    for (size_t i = 0; i < key_.size(); ++i) values.push_back(Value(place, i));
-    return absl::StrCat("ROW(", list_, ")", Operator(key_[0], op), "ROW(", absl::StrJoin(values, ", "), ")");
+  if (OneSchema(key_, first)) {
+    std::vector<std::string> columns, values;
+    for (size_t i = first; i < key_.size(); ++i) {
+      columns.push_back(absl::StrCat("t.", key_[i].name));
+      values.push_back(Value(place, i));
+    }
+    return absl::StrCat("ROW(", absl::StrJoin(columns, ", "), ")", Operator(key_[first], op), "ROW(",
+                        absl::StrJoin(values, ", "), ")");
   }
   // One operator cannot be named for all: the same in parts, the first column also by itself, for its index.
   const std::string strict(op, 1);
   std::string parts;
-  for (size_t i = key_.size(); i-- > 0;) {
+  for (size_t i = key_.size(); i-- > first;) {
     const std::string column = absl::StrCat("t.", key_[i].name), value = Value(place, i);
     const bool last = i + 1 == key_.size();
     parts = absl::StrCat(
         "(", column, Operator(key_[i], last ? op : strict), value,
         last ? "" : absl::StrCat(" OR (", column, Operator(key_[i], "="), value, " AND ", parts, ")"), ")");
   }
-  return absl::StrCat("t.", key_[0].name, Operator(key_[0], strict + "="), Value(place, 0), " AND ", parts);
+  return absl::StrCat("t.", key_[first].name, Operator(key_[first], strict + "="), Value(place, first),
+                      " AND ", parts);
 }
 
 absl::StatusOr<Place> KeyWalker::Bound(pg::Connection* connection, const Leaf& leaf) const {
@@ -142,7 +151,17 @@ absl::StatusOr<Place> KeyWalker::Bound(pg::Connection* connection, const Leaf& l
 }
 
 std::string KeyWalker::Condition(const Place& from, const Place& to) const {
-  return from.empty() ? Compare("<=", to) : absl::StrCat(Compare(">", from), " AND ", Compare("<=", to));
+  if (from.empty()) return Compare("<=", to, 0);
+  // A scan of an index ends where the first column of a row comparison is passed, not before: what both ends
+  // have in common is said by itself, or a part would be read to the end of all that has it.
+  const std::vector<std::string> low = ValuesOf(from), high = ValuesOf(to);
+  std::string condition;
+  size_t same = 0;
+  while (same + 1 < key_.size() && same < low.size() && same < high.size() && low[same] == high[same]) {
+    absl::StrAppend(&condition, "t.", key_[same].name, Operator(key_[same], "="), Value(from, same), " AND ");
+    ++same;
+  }
+  return absl::StrCat(condition, Compare(">", from, same), " AND ", Compare("<=", to, same));
 }
 
 absl::StatusOr<std::optional<Place>> KeyWalker::RowIn(pg::Connection* connection, const Leaf& leaf,

@@ -60,8 +60,8 @@ class KeyWalker : public Walker {
  private:
   // The i-th value of a place, typed.
   std::string Value(const Place& place, size_t i) const;
-  // SQL condition over t: the key lies above (">") or not above ("<=") `place`.
-  std::string Compare(const char* op, const Place& place) const;
+  // SQL condition over t: the key, from its column `first` on, lies above (">") or not above ("<=") `place`.
+  std::string Compare(const char* op, const Place& place, size_t first) const;
 
   const std::vector<KeyColumn> key_;
   std::string place_;
