@@ -29,22 +29,6 @@ SELECT current_setting('block_size')::bigint, pg_relation_size(c.oid),
 FROM pg_class c WHERE c.oid = $1::oid
 )sql";
 
-// The last column of the key that can be sliced cheaply: later columns tell neighbours apart.
-std::string SliceOf(const std::vector<KeyColumn>& key) {
-  std::string slice;
-  for (const KeyColumn& column : key) {
-    const std::string name = absl::StrCat("t.", column.name);
-    if (column.type == "smallint" || column.type == "integer" || column.type == "bigint") {
-      slice = absl::StrCat("(", name, " & ", kPasses - 1, ")");
-    } else if (column.type == "uuid") {
-      slice = absl::StrCat("(pg_catalog.uuid_hash(", name, ") & ", kPasses - 1, ")");
-    } else if (column.type == "text" || column.type.starts_with("character varying")) {
-      slice = absl::StrCat("(pg_catalog.hashtext(", name, "::text) & ", kPasses - 1, ")");
-    }
-  }
-  return slice;
-}
-
 }  // namespace
 
 std::string LeafWalk::Condition(const Place& from, const Place& to, int pass) const {
@@ -72,10 +56,9 @@ absl::StatusOr<std::shared_ptr<const LeafWalk>> PlanLeaf(pg::Connection* connect
   walk->walker = std::make_shared<TidWalker>(
       block_size, static_cast<int64_t>(static_cast<double>(block_size) * whole / heap));
   if (columns.empty() || size.Bool(0, 3)) return walk;
-  const absl::StatusOr<std::vector<KeyColumn>> key = FindKey(connection, leaf);
-  if (!key.ok() && !absl::IsFailedPrecondition(key.status())) return key.status();
-  if (key.ok()) walk->slice = SliceOf(*key);
-  if (!walk->slice.empty()) walk->passes = kPasses;
+  // A place tells the rows of a block apart, whatever key the table has; a pending row stays where it is.
+  walk->slice = absl::StrCat("(pg_catalog.hashtid(t.ctid) & ", kPasses - 1, ")");
+  walk->passes = kPasses;
   return walk;
 }
 

@@ -12,6 +12,8 @@ constexpr char kHoles[] = R"sql(
 CREATE TABLE t (id int, name text, n text, counter int NOT NULL DEFAULT 0, pending boolean NOT NULL DEFAULT true);
 INSERT INTO t SELECT g, repeat('n', 70) FROM generate_series(1, 9000) g;
 DELETE FROM t WHERE id > 6000 AND id % 10 <> 0;
+-- One pass: what is shown here must not be hidden by a later one.
+CREATE INDEX ON t (pending);
 )sql";
 
 class BrokenBackfillTest : public ExecutorTest {

@@ -208,6 +208,7 @@ TEST_F(BackfillWorkersTest, SlowRowsAreTakenAFewAtATime) {
   Prepare(R"sql(
 CREATE TABLE t (id int, counter int NOT NULL DEFAULT 0, pending boolean NOT NULL DEFAULT true);
 INSERT INTO t SELECT generate_series(1, 300);
+CREATE INDEX ON t (pending);  -- one pass
 CREATE FUNCTION slow(n int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.005); RETURN n; END';
 )sql");
   Workers(1);
