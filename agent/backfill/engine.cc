@@ -81,7 +81,10 @@ absl::StatusOr<BackfillEngine::Done> BackfillEngine::WalkToTheEnd() {
       options_.walk == v1::WALK_UNSPECIFIED ? context_.settings.backfill().walk() : options_.walk;
   const int workers = PlannedWorkers(context_);
   queue_ = std::make_unique<RangeQueue>(
-      context_, work_, RangeQueue::Options{.by_key = WalksByKey(connection_, asked), .workers = workers});
+      context_, work_,
+      RangeQueue::Options{.by_key = WalksByKey(connection_, asked),
+                          .workers = workers,
+                          .on_anew = [this](uint32_t leaf) { quarantine_.Forget(leaf); }});
   RETURN_IF_ERROR(queue_->Load(connection_, options_.begin));
   RETURN_IF_ERROR(quarantine_.Load(connection_));
   ASSIGN_OR_RETURN(const uint32_t oid, TableOid(connection_, work_.table()));
@@ -98,6 +101,11 @@ absl::StatusOr<BackfillEngine::Done> BackfillEngine::WalkToTheEnd() {
     RETURN_IF_ERROR(Walk());
     ASSIGN_OR_RETURN(const bool more, queue_->Refresh(connection_));
     if (more) continue;
+    // Rows that wait are found by their places.
+    if (quarantine_.size() > 0) {
+      ASSIGN_OR_RETURN(const bool rewritten, queue_->StartRewritten(connection_));
+      if (rewritten) continue;
+    }
     if (!work_.WalksAgain()) break;
     ASSIGN_OR_RETURN(const bool again, WalkAgain(&done.left));
     if (!again) break;
@@ -312,7 +320,7 @@ absl::StatusOr<bool> BackfillEngine::WalkAgain(int64_t* left) {
   if (absl::IsNotFound(counted.status())) {
     bool changed = false;
     for (const auto& walk : walks) {
-      ASSIGN_OR_RETURN(const bool missing, queue_->Missing(connection_, walk->leaf.oid));
+      ASSIGN_OR_RETURN(const bool missing, queue_->Missing(connection_, walk->leaf));
       changed = changed || missing;
     }
     // A partition has gone meanwhile, or has another name.

@@ -37,6 +37,11 @@ absl::Status Quarantine::Load(pg::Connection* connection) {
   return absl::OkStatus();
 }
 
+void Quarantine::Forget(uint32_t leaf) {
+  absl::MutexLock lock(&mutex_);
+  std::erase_if(rows_, [&](const QuarantinedRow& row) { return row.leaf == leaf; });
+}
+
 int64_t Quarantine::size() const {
   absl::MutexLock lock(&mutex_);
   return static_cast<int64_t>(rows_.size());

@@ -27,6 +27,9 @@ class Quarantine {
   // Reads what the journal holds. To be called once, first.
   absl::Status Load(pg::Connection* connection);
 
+  // A heap is walked anew: where its rows were means nothing any more.
+  void Forget(uint32_t leaf);
+
   // A condition over t, " AND ...", that leaves the waiting rows of a heap out; "" where there are none.
   std::string Excluding(const LeafWalk& walk) const;
 

@@ -38,10 +38,8 @@ absl::Status RangeQueue::Load(pg::Connection* connection, Begin begin) {
     absl::MutexLock lock(&mutex_);
     leaf_count_ = static_cast<int>(leaves.size());
   }
-  if (begin == Begin::kAnew) {
-    for (const Leaf& leaf : leaves) RETURN_IF_ERROR(Start(connection, leaf));
-    return absl::OkStatus();
-  }
+  // Each is begun when its turn has come, whatever the journal says.
+  if (begin == Begin::kAnew) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<WalkedLeaf> walked,
                    ReadWalkedLeaves(connection, attempt.run, attempt.step));
   ASSIGN_OR_RETURN(const std::vector<WalkRange> ranges,
@@ -65,9 +63,10 @@ absl::Status RangeQueue::Load(pg::Connection* connection, Begin begin) {
   for (const WalkRange& range : ranges) {
     const auto state = states_.find(range.leaf);
     if (state == states_.end() || state->second.walk == nullptr) continue;
-    live_.emplace(range.id, range);
+    WalkRange& live = live_.emplace(range.id, range).first->second;
+    live.restarts = state->second.walked.restarts;
     if (range.aside) {
-      aside_.push_back({range, absl::InfinitePast()});
+      aside_.push_back({live, absl::InfinitePast()});
     } else {
       open_.push_back(range.id);
     }
@@ -75,17 +74,23 @@ absl::Status RangeQueue::Load(pg::Connection* connection, Begin begin) {
   return absl::OkStatus();
 }
 
-absl::Status RangeQueue::Start(pg::Connection* connection, const Leaf& leaf) {
+absl::StatusOr<bool> RangeQueue::Start(pg::Connection* connection, const Leaf& leaf) {
   ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.epoch, {}));
-  // The lock keeps file and size together.
-  RETURN_IF_ERROR(
-      transaction.Execute(absl::StrCat("LOCK TABLE ONLY ", leaf.name, " IN ACCESS SHARE MODE")).status());
+  // The lock keeps name, file and size together.
+  const absl::Status locked =
+      transaction.Execute(absl::StrCat("LOCK TABLE ONLY ", leaf.name, " IN ACCESS SHARE MODE")).status();
+  if (absl::IsNotFound(locked)) return false;
+  RETURN_IF_ERROR(locked);
+  ASSIGN_OR_RETURN(const pg::Result same, transaction.Execute("SELECT to_regclass($1) = $2::oid",
+                                                              {leaf.name, absl::StrCat(leaf.oid)}));
+  if (!same.Bool(0, 0)) return false;
   ASSIGN_OR_RETURN(std::shared_ptr<const LeafWalk> walk, PlanLeaf(connection, leaf, work_, options_.by_key));
   ASSIGN_OR_RETURN(const Place bound, walk->walker->Bound(connection, leaf));
   RETURN_IF_ERROR(StartLeaf(transaction, context_.attempt, leaf, options_.by_key, bound));
   RETURN_IF_ERROR(transaction.Commit());
   ASSIGN_OR_RETURN(const std::vector<WalkedLeaf> walked,
                    ReadWalkedLeaves(connection, context_.attempt.run, context_.attempt.step));
+  options_.on_anew(leaf.oid);
   absl::MutexLock lock(&mutex_);
   Forget(leaf.oid);
   for (const WalkedLeaf& known : walked) {
@@ -93,7 +98,7 @@ absl::Status RangeQueue::Start(pg::Connection* connection, const Leaf& leaf) {
   }
   exhausted_ = false;
   ++changes_;
-  return absl::OkStatus();
+  return true;
 }
 
 void RangeQueue::Forget(uint32_t leaf) {
@@ -164,7 +169,7 @@ absl::StatusOr<std::optional<RangeQueue::Item>> RangeQueue::Claim(pg::Connection
     }
   }
   if (walk == nullptr) {
-    ASSIGN_OR_RETURN(const bool more, Refresh(connection));
+    ASSIGN_OR_RETURN(const bool more, StartNext(connection));
     absl::MutexLock lock(&mutex_);
     exhausted_ = !more;
     ++changes_;
@@ -173,7 +178,7 @@ absl::StatusOr<std::optional<RangeQueue::Item>> RangeQueue::Claim(pg::Connection
   const int64_t units = walk->walker->RangeUnits(from.blocks, options_.workers, from.claimed, from.bound);
   absl::StatusOr<Place> end = walk->walker->Advance(connection, walk->leaf, from.claimed, from.bound, units);
   if (absl::IsNotFound(end.status())) {
-    ASSIGN_OR_RETURN(const bool missing, Missing(connection, from.leaf));
+    ASSIGN_OR_RETURN(const bool missing, Missing(connection, walk->leaf));
     if (missing) return std::optional<Item>();
   }
   RETURN_IF_ERROR(end.status());
@@ -188,20 +193,50 @@ absl::StatusOr<std::optional<RangeQueue::Item>> RangeQueue::Claim(pg::Connection
   return std::optional<Item>(Item{range, std::move(walk)});
 }
 
-absl::StatusOr<bool> RangeQueue::Refresh(pg::Connection* connection) {
+absl::StatusOr<std::vector<Leaf>> RangeQueue::Fresh(pg::Connection* connection) {
   ASSIGN_OR_RETURN(const std::vector<Leaf> leaves, ListLeaves(connection, work_.table()));
   std::vector<Leaf> fresh;
-  {
-    absl::MutexLock lock(&mutex_);
-    leaf_count_ = static_cast<int>(leaves.size());
-    for (const Leaf& leaf : leaves) {
-      if (!states_.contains(leaf.oid)) fresh.push_back(leaf);
-    }
+  absl::MutexLock lock(&mutex_);
+  leaf_count_ = static_cast<int>(leaves.size());
+  for (const Leaf& leaf : leaves) {
+    if (!states_.contains(leaf.oid)) fresh.push_back(leaf);
   }
+  return fresh;
+}
+
+absl::StatusOr<bool> RangeQueue::StartNext(pg::Connection* connection) {
+  ASSIGN_OR_RETURN(const std::vector<Leaf> fresh, Fresh(connection));
   // One at a time: each is begun when its turn has come.
   if (fresh.empty()) return false;
-  RETURN_IF_ERROR(Start(connection, fresh.front()));
+  // Where it has gone meanwhile, the next look does not find it.
+  RETURN_IF_ERROR(Start(connection, fresh.front()).status());
   return true;
+}
+
+absl::StatusOr<bool> RangeQueue::Refresh(pg::Connection* connection) {
+  ASSIGN_OR_RETURN(const std::vector<Leaf> fresh, Fresh(connection));
+  if (fresh.empty()) return false;
+  absl::MutexLock lock(&mutex_);
+  exhausted_ = false;
+  return true;
+}
+
+absl::StatusOr<bool> RangeQueue::StartRewritten(pg::Connection* connection) {
+  ASSIGN_OR_RETURN(const std::vector<uint32_t> leaves,
+                   ReadRewrittenLeaves(connection, context_.attempt.run, context_.attempt.step));
+  bool any = false;
+  for (const uint32_t leaf : leaves) {
+    int restarts;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto state = states_.find(leaf);
+      if (state == states_.end() || state->second.walk == nullptr) continue;
+      restarts = state->second.walked.restarts;
+    }
+    RETURN_IF_ERROR(StartAnew(connection, leaf, restarts));
+    any = true;
+  }
+  return any;
 }
 
 absl::Status RangeQueue::StartAnew(pg::Connection* connection, uint32_t oid, int restarts) {
@@ -214,10 +249,12 @@ absl::Status RangeQueue::StartAnew(pg::Connection* connection, uint32_t oid, int
     if (state->second.walked.restarts != restarts) return absl::OkStatus();
     leaf = state->second.walk->leaf;
   }
-  return Start(connection, leaf);
+  ASSIGN_OR_RETURN(const bool begun, Start(connection, leaf));
+  return begun ? absl::OkStatus() : Missing(connection, leaf).status();
 }
 
-absl::StatusOr<bool> RangeQueue::Missing(pg::Connection* connection, uint32_t oid) {
+absl::StatusOr<bool> RangeQueue::Missing(pg::Connection* connection, const Leaf& as_it_was) {
+  const uint32_t oid = as_it_was.oid;
   ASSIGN_OR_RETURN(const std::vector<Leaf> leaves, ListLeaves(connection, work_.table()));
   const auto leaf = std::find_if(leaves.begin(), leaves.end(), [&](const Leaf& l) { return l.oid == oid; });
   std::shared_ptr<const LeafWalk> walk;
@@ -233,7 +270,9 @@ absl::StatusOr<bool> RangeQueue::Missing(pg::Connection* connection, uint32_t oi
       return true;
     }
     if (state->second.walk == nullptr) return true;
-    if (state->second.walk->leaf.name == leaf->name) return false;
+    if (leaf->name == as_it_was.name) return false;
+    // Another worker has seen it.
+    if (state->second.walk->leaf.name == leaf->name) return true;
     auto renamed = std::make_shared<LeafWalk>(*state->second.walk);
     renamed->leaf = *leaf;
     state->second.walk = std::move(renamed);
@@ -274,7 +313,8 @@ void RangeQueue::PutAside(const WalkRange& range) {
   ++changes_;
   const bool known = out_.erase(range.id) > 0;
   if (known && !live_.contains(range.id)) return;
-  if (states_.at(range.leaf).walk == nullptr) return;
+  const State& state = states_.at(range.leaf);
+  if (state.walk == nullptr || state.walked.restarts != range.restarts) return;
   live_[range.id] = range;
   aside_.push_back({range, absl::Now() + ReturnAfter(range.tries)});
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,6 +32,8 @@ class RangeQueue {
   struct Options {
     bool by_key = false;
     int workers = 1;
+    // Told of a heap that is begun anew, before a range of it is handed out.
+    std::function<void(uint32_t leaf)> on_anew = [](uint32_t) {};
   };
   // Work with a range; `walk` is how its heap is walked.
   struct Item {
@@ -58,11 +61,13 @@ class RangeQueue {
   // The heap is not the one that its walk was begun on, or is to be walked once more: begins it anew. The
   // caller has given its range up. Does nothing where another worker has done so since `restarts`.
   absl::Status StartAnew(pg::Connection* connection, uint32_t leaf, int restarts);
-  // A batch found no such table: the heap has gone (its ranges too), or has another name. False where it is
-  // there under the name that it had.
-  absl::StatusOr<bool> Missing(pg::Connection* connection, uint32_t leaf);
-  // Heaps that have come since, for example partitions that were attached: whether there are any.
+  // A batch found no such table, or another one: the heap has gone (its ranges too), or has another name than
+  // it had when the batch began. False where it is there under that name.
+  absl::StatusOr<bool> Missing(pg::Connection* connection, const Leaf& as_it_was);
+  // Whether heaps have come since, for example partitions that were attached, and are to be walked.
   absl::StatusOr<bool> Refresh(pg::Connection* connection);
+  // Heaps that were rewritten behind the walk are begun anew: whether there are any.
+  absl::StatusOr<bool> StartRewritten(pg::Connection* connection);
 
   // Whether nothing is left to hand out and nothing is being worked on.
   bool Finished() const;
@@ -96,7 +101,11 @@ class RangeQueue {
     absl::Time due;
   };
   absl::StatusOr<std::optional<Item>> Claim(pg::Connection* connection);
-  absl::Status Start(pg::Connection* connection, const Leaf& leaf);
+  // False where the heap has gone, or has another name.
+  absl::StatusOr<bool> Start(pg::Connection* connection, const Leaf& leaf);
+  // Begins one of the heaps that have come since; false where there is none.
+  absl::StatusOr<bool> StartNext(pg::Connection* connection);
+  absl::StatusOr<std::vector<Leaf>> Fresh(pg::Connection* connection);
   std::optional<Item> Next() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(uint32_t leaf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool FinishedLocked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);

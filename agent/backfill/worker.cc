@@ -51,10 +51,9 @@ absl::Status Worker::Run() {
     }
     RETURN_IF_ERROR(item.status());
     if (!item->has_value()) break;
-    const WalkRange range = (*item)->range;
-    const absl::Status status = WorkOn(**std::move(item));
+    const absl::Status status = WorkOn(**item);
     if (!status.ok()) {
-      shared_.queue->GiveBack(range);
+      shared_.queue->GiveBack((*item)->range);
       return status;
     }
   }
@@ -63,7 +62,7 @@ absl::Status Worker::Run() {
   return absl::OkStatus();
 }
 
-absl::Status Worker::WorkOn(RangeQueue::Item item) {
+absl::Status Worker::WorkOn(RangeQueue::Item& item) {
   examined_ = 0;
   skip_locked_ = item.range.aside;
   while (true) {
@@ -145,10 +144,12 @@ absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, Batch& batch
   std::vector<WalkRange> aside;
   // The last pass comes by again.
   if (written.locked && !after.aside && last_pass) {
-    aside.push_back({.leaf = after.leaf, .first = after.next, .last = batch.to});
+    aside.push_back({.leaf = after.leaf, .first = after.next, .last = batch.to, .restarts = after.restarts});
   }
   for (const Place& row : written.skipped) {
-    if (!after.single) aside.push_back({.leaf = after.leaf, .first = row, .last = row, .single = true});
+    if (after.single) continue;
+    aside.push_back(
+        {.leaf = after.leaf, .first = row, .last = row, .single = true, .restarts = after.restarts});
   }
   const bool again = after.aside && (written.locked || (after.single && !written.skipped.empty()));
   bool done = false;
@@ -164,11 +165,12 @@ absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, Batch& batch
     }
   }
   for (WalkRange& part : aside) RETURN_IF_ERROR(AddAside(transaction, context.attempt, &part));
-  ASSIGN_OR_RETURN(const bool advanced,
-                   AdvanceRange(transaction, context.attempt, item.range, after, done, written.rows));
+  ASSIGN_OR_RETURN(const bool advanced, AdvanceRange(transaction, context.attempt, walk.leaf.name, item.range,
+                                                     after, done, written.rows));
   if (!advanced) {
     transaction.Rollback();
-    RETURN_IF_ERROR(shared_.queue->StartAnew(connection_, after.leaf, shared_.queue->restarts(after.leaf)));
+    ASSIGN_OR_RETURN(const bool missing, shared_.queue->Missing(connection_, walk.leaf));
+    if (!missing) RETURN_IF_ERROR(shared_.queue->StartAnew(connection_, after.leaf, after.restarts));
     shared_.queue->GiveBack(item.range);
     return Next::kLeave;
   }
@@ -209,7 +211,7 @@ absl::StatusOr<Worker::Next> Worker::OnFailure(RangeQueue::Item& item, const Bat
   }
   if (absl::IsCancelled(failure) || pg::BlameFor(failure) != pg::Blame::kWork) return failure;
   if (absl::IsNotFound(failure)) {
-    ASSIGN_OR_RETURN(const bool missing, shared_.queue->Missing(connection_, item.range.leaf));
+    ASSIGN_OR_RETURN(const bool missing, shared_.queue->Missing(connection_, item.walk->leaf));
     if (missing) {
       shared_.queue->GiveBack(item.range);
       return Next::kLeave;
@@ -247,7 +249,12 @@ absl::Status Worker::Contended(const std::string& table, const absl::Status& fai
   writers.set_table(table);
   // Conflicts with those that write or lock rows, and with DDL; not with readers.
   writers.set_mode("ExclusiveLock");
-  ASSIGN_OR_RETURN(const std::vector<LockHolder> holders, FindLockHolders(connection_, {writers}));
+  ASSIGN_OR_RETURN(std::vector<LockHolder> holders, FindLockHolders(connection_, {writers}));
+  if (holders.empty()) {
+    // A write to a partition looks at its parent too.
+    writers.set_table(shared_.work->table());
+    ASSIGN_OR_RETURN(holders, FindLockHolders(connection_, {writers}));
+  }
   if (!holders.empty()) who = Describe(holders.front());
   if (now - since >= LockRetryDeadline(shared_.context->settings)) {
     return base::WithDetail(absl::DeadlineExceededError(absl::StrCat(table, " stays locked: ", who, " (",

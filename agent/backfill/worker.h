@@ -60,7 +60,7 @@ class Worker {
   };
   enum class Next { kGoOn, kLeave };
 
-  absl::Status WorkOn(RangeQueue::Item item);
+  absl::Status WorkOn(RangeQueue::Item& item);
   // One batch; moves the range on. kLeave where the range is done, put aside, or gone.
   absl::StatusOr<Next> RunBatch(RangeQueue::Item& item);
   absl::StatusOr<Next> Commit(RangeQueue::Item& item, Batch& batch);

@@ -107,11 +107,13 @@ absl::StatusOr<WalkRange> ClaimRange(FencedTransaction& transaction, const StepA
                    .last = end,
                    .next = leaf.claimed,
                    .passes = passes,
-                   .weight = weight};
+                   .weight = weight,
+                   .restarts = leaf.restarts};
 }
 
 absl::StatusOr<bool> AdvanceRange(FencedTransaction& transaction, const StepAttempt& attempt,
-                                  const WalkRange& before, const WalkRange& after, bool done, int64_t rows) {
+                                  const std::string& leaf_name, const WalkRange& before,
+                                  const WalkRange& after, bool done, int64_t rows) {
   ASSIGN_OR_RETURN(
       const pg::Result advanced,
       transaction.Execute(
@@ -120,24 +122,38 @@ absl::StatusOr<bool> AdvanceRange(FencedTransaction& transaction, const StepAtte
           " finished = CASE WHEN $8::boolean THEN clock_timestamp() END"
           " FROM curlew.backfill b WHERE r.run = $1 AND r.step = $2 AND r.id = $3::bigint AND r.state <> "
           "'done' AND r.next = $9 AND r.pass = $10::smallint"
-          " AND b.run = r.run AND b.step = r.step AND b.leaf = r.leaf"
+          " AND b.run = r.run AND b.step = r.step AND b.leaf = r.leaf AND b.leaf = to_regclass($11)"
           " AND (b.walk = 'key' OR b.relfilenode = pg_relation_filenode(b.leaf))",
           {attempt.run, attempt.step, absl::StrCat(after.id), after.next, absl::StrCat(after.pass),
            absl::StrCat(rows), absl::StrCat(after.tries), done ? "true" : "false", before.next,
-           absl::StrCat(before.pass)}));
+           absl::StrCat(before.pass), leaf_name}));
   if (advanced.affected() == 1) return true;
   // A walk by key is begun once, whatever file its heap has.
   ASSIGN_OR_RETURN(
       const pg::Result lost,
-      transaction.Execute("SELECT walk = 'key' OR (relfilenode = pg_relation_filenode(leaf)"
-                          " AND EXISTS (SELECT FROM curlew.backfill_range r WHERE r.run = $1 AND r.step = $2"
-                          " AND r.id = $4::bigint)) FROM curlew.backfill"
-                          " WHERE run = $1 AND step = $2 AND leaf = $3::oid",
-                          {attempt.run, attempt.step, absl::StrCat(after.leaf), absl::StrCat(after.id)}));
+      transaction.Execute(
+          "SELECT leaf = to_regclass($5) AND (walk = 'key'"
+          " OR (relfilenode = pg_relation_filenode(leaf)"
+          " AND EXISTS (SELECT FROM curlew.backfill_range r WHERE r.run = $1 AND r.step = $2"
+          " AND r.id = $4::bigint))) FROM curlew.backfill"
+          " WHERE run = $1 AND step = $2 AND leaf = $3::oid",
+          {attempt.run, attempt.step, absl::StrCat(after.leaf), absl::StrCat(after.id), leaf_name}));
   if (lost.empty() || !lost.Bool(0, 0)) return false;
   return absl::UnavailableError(
       "the journal has less than this attempt has done: the server has lost its last batches in a crash; the"
       " walk goes on from the journal");
+}
+
+absl::StatusOr<std::vector<uint32_t>> ReadRewrittenLeaves(pg::Connection* connection, const std::string& run,
+                                                          const std::string& step) {
+  ASSIGN_OR_RETURN(const pg::Result rows,
+                   connection->Execute("SELECT leaf FROM curlew.backfill WHERE run = $1 AND step = $2"
+                                       " AND walk = 'ctid' AND relfilenode <> pg_relation_filenode(leaf)"
+                                       " ORDER BY leaf",
+                                       {run, step}));
+  std::vector<uint32_t> leaves;
+  for (int64_t i = 0; i < rows.size(); ++i) leaves.push_back(static_cast<uint32_t>(rows.Int(i, 0)));
+  return leaves;
 }
 
 absl::Status AddAside(FencedTransaction& transaction, const StepAttempt& attempt, WalkRange* range) {

@@ -40,6 +40,8 @@ struct WalkRange {
   int64_t weight = 0;   // units of the walk that it holds
   bool aside = false;   // put aside because rows in it are locked
   int tries = 0;        // how often that was in vain
+  // WalkedLeaf::restarts when it was handed out; not read with the range.
+  int restarts = 0;
 };
 
 // All functions: errors as in common/pg/error.h. Connection and transaction are used, not kept.
@@ -61,13 +63,18 @@ absl::StatusOr<WalkRange> ClaimRange(FencedTransaction& transaction, const StepA
                                      const WalkedLeaf& leaf, const std::string& end, int passes,
                                      int64_t weight);
 // A batch wrote `rows` rows, and the range, which stood at `before`, stands now at `after`; done where
-// `done`. False where the range is gone, or the heap is not the one that the walk was begun on (VACUUM FULL,
-// CLUSTER, TRUNCATE): then the transaction must be rolled back. UNAVAILABLE where the journal does not have
+// `done`. False where the range is gone, the heap is not the one that the walk was begun on (VACUUM FULL,
+// CLUSTER, TRUNCATE), or `leaf_name`, by which the batch wrote, is another table's by now: then the
+// transaction must be rolled back. UNAVAILABLE where the journal does not have
 // it at `before`: a server that crashed has lost batches (asynchronous commits), and only the journal knows
 // where to go on. To be called in the batch's transaction, which holds a lock on the heap already, after the
 // batch.
 absl::StatusOr<bool> AdvanceRange(FencedTransaction& transaction, const StepAttempt& attempt,
-                                  const WalkRange& before, const WalkRange& after, bool done, int64_t rows);
+                                  const std::string& leaf_name, const WalkRange& before,
+                                  const WalkRange& after, bool done, int64_t rows);
+// Heaps that were walked by place and are not the ones any more on which their walk was begun.
+absl::StatusOr<std::vector<uint32_t>> ReadRewrittenLeaves(pg::Connection* connection, const std::string& run,
+                                                          const std::string& step);
 // Puts a part aside: as a range of its own, whose id is set.
 absl::Status AddAside(FencedTransaction& transaction, const StepAttempt& attempt, WalkRange* range);
 

@@ -96,7 +96,7 @@ TEST_F(JournalTest, ARangeBelongsToOneFileOfItsTable) {
   bool same = false;
   WalkRange after = range;
   const auto advance = [&](FencedTransaction& t) {
-    const auto advanced = AdvanceRange(t, attempt, range, after, false, 10);
+    const auto advanced = AdvanceRange(t, attempt, leaf.name, range, after, false, 10);
     same = advanced.value_or(false);
     return advanced.status();
   };
