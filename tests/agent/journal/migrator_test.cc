@@ -38,6 +38,20 @@ TEST_F(MigratorTest, LeavesNothingBehindWhenTakenBack) {
   ASSERT_OK(MigrateJournal(connection_.get()));
 }
 
+TEST_F(MigratorTest, IsTakenBackWhileAWalkHasJustBegun) {
+  ASSERT_OK(MigrateJournal(connection_.get()));
+  Query(conninfo_, "INSERT INTO curlew.run VALUES ('r', 'p', 'd', '{}') RETURNING 1");
+  Query(conninfo_,
+        "INSERT INTO curlew.backfill (run, step, leaf, leaf_name, relfilenode, blocks, bound, claimed)"
+        " VALUES ('r', 'unclaimed', 1, 't', 2, 9, '(9,0)', ''), ('r', 'claimed', 1, 't', 2, 9, '(9,0)', "
+        "'(4,0)')"
+        " RETURNING 1");
+  Query(conninfo_,
+        "INSERT INTO curlew.backfill_range (run, step, leaf, first, last, next)"
+        " VALUES ('r', 'claimed', 1, '', '(4,0)', '(2,0)') RETURNING 1");
+  EXPECT_OK(RemoveJournal(connection_.get()));
+}
+
 TEST_F(MigratorTest, IsNotTakenBackWhileDualWriteFunctionsLiveInTheSchema) {
   ASSERT_OK(MigrateJournal(connection_.get()));
   Query(conninfo_, "CREATE FUNCTION curlew.dual() RETURNS int LANGUAGE sql AS 'SELECT 1'");
