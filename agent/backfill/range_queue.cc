@@ -281,15 +281,21 @@ absl::StatusOr<bool> RangeQueue::Missing(pg::Connection* connection, const Leaf&
   return true;
 }
 
+void RangeQueue::Count(const WalkRange& range, int64_t rows) {
+  WalkedLeaf& walked = states_.at(range.leaf).walked;
+  // Who has begun the heap anew since has read them with the journal.
+  if (walked.restarts == range.restarts) walked.rows += rows;
+}
+
 void RangeQueue::Update(const WalkRange& range, int64_t rows) {
   absl::MutexLock lock(&mutex_);
-  states_.at(range.leaf).walked.rows += rows;
+  Count(range, rows);
   if (const auto live = live_.find(range.id); live != live_.end()) live->second = range;
 }
 
 void RangeQueue::Done(const WalkRange& range, int64_t rows) {
   absl::MutexLock lock(&mutex_);
-  states_.at(range.leaf).walked.rows += rows;
+  Count(range, rows);
   live_.erase(range.id);
   out_.erase(range.id);
   ++changes_;

@@ -107,6 +107,7 @@ class RangeQueue {
   absl::StatusOr<bool> StartNext(pg::Connection* connection);
   absl::StatusOr<std::vector<Leaf>> Fresh(pg::Connection* connection);
   std::optional<Item> Next() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Count(const WalkRange& range, int64_t rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(uint32_t leaf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool FinishedLocked() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
