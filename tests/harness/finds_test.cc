@@ -51,6 +51,12 @@ class FindsTest : public LifeTest {
   std::function<void(v1::Step*)> tamper_;
 };
 
+// Verification only looks: it would make up for rows that are pending still.
+void MendNothing(v1::Step* step) {
+  if (!step->action().has_verify()) return;
+  for (v1::RowScan& scan : *step->mutable_action()->mutable_verify()->mutable_scans()) scan.clear_repair();
+}
+
 // A rename in which NULL is a value like others.
 Case Rename() {
   return {
@@ -142,9 +148,7 @@ TEST_F(FindsTest, ADualWriteWithoutItsInsertTrigger) {
 TEST_F(FindsTest, ABackfillThatIsSkipped) {
   tamper_ = [](v1::Step* step) {
     if (step->action().has_backfill()) step->mutable_action()->mutable_execute_sql();
-    // Otherwise verification would make up for it.
-    if (!step->action().has_verify()) return;
-    for (v1::RowScan& scan : *step->mutable_action()->mutable_verify()->mutable_scans()) scan.clear_repair();
+    MendNothing(step);
   };
   EXPECT_NE(Complaints(Rename()), "");
 }
@@ -173,6 +177,7 @@ TEST_F(FindsTest, TriggersThatStayAtTheEnd) {
 // that is not filled past the walk. A matter of chance, so a few tries.
 TEST_F(FindsTest, AnUnrelatedUpdateThatDoesNotCompleteTheRow) {
   tamper_ = [](v1::Step* step) {
+    MendNothing(step);
     if (!step->action().has_install_trigger()) return;
     for (std::string& statement : *step->mutable_action()->mutable_install_trigger()->mutable_statements()) {
       if (!absl::StrContains(statement, "BEFORE UPDATE")) continue;
