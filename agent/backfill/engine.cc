@@ -343,6 +343,23 @@ absl::StatusOr<bool> BackfillEngine::WalkAgain(int64_t* left) {
   return again;
 }
 
+absl::Status CheckIsWalked(pg::Connection* connection, const RunContext& context, const std::string& table) {
+  const StepAttempt& attempt = context.attempt;
+  ASSIGN_OR_RETURN(const std::vector<Leaf> leaves, ListLeaves(connection, table));
+  ASSIGN_OR_RETURN(const std::vector<WalkedLeaf> walked,
+                   ReadWalkedLeaves(connection, attempt.run, attempt.step));
+  ASSIGN_OR_RETURN(const std::vector<WalkRange> open, ReadOpenRanges(connection, attempt.run, attempt.step));
+  const auto done = [&](const Leaf& leaf) {
+    return std::any_of(walked.begin(), walked.end(),
+                       [&](const auto& known) { return known.leaf == leaf.oid && known.handed_out(); }) &&
+           std::none_of(open.begin(), open.end(), [&](const auto& range) { return range.leaf == leaf.oid; });
+  };
+  if (std::all_of(leaves.begin(), leaves.end(), done)) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("by the journal not all rows of ", table,
+                                             " are written: the server has lost batches in a crash, or a"
+                                             " partition has come; the walk goes on from there"));
+}
+
 absl::StatusOr<int64_t> MendPending(const RunContext& context, const v1::Backfill& action) {
   uint32_t oid = 0;
   {

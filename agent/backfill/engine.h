@@ -106,6 +106,11 @@ class BackfillEngine {
 // Returns the rows written. Errors as BackfillEngine.
 absl::StatusOr<int64_t> MendPending(const RunContext& context, const v1::Backfill& action);
 
+// UNAVAILABLE unless the journal has every row of the table as walked. A server that crashed may have lost
+// the last batches, and nothing but the journal would tell. To be called in the transaction that says that
+// the step is done.
+absl::Status CheckIsWalked(pg::Connection* connection, const RunContext& context, const std::string& table);
+
 // The OID of a table. NOT_FOUND.
 absl::StatusOr<uint32_t> TableOid(pg::Connection* connection, const std::string& table);
 

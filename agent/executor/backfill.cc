@@ -52,6 +52,8 @@ absl::StatusOr<StepResult> RunBackfill(const RunContext& context, const v1::Back
   ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
   // Synchronous, and so the batches before it are durable too.
   ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection.get(), context.attempt.epoch, {}));
+  // What is filled or changed is verified; nobody looks once more whether rows are gone.
+  if (action.deletes()) RETURN_IF_ERROR(CheckIsWalked(connection.get(), context, action.table()));
   RETURN_IF_ERROR(RecordSuccess(transaction, context.attempt, done.rows));
   base::FaultPoint("step.before_commit");
   RETURN_IF_ERROR(transaction.Commit());

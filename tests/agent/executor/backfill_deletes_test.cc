@@ -1,6 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <utility>
+
+#include "absl/strings/match.h"
 #include "tests/agent/executor/executor_test.h"
 
 namespace curlew::agent {
@@ -52,6 +56,37 @@ TEST_F(DeletingBackfillTest, WalksAgainWhereRowsComeToMatchBehindIt) {
   EXPECT_EQ(outcome.rows, 3101);
   EXPECT_EQ(Left(), "0 2999");
   EXPECT_EQ(Restarts(), "1");
+}
+
+// Does something when the rows have been counted and the walk is at its end.
+class AtTheEnd : public ProgressSink {
+ public:
+  explicit AtTheEnd(std::function<void()> action) : action_(std::move(action)) {}
+  void Report(const v1::Progress& progress) override {
+    absl::MutexLock lock(&mutex_);
+    if (counted_) std::exchange(action_, [] {})();
+    counted_ = counted_ || absl::StartsWith(progress.message(), "counts the rows");
+  }
+
+ private:
+  absl::Mutex mutex_;
+  bool counted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::function<void()> action_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(DeletingBackfillTest, TheLastBatchIsNotForgottenWhenTheServerLosesIt) {
+  Prepare(kEvents);
+  AtTheEnd crash([&] {
+    Sql("INSERT INTO events VALUES (7000, true);"
+        "UPDATE curlew.backfill_range SET next = first, state = 'open', finished = NULL"
+        " WHERE id = (SELECT max(id) FROM curlew.backfill_range)");
+  });
+  RunContext context = Context("backfill-1");
+  context.progress = &crash;
+  EXPECT_EQ(RunStep(context, Delete()).state, v1::ATTEMPT_STATE_ERRORED);
+  EXPECT_EQ(Journaled("backfill-1"), "");
+  ASSERT_EQ(Run("backfill-1", Delete()).state, v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Left(), "0 3000");
 }
 
 TEST_F(DeletingBackfillTest, EndsAfterTenWalksAndSaysWhatIsLeft) {
