@@ -102,8 +102,10 @@ class CurlewWay:
 def trigger_ddl(server: Server, template: str) -> str:
     """A script that makes another fresh copy of the template write both columns as at the gate: the columns that a
     rollout added, and all of Curlew's functions and triggers. The database must stand at the gate."""
-    columns = "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 't'::regclass" \
-              " AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+    # The marker has a default: every row is pending.
+    columns = "SELECT attname, format_type(atttypid, atttypmod) || coalesce(' DEFAULT ' || pg_get_expr(adbin, adrelid)," \
+              " '') FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum" \
+              " WHERE attrelid = 't'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
     before = {name for name, _ in server.query(columns, template)}
     lines = [f'ALTER TABLE public.t ADD COLUMN "{name}" {kind};' for name, kind in server.query(columns)
              if name not in before]

@@ -50,9 +50,8 @@ class PlainSql:
         return [
             Way("update", "one UPDATE, without triggers", self.one_update),
             Way("update-passing", "one UPDATE, with the triggers that Curlew installs in force, and passed by as "
-                "Curlew's batches do (SET curlew.backfill)", self.one_update_passing_triggers),
-            Way("update-triggers", "one UPDATE that changes nothing, without that setting: the same triggers fire and "
-                "fill each row", self.one_update_by_triggers),
+                "Curlew's batches do (the marker is taken off)", self.one_update_passing_triggers),
+            Way("update-triggers", "one UPDATE that changes nothing: the same triggers fire and fill each row", self.one_update_by_triggers),
             Way("limit", f"UPDATE ... WHERE id IN (SELECT id ... WHERE {NEW_COLUMN} IS NULL LIMIT {LIMIT_BATCH:,}), "
                 "until nothing is left; no triggers", self.limit_batches),
             Way("keyset-1000", "WHERE id > last ORDER BY id LIMIT 1,000, a transaction each; no triggers",
@@ -66,8 +65,10 @@ class PlainSql:
 
     def one_update_passing_triggers(self, server: Server) -> Work:
         def fill(cursor, batch) -> None:
-            cursor.execute("SELECT set_config('curlew.backfill', 't'::regclass::oid::text, false)")
-            batch(lambda: cursor.execute(FILL))
+            cursor.execute("SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = 't'::regclass"
+                           " AND attname LIKE 'curlew_pending_%'")
+            marker = cursor.fetchone()[0]
+            batch(lambda: cursor.execute(f"{FILL}, {marker} = false"))
 
         return self._timed(server, self.triggers, fill)
 
