@@ -32,8 +32,8 @@ constexpr char kEstimate[] =
 // As many as an operator may ask for while it runs.
 int MostWorkers(const RunContext& context) {
   const int most = context.throttle == nullptr ? ThrottleConfig().max_workers : context.throttle->max_workers;
-  // One connection is the coordinator's.
-  return std::max(1, std::min(most, context.pool->capacity() - 1));
+  // One connection is the coordinator's, one is for what the agent is asked meanwhile.
+  return std::max(1, std::min(most, context.pool->capacity() - 2));
 }
 
 // The agent is on the database's machine: half of its cores are the application's, whatever else.

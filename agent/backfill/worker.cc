@@ -210,13 +210,15 @@ absl::StatusOr<Worker::Next> Worker::OnFailure(RangeQueue::Item& item, const Bat
     return Next::kGoOn;
   }
   if (absl::IsCancelled(failure) || pg::BlameFor(failure) != pg::Blame::kWork) return failure;
-  if (absl::IsNotFound(failure)) {
+  // Whether the range is given back, because its heap has gone or has another name.
+  const auto given_back = [&](const absl::Status& status) -> absl::StatusOr<bool> {
+    if (!absl::IsNotFound(status)) return false;
     ASSIGN_OR_RETURN(const bool missing, shared_.queue->Missing(connection_, item.walk->leaf));
-    if (missing) {
-      shared_.queue->GiveBack(item.range);
-      return Next::kLeave;
-    }
-  }
+    if (missing) shared_.queue->GiveBack(item.range);
+    return missing;
+  };
+  ASSIGN_OR_RETURN(const bool gone, given_back(failure));
+  if (gone) return Next::kLeave;
   const absl::Status examined =
       item.range.single
           ? shared_.quarantine->ExamineRow(connection_, *item.walk, item.range.first, failure)
@@ -225,6 +227,8 @@ absl::StatusOr<Worker::Next> Worker::OnFailure(RangeQueue::Item& item, const Bat
     RETURN_IF_ERROR(Contended(item.walk->leaf.name, examined));
     return Next::kGoOn;
   }
+  ASSIGN_OR_RETURN(const bool gone_since, given_back(examined));
+  if (gone_since) return Next::kLeave;
   RETURN_IF_ERROR(examined);
   // What fails at its commit only, or for everybody but who looks, must not go round for ever.
   const int64_t quarantined = shared_.quarantine->size();

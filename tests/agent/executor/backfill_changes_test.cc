@@ -112,6 +112,18 @@ TEST_F(BackfillChangesTest, APartitionThatIsDroppedWhenItsTurnComesIsLeftAlone) 
   EXPECT_EQ(Counted(), "1 x 1200");
 }
 
+TEST_F(BackfillChangesTest, WorkersLeaveAConnectionToWhateverTheAgentIsAskedMeanwhile) {
+  settings_.mutable_backfill()->set_max_workers(8);
+  std::string left = "0";
+  base::FaultPlan::Get().Arm("backfill.after_commit", 3 * kAllAtWork, [&] {
+    EXPECT_OK(pool_->Acquire().status());
+    left = Sql("SELECT count(*) FROM t WHERE pending");
+  });
+  const Outcome outcome = WalkSlowly();
+  ASSERT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
+  EXPECT_NE(left, "0") << "a connection came free only when the walk was over";
+}
+
 class QuarantineAndRewriteTest : public BackfillChangesTest {
  protected:
   void SetUp() override {
@@ -137,6 +149,21 @@ TEST_F(QuarantineAndRewriteTest, PlacesOfRowsThatWaitAreForgottenWithTheHeapThat
   EXPECT_EQ(Counted(), "0 x 1, 1 x 595");
   EXPECT_EQ(Sql("SELECT string_agg(row_key || ' ' || state, ', ' ORDER BY id) FROM curlew.problem"),
             "p1 (id)=(5) mended, p1 (id)=(5) quarantined");
+}
+
+TEST_F(QuarantineAndRewriteTest, ARowIsLookedForUnderTheNewNameOfItsPartition) {
+  Sql("CREATE FUNCTION fail_slowly(v text) RETURNS int LANGUAGE plpgsql AS"
+      " 'BEGIN IF v <> ''bad'' THEN RETURN 1; END IF; PERFORM pg_sleep(0.3); RETURN v::int; END'");
+  std::thread ddl([&] {
+    while (Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+               " AND wait_event = 'PgSleep'") == "0") {
+    }
+    Sql("ALTER TABLE p1 RENAME TO \"P 1\"");
+  });
+  const Outcome outcome = Walk(Count("t.counter + fail_slowly(t.v)"));
+  ddl.join();
+  EXPECT_EQ(outcome.error.sqlstate(), base::kRowsQuarantined) << outcome.error.DebugString();
+  EXPECT_EQ(Counted(), "0 x 1, 1 x 595");
 }
 
 TEST_F(QuarantineAndRewriteTest, ARowThatWaitsIsFoundAgainInAHeapThatIsRewrittenMeanwhile) {
