@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "agent/attempt/leaves.h"
 #include "agent/executor/concurrent_index.h"
 #include "agent/executor/ddl.h"
 #include "agent/executor/index_tree.h"
-#include "agent/attempt/leaves.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "common/sql/identifier.h"

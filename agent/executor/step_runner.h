@@ -2,8 +2,8 @@
 #ifndef CURLEW_AGENT_EXECUTOR_STEP_RUNNER_H_
 #define CURLEW_AGENT_EXECUTOR_STEP_RUNNER_H_
 
-#include "agent/executor/outcome.h"
 #include "agent/attempt/run_context.h"
+#include "agent/executor/outcome.h"
 #include "curlew/v1/step.pb.h"
 
 namespace curlew::agent {

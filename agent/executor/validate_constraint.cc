@@ -1,7 +1,7 @@
 #include "absl/strings/str_cat.h"
+#include "agent/attempt/leaves.h"
 #include "agent/executor/ddl.h"
 #include "agent/executor/executors.h"
-#include "agent/attempt/leaves.h"
 #include "agent/guard/periodic.h"
 #include "common/base/status_macros.h"
 #include "common/sql/identifier.h"

@@ -9,8 +9,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "agent/executor/outcome.h"
 #include "agent/attempt/run_context.h"
+#include "agent/executor/outcome.h"
 #include "agent/guard/live_tuning.h"
 #include "agent/session/outbox.h"
 #include "curlew/v1/agent.pb.h"
