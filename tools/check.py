@@ -45,6 +45,7 @@ ARROWS = {
 }
 # Headers of libraries that only one folder may see.
 FENCED = {"pqxx/": {"common/pg"}, "SQLiteCpp/": {"controller/store", "tests"}, "pg_query": {"common/sql", "common/lint", "common/from_sql", "common/operations"},
+          "prometheus/": {"agent", "tests"},
           "grpcpp/": {"common/rpc", "controller", "agent/session", "agent", "cli", "tests"},
           "spdlog/": {"common/base", "common/rpc", "controller", "agent", "cli", "tests"}}
 # controller/rollout is pure: none of these.

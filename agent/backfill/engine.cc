@@ -109,6 +109,7 @@ absl::StatusOr<BackfillEngine::Done> BackfillEngine::WalkToTheEnd() {
     if (!work_.WalksAgain()) break;
     ASSIGN_OR_RETURN(const bool again, WalkAgain(&done.left));
     if (!again) break;
+    if (options_.between_walks) RETURN_IF_ERROR(options_.between_walks());
   }
   ASSIGN_OR_RETURN(const int64_t settled, quarantine_.Settle(connection_, queue_->walks()));
   v1::Progress report = Report();
@@ -343,6 +344,8 @@ absl::StatusOr<bool> BackfillEngine::WalkAgain(int64_t* left) {
   return again;
 }
 
+namespace {
+
 absl::Status CheckIsWalked(pg::Connection* connection, const RunContext& context, const std::string& table) {
   const StepAttempt& attempt = context.attempt;
   ASSIGN_OR_RETURN(const std::vector<Leaf> leaves, ListLeaves(connection, table));
@@ -358,6 +361,18 @@ absl::Status CheckIsWalked(pg::Connection* connection, const RunContext& context
   return absl::UnavailableError(absl::StrCat("by the journal not all rows of ", table,
                                              " are written: the server has lost batches in a crash, or a"
                                              " partition has come; the walk goes on from there"));
+}
+
+}  // namespace
+
+absl::Status JournalWalk(const RunContext& context, const std::string& table, int64_t rows,
+                         LooksAgain looks) {
+  ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection.get(), context.attempt.epoch, {}));
+  if (looks == LooksAgain::kNo) RETURN_IF_ERROR(CheckIsWalked(connection.get(), context, table));
+  RETURN_IF_ERROR(RecordSuccess(transaction, context.attempt, rows));
+  base::FaultPoint("step.before_commit");
+  return transaction.Commit();
 }
 
 absl::StatusOr<int64_t> MendPending(const RunContext& context, const v1::Backfill& action) {

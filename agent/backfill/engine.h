@@ -3,6 +3,7 @@
 #define CURLEW_AGENT_BACKFILL_ENGINE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -46,6 +47,8 @@ class BackfillEngine {
     absl::Duration batch_target;
     // Whether what an earlier attempt has done is walked again.
     RangeQueue::Begin begin = RangeQueue::Begin::kOn;
+    // Called before heaps are walked once more because they hold matching rows; may be empty.
+    std::function<absl::Status()> between_walks;
   };
   // Nothing is owned; both must outlive the object.
   BackfillEngine(const RunContext& context, const RowWork& work, const Options& options);
@@ -106,10 +109,12 @@ class BackfillEngine {
 // Returns the rows written. Errors as BackfillEngine.
 absl::StatusOr<int64_t> MendPending(const RunContext& context, const v1::Backfill& action);
 
-// UNAVAILABLE unless the journal has every row of the table as walked. A server that crashed may have lost
-// the last batches, and nothing but the journal would tell. To be called in the transaction that says that
-// the step is done.
-absl::Status CheckIsWalked(pg::Connection* connection, const RunContext& context, const std::string& table);
+// Whether something else looks at every row once more.
+enum class LooksAgain { kYes, kNo };
+// Journals the attempt's step as done, with `rows`; synchronously, and so the batches before it are durable
+// too. Where nothing looks again: UNAVAILABLE unless the journal has every row of the table as walked, since
+// a server that crashed may have lost the last batches, and nothing else would tell.
+absl::Status JournalWalk(const RunContext& context, const std::string& table, int64_t rows, LooksAgain looks);
 
 // The OID of a table. NOT_FOUND.
 absl::StatusOr<uint32_t> TableOid(pg::Connection* connection, const std::string& table);

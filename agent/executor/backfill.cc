@@ -3,8 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "agent/backfill/engine.h"
 #include "agent/executor/executors.h"
+#include "agent/executor/vacuum.h"
 #include "common/base/error_detail.h"
-#include "common/base/fault_point.h"
 #include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 
@@ -45,18 +45,15 @@ absl::StatusOr<StepResult> RunBackfill(const RunContext& context, const v1::Back
     RETURN_IF_ERROR(CheckSkippedTriggers(context, action, oid, connection.get()));
   }
   const DmlWork work(action, context.settings.backfill(), oid);
-  BackfillEngine engine(context, work,
-                        {.batch_target = action.has_batch_target() ? base::FromProto(action.batch_target())
-                                                                   : absl::ZeroDuration()});
+  BackfillEngine::Options options;
+  if (action.has_batch_target()) options.batch_target = base::FromProto(action.batch_target());
+  Vacuum vacuum(context, action.table());
+  options.between_walks = [&vacuum] { return vacuum.Run(); };
+  BackfillEngine engine(context, work, options);
   ASSIGN_OR_RETURN(const BackfillEngine::Done done, engine.Run());
-  ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
-  // Synchronous, and so the batches before it are durable too.
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection.get(), context.attempt.epoch, {}));
   // What is filled or changed is verified; nobody looks once more whether rows are gone.
-  if (action.deletes()) RETURN_IF_ERROR(CheckIsWalked(connection.get(), context, action.table()));
-  RETURN_IF_ERROR(RecordSuccess(transaction, context.attempt, done.rows));
-  base::FaultPoint("step.before_commit");
-  RETURN_IF_ERROR(transaction.Commit());
+  RETURN_IF_ERROR(
+      JournalWalk(context, action.table(), done.rows, action.deletes() ? LooksAgain::kNo : LooksAgain::kYes));
   return StepResult{.rows = done.rows};
 }
 

@@ -48,8 +48,8 @@ absl::StatusOr<StepResult> RunTransformRows(const RunContext& context, const v1:
 // all findings. Rows are those looked at.
 absl::StatusOr<StepResult> RunVerify(const RunContext& context, const v1::Verify& action);
 
-// ANALYZE; before it, where the plan asks for it, VACUUM of the heaps that are bloated (bloat.h), on a
-// session of its own. The summary says how much the run made the table grow.
+// ANALYZE; before it, where the plan asks for it, VACUUM of the heaps that are bloated (vacuum.h). The
+// summary says how much the run made the table grow.
 absl::StatusOr<StepResult> RunAnalyze(const RunContext& context, const v1::Analyze& action);
 
 // Waits until the condition holds, however long that takes; only a cancel ends it. With an override it does

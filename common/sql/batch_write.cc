@@ -5,6 +5,7 @@
 #include "common/base/status_macros.h"
 #include "common/sql/one_statement.h"
 #include "common/sql/parser.h"
+#include "common/sql/table_references.h"
 
 namespace curlew::sql {
 namespace {
@@ -47,37 +48,16 @@ struct Relations {
   bool batch = false;
 };
 
-// Adds what is read below `tree`; names in `with` are those of WITH that can be seen there.
-void Collect(const Message& tree, const std::set<std::string>& with, Relations* relations) {
-  Walk(tree, [&](const Message& node) {
-    if (const auto* table = As<pg_query::RangeVar>(node)) {
-      const std::string& name = table->relname();
-      if (!table->schemaname().empty()) {
-        relations->tables.insert({table->schemaname(), name});
-      } else if (with.count(name) > 0) {
-        return false;
-      } else if (name == kBatch) {
-        relations->batch = true;
-      } else {
-        relations->tables.insert({absl::StartsWith(name, "pg_") ? "pg_catalog" : "public", name});
-      }
-      return false;
+Relations RelationsOf(const Message& statement) {
+  Relations relations;
+  ForEachTable(statement, [&](const pg_query::RangeVar& table) {
+    if (table.schemaname().empty() && table.relname() == kBatch) {
+      relations.batch = true;
+    } else {
+      relations.tables.insert(NameOf(table));
     }
-    const auto* select = As<pg_query::SelectStmt>(node);
-    if (select == nullptr || !select->has_with_clause()) return true;
-    std::set<std::string> inner = with;
-    if (select->with_clause().recursive()) {
-      for (const Node& cte : select->with_clause().ctes()) inner.insert(cte.common_table_expr().ctename());
-    }
-    for (const Node& cte : select->with_clause().ctes()) {
-      Collect(cte.common_table_expr(), inner, relations);
-      inner.insert(cte.common_table_expr().ctename());
-    }
-    pg_query::SelectStmt rest = *select;
-    rest.clear_with_clause();
-    Collect(rest, inner, relations);
-    return false;
   });
+  return relations;
 }
 
 bool TakesWholeRows(const Message& tree) {
@@ -201,8 +181,7 @@ absl::StatusOr<BatchWrite> ParseBatchWrite(absl::string_view text) {
   const Message* statement = nullptr;
   ForEachChild(one.stmt, [&](const Message& child) { statement = &child; });
   RETURN_IF_ERROR(CheckParts(*statement));
-  Relations relations;
-  Collect(*statement, {}, &relations);
+  const Relations relations = RelationsOf(*statement);
   if (!relations.batch) {
     return absl::InvalidArgumentError(
         "it does not read `batch`, so that it would do the same for every batch; take the rows from there: "

@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/sql/one_statement.h"
 #include "common/sql/parser.h"
+#include "common/sql/table_references.h"
 
 namespace curlew::sql {
 namespace {
@@ -37,40 +38,6 @@ absl::Status CheckOnlyReads(const Message& tree) {
   });
   if (problem.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("the query: ", problem));
-}
-
-TableName NameOf(const pg_query::RangeVar& table) {
-  if (!table.schemaname().empty()) return {table.schemaname(), table.relname()};
-  return {absl::StartsWith(table.relname(), "pg_") ? "pg_catalog" : "public", table.relname()};
-}
-
-// Adds the tables below `tree`; names in `with` are those of WITH that can be seen there.
-void CollectTables(const Message& tree, const std::set<std::string>& with, std::set<TableName>* tables) {
-  Walk(tree, [&](const Message& node) {
-    if (const auto* table = As<pg_query::RangeVar>(node)) {
-      if (table->schemaname().empty() && with.count(table->relname()) > 0) return false;
-      const bool system = table->schemaname().empty() && absl::StartsWith(table->relname(), "pg_");
-      tables->insert({system                        ? "pg_catalog"
-                      : table->schemaname().empty() ? "public"
-                                                    : table->schemaname(),
-                      table->relname()});
-      return false;
-    }
-    const auto* select = As<pg_query::SelectStmt>(node);
-    if (select == nullptr || !select->has_with_clause()) return true;
-    std::set<std::string> inner = with;
-    if (select->with_clause().recursive()) {
-      for (const Node& cte : select->with_clause().ctes()) inner.insert(cte.common_table_expr().ctename());
-    }
-    for (const Node& cte : select->with_clause().ctes()) {
-      CollectTables(cte.common_table_expr(), inner, tables);
-      inner.insert(cte.common_table_expr().ctename());
-    }
-    pg_query::SelectStmt rest = *select;
-    rest.clear_with_clause();
-    CollectTables(rest, inner, tables);
-    return false;
-  });
 }
 
 // The columns named below `tree`. A name before a column may be any table or alias of the whole query: too
@@ -246,7 +213,7 @@ absl::StatusOr<Query> ParseQuery(absl::string_view text) {
   query.text = one.text;
   query.columns = Columns(one.stmt.select_stmt());
   std::set<TableName> tables;
-  CollectTables(one.stmt, {}, &tables);
+  ForEachTable(one.stmt, [&](const pg_query::RangeVar& table) { tables.insert(NameOf(table)); });
   const std::set<ColumnUse> uses = CollectUses(one.stmt);
   query.uses.assign(uses.begin(), uses.end());
   std::set<std::string> functions;

@@ -55,6 +55,8 @@ TEST_F(DeletingBackfillTest, WalksAgainWhereRowsComeToMatchBehindIt) {
   ASSERT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
   EXPECT_EQ(outcome.rows, 3101);
   EXPECT_EQ(Left(), "0 2999");
+  // Half of the rows were dead when the second walk began.
+  EXPECT_EQ(Sql("SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'events'"), "1");
   EXPECT_EQ(Restarts(), "1");
 }
 
