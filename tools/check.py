@@ -26,7 +26,7 @@ ARROWS = {
     "common/rpc": {"common/base"},
     "migrations": set(),
     "controller/rollout": {"common/base"},
-    "controller/store": {"common/base", "migrations"},
+    "controller/store": {"common/base", "common/pg", "migrations"},
     "controller/dispatch": {"common/base", "common/compiler", "common/plan", "controller/rollout", "controller/store"},
     "controller/session": {"common/base", "common/rpc", "controller/dispatch"},
     "controller/service": {"common/base", "common/rpc", "common/compiler", "common/plan", "controller/dispatch",

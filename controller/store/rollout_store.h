@@ -40,6 +40,8 @@ struct RolloutChange {
     v1::CompiledPlan plan;
   };
   std::optional<Pin> pin;
+  // Events numbered below this are removed; 0 for none. The rollout's first_event says so too.
+  int64_t trim_events_below = 0;
 };
 
 // A rollout and the version that a change of it must name.
