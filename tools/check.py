@@ -139,9 +139,26 @@ def check_links() -> None:
                     problems.append(f"{path}:{number}: dead link: {link}")
 
 
+def check_named_tests() -> None:
+    """A test that a document names as its proof exists: `SuiteTest.NameOfTheTest`, `SuiteTest.*`, or the path of a file."""
+    tests: set[str] = set()
+    for path in files("tests/**/*.cc", "tests/**/*.h"):
+        tests.update(f"{suite}.{name}" for suite, name in
+                     re.findall(r"^(?:TYPED_)?TEST(?:_[FP])?\((\w+),\s*(\w+)\)", (ROOT / path).read_text(), re.MULTILINE))
+    suites = {test.split(".")[0] for test in tests}
+    for path in files("docs/**/*.md", "*.md"):
+        for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
+            for suite, name in re.findall(r"`(\w+Test)\.(\w+|\*)`", line):
+                if f"{suite}.{name}" not in tests and not (name == "*" and suite in suites):
+                    problems.append(f"{path}:{number}: there is no test {suite}.{name}")
+            for named in re.findall(r"`((?:tests|bench|tools)/[\w/.-]+\.\w+)`", line):
+                if not (ROOT / named).exists():
+                    problems.append(f"{path}:{number}: there is no file {named}")
+
+
 def main() -> int:
     """Runs all checks."""
-    for check in (check_arrows, check_protos, check_headers, check_links):
+    for check in (check_arrows, check_protos, check_headers, check_links, check_named_tests):
         check()
     for problem in problems:
         print(problem)
