@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/attempt/leaves.h"
+#include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::agent {
@@ -87,7 +88,9 @@ absl::StatusOr<bool> RangeQueue::Start(pg::Connection* connection, const Leaf& l
   ASSIGN_OR_RETURN(std::shared_ptr<const LeafWalk> walk, PlanLeaf(connection, leaf, work_, options_.by_key));
   ASSIGN_OR_RETURN(const Place bound, walk->walker->Bound(connection, leaf));
   RETURN_IF_ERROR(StartLeaf(transaction, context_.attempt, leaf, options_.by_key, bound));
+  base::FaultPoint("bound.before_commit");
   RETURN_IF_ERROR(transaction.Commit());
+  base::FaultPoint("bound.after_commit");
   ASSIGN_OR_RETURN(const std::vector<WalkedLeaf> walked,
                    ReadWalkedLeaves(connection, context_.attempt.run, context_.attempt.step));
   options_.on_anew(leaf.oid);
@@ -185,7 +188,9 @@ absl::StatusOr<std::optional<RangeQueue::Item>> RangeQueue::Claim(pg::Connection
   ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.epoch, {}));
   ASSIGN_OR_RETURN(const WalkRange range,
                    ClaimRange(transaction, context_.attempt, from, *end, walk->passes, units));
+  base::FaultPoint("range.before_commit");
   RETURN_IF_ERROR(transaction.Commit());
+  base::FaultPoint("range.after_commit");
   absl::MutexLock lock(&mutex_);
   states_.at(from.leaf).walked.claimed = *end;
   live_.emplace(range.id, range);

@@ -5,6 +5,7 @@
 #include "agent/executor/executors.h"
 #include "agent/executor/partitioned_index.h"
 #include "agent/executor/reindex.h"
+#include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::agent {
@@ -25,7 +26,10 @@ absl::Status Intend(const RunContext& context, const Action& action) {
     ASSIGN_OR_RETURN(const IndexState found, ReadIndexState(lease.get(), action.index(), action.table()));
     if (found != IndexState::kAbsent) return NotOurs(action.index());
   }
-  return transaction.Commit();
+  base::FaultPoint("intent.before_commit");
+  RETURN_IF_ERROR(transaction.Commit());
+  base::FaultPoint("intent.after_commit");
+  return absl::OkStatus();
 }
 
 // Whether the step was ever begun, so that there may be something to undo.

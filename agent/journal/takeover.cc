@@ -8,6 +8,7 @@
 #include "agent/journal/migrator.h"
 #include "agent/journal/names.h"
 #include "common/base/error_detail.h"
+#include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::agent {
@@ -95,7 +96,9 @@ absl::StatusOr<bool> TryRaiseEpoch(pg::Connection* connection, const TakeoverOpt
           {options.target, options.agent_id, options.instance_id, tenure.system_identifier,
            absl::StrCat(tenure.timeline)}));
   tenure.epoch = raised.Int(0, 0);
+  base::FaultPoint("takeover.before_commit");
   RETURN_IF_ERROR(transaction->Commit());
+  base::FaultPoint("takeover.after_commit");
   return true;
 }
 

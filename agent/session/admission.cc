@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/executor/step_runner.h"
 #include "common/base/canonical_json.h"
+#include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::agent {
@@ -97,7 +98,9 @@ absl::StatusOr<std::optional<Refusal>> Pin(pg::Connection* connection, const v1:
   }
   ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, dispatch.epoch(), {}));
   RETURN_IF_ERROR(PinPlan(transaction, dispatch.run(), dispatch.compiled_plan(), digest));
+  base::FaultPoint("pin.before_commit");
   RETURN_IF_ERROR(transaction.Commit());
+  base::FaultPoint("pin.after_commit");
   return std::optional<Refusal>();
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/fault_point.h"
 #include "common/base/log.h"
 #include "common/base/proto_time.h"
 
@@ -101,6 +102,8 @@ void Session::Write(Stream* stream) {
     }
     if (absl::Now() >= heartbeat || message->has_heartbeat()) heartbeat = NextHeartbeat();
     if (!stream->Write(*message)) break;
+    if (message->has_result()) base::FaultPoint("result.after_send");
+    if (message->has_ack()) base::FaultPoint("ack.after_send");
   }
   stream->WritesDone();
 }

@@ -445,6 +445,7 @@ void TargetServer::Acknowledge(const v1::Dispatch& dispatch) {
   v1::AgentMessage message;
   message.mutable_ack()->set_run(dispatch.run());
   message.mutable_ack()->set_attempt(dispatch.attempt());
+  base::FaultPoint("ack.before_send");
   outbox_->Push(std::move(message));
 }
 

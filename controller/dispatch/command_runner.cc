@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/fault_point.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/compiler/compiler.h"
@@ -165,7 +166,9 @@ absl::Status CommandRunner::Send(const rollout::DispatchAttempt& command, AgentL
   if (command.with_plan) {
     ASSIGN_OR_RETURN(*dispatch->mutable_compiled_plan(), store_->GetCompiledPlan(command.run));
   }
+  base::FaultPoint("command.before_send");
   link->Send(std::move(message));
+  base::FaultPoint("command.after_send");
   return absl::OkStatus();
 }
 
@@ -208,6 +211,7 @@ void CommandRunner::Compiled(int64_t id, const std::string& rollout, const std::
             id);
     return;
   }
+  base::FaultPoint("compile.before_answer");
   answer_(rollout,
           rollout::Compiled{.target = target,
                             .plan = *compiled,

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/fault_point.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "controller/dispatch/log_event.h"
@@ -244,7 +245,9 @@ absl::Status RolloutDriver::Commit(Held* held, rollout::Transition transition, c
       change.pin = store::RolloutChange::Pin{run->name(), compiled->plan};
     }
   }
+  base::FaultPoint("store.before_commit");
   const auto version = store_->Commit(change);
+  base::FaultPoint("store.after_commit");
   if (!version.ok()) {
     if (absl::IsUnavailable(version.status())) {
       doubtful_.insert(change.rollout.name());
