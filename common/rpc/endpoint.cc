@@ -6,10 +6,13 @@
 
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::rpc {
@@ -19,8 +22,12 @@ constexpr int kLargestMetadata = 64 * 1024;
 // gRPC's own pauses between tries to connect, up to two minutes, would hold up who comes back after a restart
 // of the controller; agents have pauses of their own above these.
 constexpr absl::Duration kFirstReconnect = absl::Milliseconds(100);
-constexpr absl::Duration kLongestReconnect = absl::Seconds(3);
+constexpr absl::Duration kLongestReconnect = absl::Seconds(2);
+// A try to connect to a machine that says nothing, or to a process that froze, ends after this.
+constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
 constexpr size_t kServerMemory = size_t{512} * 1024 * 1024;
+
+constexpr absl::string_view kDns = "dns:///";
 
 int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
 
@@ -73,6 +80,7 @@ grpc::ChannelArguments ClientArguments() {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(kFirstReconnect));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kLongestReconnect));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(kConnectTimeout));
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadata);
   // Addresses are this machine's (CheckLoopback): a proxy from the environment would only lose the way.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -81,14 +89,54 @@ grpc::ChannelArguments ClientArguments() {
   return arguments;
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& address) {
-  RETURN_IF_ERROR(CheckLoopback(address));
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), ClientArguments());
+absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text) {
+  ControllerAddress address;
+  if (absl::string_view name = text; absl::ConsumePrefix(&name, kDns)) {
+    RETURN_IF_ERROR(CheckLoopback(name));
+    address.target = std::string(text);
+    address.controllers = Controllers::kSeveral;
+    return address;
+  }
+  if (!absl::StrContains(text, ',')) {
+    RETURN_IF_ERROR(CheckLoopback(text));
+    address.target = std::string(text);
+    address.each = {address.target};
+    return address;
+  }
+  size_t ipv6 = 0;
+  for (absl::string_view one : absl::StrSplit(text, ',')) {
+    one = absl::StripAsciiWhitespace(one);
+    if (absl::StartsWith(one, "unix:") || absl::StartsWith(one, "dns:")) {
+      return NoAddress(text, absl::StrCat("\"", one, "\" can only stand alone"));
+    }
+    RETURN_IF_ERROR(CheckLoopback(one));
+    const absl::string_view port = one.substr(one.rfind(':'));
+    if (absl::StartsWith(one, "[")) ++ipv6;
+    address.each.push_back(absl::StartsWith(one, "localhost:") ? absl::StrCat("127.0.0.1", port)
+                                                               : std::string(one));
+  }
+  if (ipv6 != 0 && ipv6 != address.each.size()) {
+    return NoAddress(text, "addresses of several controllers are all IPv4 or all IPv6");
+  }
+  address.target = absl::StrCat(ipv6 > 0 ? "ipv6:" : "ipv4:", absl::StrJoin(address.each, ","));
+  address.controllers = Controllers::kSeveral;
+  return address;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(absl::string_view text) {
+  ASSIGN_OR_RETURN(const ControllerAddress address, ParseControllers(text));
+  grpc::ChannelArguments arguments = ClientArguments();
+  if (address.controllers == Controllers::kSeveral) {
+    arguments.SetServiceConfigJSON(
+        absl::StrCat(R"({"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":")",
+                     kLeaderService, R"("}})"));
+  }
+  return grpc::CreateCustomChannel(address.target, grpc::InsecureChannelCredentials(), arguments);
 }
 
 void ConfigureServer(grpc::ServerBuilder* builder) {
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kServerKeepaliveTime));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kServerKeepaliveTimeout));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,12 +21,25 @@ namespace curlew::rpc {
 // Where the controller listens and clients look for it unless they are told otherwise.
 inline constexpr char kDefaultAddress[] = "127.0.0.1:7441";
 
-// A connection without traffic is probed this often, and given up when a probe is not answered in time. The
-// server accepts probes at least every kShortestPing: less than a client's interval, or it would end the
-// connection with "too_many_pings".
-inline constexpr absl::Duration kKeepaliveTime = absl::Seconds(20);
-inline constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
-inline constexpr absl::Duration kShortestPing = absl::Seconds(10);
+// A client probes a connection with open calls this often, and gives it up when a probe is not answered in
+// time: so long a controller that froze, or whose machine is cut off, can keep its agents from the next
+// leader. The server accepts probes down to kShortestPing: well below a client's interval, or it would end
+// the connection with "too_many_pings".
+inline constexpr absl::Duration kKeepaliveTime = absl::Seconds(3);
+inline constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(4);
+inline constexpr absl::Duration kShortestPing = absl::Seconds(1);
+
+// The same of the server, which has the heartbeats of agents: only connections that are dead come to that.
+inline constexpr absl::Duration kServerKeepaliveTime = absl::Seconds(20);
+inline constexpr absl::Duration kServerKeepaliveTimeout = absl::Seconds(10);
+
+// The name under which the health service says whether this controller leads; clients of several controllers
+// take those that serve it.
+inline constexpr char kLeaderService[] = "curlew.leader";
+
+// base::kReason of the answer of a controller that does not lead (UNAVAILABLE): nothing was done, and the
+// call may be repeated.
+inline constexpr absl::string_view kStandbyReason = "STANDBY";
 
 // A connection is asked to end at this age (gRPC jitters it by 10 %), and ended after the grace.
 inline constexpr absl::Duration kConnectionAge = absl::Minutes(30);
@@ -43,9 +57,25 @@ absl::Status CheckLoopback(absl::string_view address);
 // Settings of every client: keepalive, message sizes, room for error details.
 grpc::ChannelArguments ClientArguments();
 
-// A plain-text channel to a controller on this machine; connects lazily. Errors as CheckLoopback. The channel
-// must not be destroyed in a reaction. Thread-safe.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& address);
+// How many controllers a client was told of.
+enum class Controllers { kOne, kSeveral };
+
+// What a client's --controller says.
+struct ControllerAddress {
+  std::string target;  // as gRPC reads it: "127.0.0.1:7441", "ipv4:127.0.0.1:7441,127.0.0.1:7442"
+  Controllers controllers = Controllers::kOne;
+  std::vector<std::string> each;  // the addresses one by one; empty for a name that may stand for several
+};
+
+// Reads one address, several with commas between (of one family: all IPv4 or all IPv6; "localhost" is
+// 127.0.0.1), or "dns:///HOST:PORT", a name with any number of addresses. Each as CheckLoopback. Thread-safe.
+absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text);
+
+// A plain-text channel to the controllers that `text` names; connects lazily. To one: as it is, also where it
+// stands by. To several: each is asked whether it leads, and calls go to those that do; while none does they
+// fail with UNAVAILABLE, or wait where wait_for_ready is set. Errors as ParseControllers. The channel must
+// not be destroyed in a reaction. Thread-safe.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(absl::string_view text);
 
 // Settings of the server: keepalive and the shortest ping it accepts, connection age, message sizes, a quota
 // of memory; a port that is in use is refused, not shared.
