@@ -25,6 +25,9 @@ constexpr absl::Duration kFirstReconnect = absl::Milliseconds(100);
 constexpr absl::Duration kLongestReconnect = absl::Seconds(2);
 // A try to connect to a machine that says nothing, or to a process that froze, ends after this.
 constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
+// How long a connection may take to its first HTTP/2 SETTINGS: gRPC's own is two minutes, in which whoever
+// only connects fills the table of files.
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(5);
 constexpr size_t kServerMemory = size_t{512} * 1024 * 1024;
 
 constexpr absl::string_view kDns = "dns:///";
@@ -143,6 +146,7 @@ void ConfigureServer(grpc::ServerBuilder* builder) {
                               Milliseconds(kShortestPing));
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(kConnectionAge));
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(kConnectionGrace));
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadata);
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder->SetMaxReceiveMessageSize(kLargestMessage);
