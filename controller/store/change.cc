@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <limits>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 
 namespace curlew::store {
 namespace {
@@ -48,7 +51,48 @@ absl::Status CheckChange(const RolloutChange& change, const std::optional<Stored
     return absl::InvalidArgumentError(absl::StrCat(name, ": last_event is ", change.rollout.last_event(),
                                                    ", but its newest event has number ", last_event));
   }
+  const int64_t trim = change.trim_events_below;
+  if (trim < 0 || trim > last_event) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": events below ", trim,
+                                                   " cannot be removed: the newest has number ", last_event,
+                                                   ", and is always kept"));
+  }
+  if (trim > 0 && stored.has_value() && trim < stored->first_event) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": events below ", trim,
+                                                   " cannot be removed: the oldest",
+                                                   " that is kept has number ", stored->first_event));
+  }
+  if (trim > 0 && change.rollout.first_event() != trim) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": first_event is ", change.rollout.first_event(),
+                                                   ", but events below ", trim, " are to be removed"));
+  }
   return absl::OkStatus();
+}
+
+bool IsStorableText(absl::string_view text) {
+  return text.find('\0') == absl::string_view::npos && base::FindInvalidUtf8(text) == absl::string_view::npos;
+}
+
+absl::Status CheckStorableText(absl::string_view what, absl::string_view text) {
+  if (IsStorableText(text)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(what, " holds a NUL or is not valid UTF-8: \"",
+                                                 absl::CHexEscape(text), "\"; choose another"));
+}
+
+absl::Status CheckNames(const RolloutChange& change) {
+  RETURN_IF_ERROR(CheckStorableText("the name of a rollout", change.rollout.name()));
+  for (const OutboxEntry& entry : change.outbox) {
+    RETURN_IF_ERROR(CheckStorableText("the target of a command", entry.target));
+    RETURN_IF_ERROR(CheckStorableText("the kind of a command", entry.kind));
+  }
+  if (!change.pin.has_value()) return absl::OkStatus();
+  return CheckStorableText("the name of a run", change.pin->run);
+}
+
+absl::Status CheckPlanNames(const v1::StoredPlan& plan) {
+  RETURN_IF_ERROR(CheckStorableText("the name of a plan", plan.name()));
+  RETURN_IF_ERROR(CheckStorableText("the name of a plan", plan.plan().name()));
+  return CheckStorableText("the digest of a plan", plan.digest());
 }
 
 absl::Status CheckSamePlan(const v1::StoredPlan& plan, const std::string& stored_digest) {

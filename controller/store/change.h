@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "controller/store/rollout_store.h"
 
 namespace curlew::store {
@@ -16,11 +17,22 @@ namespace curlew::store {
 struct StoredState {
   int64_t version = 0;
   int64_t last_event = 0;
+  // The oldest event that is kept; looked up only for a change that trims.
+  int64_t first_event = 0;
 };
+
+// Whether every store can keep `text` beside its protos: valid UTF-8 without NUL.
+bool IsStorableText(absl::string_view text);
+// INVALID_ARGUMENT where it cannot, with `what` it is ("the name of an environment").
+absl::Status CheckStorableText(absl::string_view what, absl::string_view text);
+// The same for all names in a change, and in a plan.
+absl::Status CheckNames(const RolloutChange& change);
+absl::Status CheckPlanNames(const v1::StoredPlan& plan);
 
 // Whether `change` may be made to what is there. ABORTED on a version conflict, ALREADY_EXISTS where a new
 // rollout's name is taken; INVALID_ARGUMENT where the rollout has no name, its events do not go on from the
-// last one without a gap, or an entry of the outbox is of another rollout.
+// last one without a gap, an entry of the outbox is of another rollout, or it would trim events so that none
+// is left, or without saying so in first_event. Assumes CheckNames.
 absl::Status CheckChange(const RolloutChange& change, const std::optional<StoredState>& stored);
 
 // Whether `plan` may be stored beside one of the same name with `stored_digest`. ALREADY_EXISTS where the

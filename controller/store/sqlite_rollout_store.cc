@@ -92,6 +92,7 @@ absl::StatusOr<std::unique_ptr<SqliteRolloutStore>> SqliteRolloutStore::Open(
 }
 
 absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::PutPlan(const v1::StoredPlan& plan) {
+  RETURN_IF_ERROR(CheckPlanNames(plan));
   return CatchSqlite(path(), "cannot store the plan", [&]() -> absl::StatusOr<v1::StoredPlan> {
     Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     Statement select(*database_, "SELECT digest, stored FROM plan WHERE name = ?");
@@ -136,6 +137,9 @@ absl::StatusOr<std::vector<v1::StoredPlan>> SqliteRolloutStore::ListPlans(const 
 }
 
 absl::Status SqliteRolloutStore::PutEnvironments(const std::vector<v1::Environment>& environments) {
+  for (const v1::Environment& environment : environments) {
+    RETURN_IF_ERROR(CheckStorableText("the name of an environment", environment.name()));
+  }
   return CatchSqlite(path(), "cannot store the environments", [&]() -> absl::Status {
     Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     database_->exec("DELETE FROM environment");
@@ -167,6 +171,7 @@ absl::StatusOr<std::vector<v1::Environment>> SqliteRolloutStore::ListEnvironment
 }
 
 absl::StatusOr<int64_t> SqliteRolloutStore::Commit(const RolloutChange& change) {
+  RETURN_IF_ERROR(CheckNames(change));
   const std::string doing = absl::StrCat("cannot store a change of ", change.rollout.name());
   return CatchSqlite(path(), doing, [&]() -> absl::StatusOr<int64_t> {
     Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
@@ -176,6 +181,11 @@ absl::StatusOr<int64_t> SqliteRolloutStore::Commit(const RolloutChange& change) 
       select.bind(1, change.rollout.name());
       if (select.executeStep()) {
         stored = {.version = select.getColumn(0).getInt64(), .last_event = select.getColumn(1).getInt64()};
+      }
+      if (stored.has_value() && change.trim_events_below > 0) {
+        Statement oldest(*database_, "SELECT coalesce(min(number), 0) FROM event WHERE rollout = ?");
+        oldest.bind(1, change.rollout.name());
+        if (oldest.executeStep()) stored->first_event = oldest.getColumn(0).getInt64();
       }
     }
     RETURN_IF_ERROR(CheckChange(change, stored));
@@ -209,6 +219,11 @@ void SqliteRolloutStore::WriteEvents(const RolloutChange& change) {
     BindProto(insert, 3, event);
     insert.exec();
   }
+  if (change.trim_events_below <= 0) return;
+  Statement trim(*database_, "DELETE FROM event WHERE rollout = ? AND number < ?");
+  trim.bind(1, change.rollout.name());
+  trim.bind(2, change.trim_events_below);
+  trim.exec();
 }
 
 void SqliteRolloutStore::WriteOutbox(const RolloutChange& change) {

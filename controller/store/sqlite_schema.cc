@@ -1,15 +1,9 @@
 #include "controller/store/sqlite_schema.h"
 
-#include <map>
-
 #include "SQLiteCpp/Statement.h"
 #include "SQLiteCpp/Transaction.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
-#include "migrations/embedded.h"
 
 namespace curlew::store {
 namespace {
@@ -36,41 +30,15 @@ absl::Status Apply(SQLite::Database& database, const Migration& migration) {
 
 }  // namespace
 
-std::vector<Migration> ControllerMigrations() {
-  std::map<std::string, Migration> by_name;
-  for (const migrations::EmbeddedFile& file : migrations::Embedded()) {
-    absl::string_view path(file.path.data(), file.path.size());
-    const absl::string_view text(file.text.data(), file.text.size());
-    if (!absl::ConsumePrefix(&path, "controller/")) continue;
-    const std::vector<std::string> parts = absl::StrSplit(path, '.');  // 0001_store, up, sql
-    Migration& migration = by_name[parts[0]];
-    migration.name = parts[0];
-    if (parts.size() > 1 && parts[1] == "up") migration.up = text;
-    if (parts.size() > 1 && parts[1] == "down") migration.down = text;
-    if (parts.size() > 1 && parts[1] == "verify") migration.verify = text;
-  }
-  std::vector<Migration> sorted;
-  for (auto& [name, migration] : by_name) {
-    migration.version = static_cast<int>(sorted.size()) + 1;
-    sorted.push_back(migration);
-  }
-  return sorted;
-}
+std::vector<Migration> ControllerMigrations() { return MigrationsIn("controller"); }
 
 absl::StatusOr<int> ReadVersion(SQLite::Database& database, int newest) {
   if (!database.tableExists("schema_version")) {
     if (database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0) return 0;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "store ", database.getFilename(),
-        " is a database of something else: it has tables, but no schema_version; name another file"));
+    return NotAStore(database.getFilename(), "it has tables, but no schema_version; name another file");
   }
   const int version = database.execAndGet("SELECT coalesce(max(version), 0) FROM schema_version").getInt();
-  if (version > newest) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("store ", database.getFilename(), " was written by a newer Curlew (schema version ",
-                     version, "; this one knows versions up to ", newest,
-                     "); start that version of the controller, or restore the copy from before the upgrade"));
-  }
+  RETURN_IF_ERROR(CheckNotNewer(database.getFilename(), version, newest));
   return version;
 }
 

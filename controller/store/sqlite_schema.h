@@ -8,20 +8,11 @@
 #include "SQLiteCpp/Database.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
+#include "controller/store/migration.h"
 
 namespace curlew::store {
 
-// One migration, from its three embedded files.
-struct Migration {
-  int version = 0;
-  std::string name;  // "0001_store"
-  absl::string_view up;
-  absl::string_view down;
-  absl::string_view verify;
-};
-
-// The migrations of the controller's store, from version 1 on, without a gap.
+// The migrations of the SQLite store, from version 1 on, without a gap.
 std::vector<Migration> ControllerMigrations();
 
 // The version of the schema in `database`; 0 where the database is empty. FAILED_PRECONDITION where it holds

@@ -35,13 +35,15 @@ class StoreLocation {
   // For logs and errors: the URL without a password.
   virtual std::string Name() const = 0;
 
-  // The lease of the store, whose schema is made or brought up to date first. FAILED_PRECONDITION where the
-  // store was written by a newer version or is a database of something else; UNAVAILABLE where it cannot be
-  // reached; DATA_LOSS where it is damaged.
+  // The lease of the store. A schema of an older version stays as it is, because an older controller may
+  // lead: whoever leads next brings it up to date. FAILED_PRECONDITION where the store was written by a newer
+  // version or is a database of something else; UNAVAILABLE where it cannot be reached; DATA_LOSS where it is
+  // damaged.
   virtual absl::StatusOr<std::unique_ptr<LeaderLease>> OpenLease(const LeaderIdentity& identity) = 0;
 
-  // The store, for the leader of `epoch`. Every commit fails with ABORTED and base::kReason kNotLeader once
-  // another leads. Errors as OpenLease.
+  // The store, for the leader of `epoch`; its schema is made or brought up to date first. Every commit fails
+  // with ABORTED and base::kReason kNotLeader once another leads. Where a lease was opened here before, only
+  // its instance may commit. Errors as OpenLease.
   virtual absl::StatusOr<std::unique_ptr<RolloutStore>> OpenStore(int64_t epoch) = 0;
 
   // --- What `curlew-controller store ...` does. Safe beside a controller that runs, except Restore. ---

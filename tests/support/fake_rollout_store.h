@@ -25,6 +25,7 @@ class FakeRolloutStore : public store::RolloutStore {
 
   absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override {
     RETURN_IF_ERROR(failure_);
+    RETURN_IF_ERROR(store::CheckPlanNames(plan));
     for (const auto& [sequence, stored] : plans_) {
       if (stored.name() != plan.name()) continue;
       RETURN_IF_ERROR(store::CheckSamePlan(plan, stored.digest()));
@@ -49,6 +50,9 @@ class FakeRolloutStore : public store::RolloutStore {
 
   absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override {
     RETURN_IF_ERROR(failure_);
+    for (const v1::Environment& environment : environments) {
+      RETURN_IF_ERROR(store::CheckStorableText("the name of an environment", environment.name()));
+    }
     environments_ = environments;
     return absl::OkStatus();
   }
@@ -60,14 +64,22 @@ class FakeRolloutStore : public store::RolloutStore {
 
   absl::StatusOr<int64_t> Commit(const store::RolloutChange& change) override {
     RETURN_IF_ERROR(failure_);
+    RETURN_IF_ERROR(store::CheckNames(change));
     const std::string& name = change.rollout.name();
     store::VersionedRollout* const old = Find(name);
     std::optional<store::StoredState> stored;
-    if (old != nullptr) stored = {.version = old->version, .last_event = old->rollout.last_event()};
+    if (old != nullptr) {
+      const std::vector<v1::Event>& events = events_[name];
+      stored = {.version = old->version,
+                .last_event = old->rollout.last_event(),
+                .first_event = events.empty() ? 0 : events.front().number()};
+    }
     RETURN_IF_ERROR(store::CheckChange(change, stored));
     store::VersionedRollout& rollout = old != nullptr ? *old : rollouts_[++last_sequence_];
     rollout = {.version = change.expected_version + 1, .rollout = change.rollout};
     events_[name].insert(events_[name].end(), change.events.begin(), change.events.end());
+    std::erase_if(events_[name],
+                  [&](const v1::Event& event) { return event.number() < change.trim_events_below; });
     for (store::OutboxEntry entry : change.outbox) {
       entry.id = ++last_outbox_id_;
       outbox_[entry.id] = std::move(entry);

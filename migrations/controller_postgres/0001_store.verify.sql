@@ -1,0 +1,4 @@
+SELECT count(*) = 7
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = 'curlew_controller' AND c.relkind = 'r'
+   AND c.relname IN ('plan', 'environment', 'rollout', 'event', 'outbox', 'compiled_plan', 'leader')

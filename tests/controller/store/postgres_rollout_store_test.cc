@@ -1,0 +1,210 @@
+#include "controller/store/postgres_rollout_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <thread>
+
+#include "common/base/error_detail.h"
+#include "controller/store/store_location.h"
+#include "tests/controller/store/postgres_store.h"
+#include "tests/controller/store/rollout_store_suite.h"
+
+namespace curlew::store {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Not;
+
+class PostgresStore {
+ public:
+  RolloutStore& store() { return *store_; }
+  RolloutStore& other() { return *other_; }
+
+ private:
+  PostgresDatabase database_;
+  std::unique_ptr<PostgresLeaderLease> lease_ = database_.Lease("a");
+  const int64_t epoch_ = lease_->Hold()->epoch;
+  std::unique_ptr<RolloutStore> store_ = database_.Store(epoch_);
+  std::unique_ptr<RolloutStore> other_ = database_.Store(epoch_);
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, RolloutStoreTest, PostgresStore);
+
+// A store whose leader is "a", and a session of the test's own.
+class PostgresRolloutStoreTest : public ::testing::Test {
+ protected:
+  PostgresDatabase database_;
+  std::unique_ptr<PostgresLeaderLease> lease_ = database_.Lease("a");
+  const int64_t epoch_ = lease_->Hold()->epoch;
+  std::unique_ptr<PostgresRolloutStore> store_ = database_.Store(epoch_, "a");
+};
+
+// Ends all sessions of the store.
+constexpr char kEndOthers[] =
+    "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name LIKE 'curlew-controller%'";
+
+TEST_F(PostgresRolloutStoreTest, GoesOnWhenItsConnectionsWereLost) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  EXPECT_EQ(database_.Sql(kEndOthers), "2");
+  EXPECT_THAT(store_->Commit(MakeChange("rollouts/a", 1, 1, 1)), IsOkAndHolds(2));
+  EXPECT_EQ(database_.Sql(kEndOthers), "1");
+  ASSERT_OK_AND_ASSIGN(const auto events, store_->ListEvents("rollouts/a", 0, 10));
+  EXPECT_EQ(events.size(), 2u);
+  ASSERT_OK_AND_ASSIGN(const Leadership held, lease_->Hold());
+  EXPECT_TRUE(held.mine);
+  EXPECT_EQ(held.epoch, epoch_);
+}
+
+TEST_F(PostgresRolloutStoreTest, ACommitWhoseConnectionIsLostMidwayHasChangedNothing) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  // The statement that meets this ends its own backend.
+  database_.Sql(
+      "CREATE FUNCTION public.die() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';"
+      "CREATE TRIGGER die BEFORE INSERT ON curlew_controller.event FOR EACH ROW EXECUTE FUNCTION "
+      "public.die()");
+  EXPECT_THAT(store_->Commit(MakeChange("rollouts/a", 1, 1, 1)),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nothing has changed")));
+  database_.Sql("DROP TRIGGER die ON curlew_controller.event");
+  ASSERT_OK_AND_ASSIGN(const VersionedRollout read, store_->GetRollout("rollouts/a"));
+  EXPECT_EQ(read.version, 1);
+  EXPECT_THAT(store_->Commit(MakeChange("rollouts/a", 1, 1, 1)), IsOkAndHolds(2));
+}
+
+// A deferred constraint trigger runs within COMMIT: it ends the session when COMMIT was sent.
+TEST_F(PostgresRolloutStoreTest, ACommitThatWasNotAnsweredIsInDoubtAndTheStoreTellsAfterwards) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  database_.Sql(
+      "CREATE FUNCTION public.die() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';"
+      "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON curlew_controller.event DEFERRABLE INITIALLY DEFERRED"
+      " FOR EACH ROW EXECUTE FUNCTION public.die()");
+  const absl::Status status = store_->Commit(MakeChange("rollouts/a", 1, 1, 1)).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, Not(HasSubstr("nothing has changed"))));
+  EXPECT_EQ(base::Detail(status, base::kReason), "STORE_IN_DOUBT");
+  database_.Sql("DROP TRIGGER die ON curlew_controller.event");
+  ASSERT_OK_AND_ASSIGN(const VersionedRollout read, store_->GetRollout("rollouts/a"));
+  EXPECT_EQ(read.version, 1);
+  EXPECT_THAT(store_->Commit(MakeChange("rollouts/a", 1, 1, 1)), IsOkAndHolds(2));
+}
+
+TEST_F(PostgresRolloutStoreTest, ALockThatIsNotGivenUpMakesItUnavailableInTime) {
+  PostgresStoreOptions options = database_.options();
+  options.lock_timeout = absl::Milliseconds(50);
+  ASSERT_OK_AND_ASSIGN(auto store, PostgresRolloutStore::Open(options, "test", {epoch_, "a"}));
+  {
+    auto session = database_.Session();
+    ASSERT_OK_AND_ASSIGN(auto holding, pg::Transaction::Begin(session.get()));
+    ASSERT_OK(holding->Execute("LOCK TABLE curlew_controller.leader IN EXCLUSIVE MODE"));
+    const absl::Status status = store->Commit(MakeChange("rollouts/a", 0, 0, 1)).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nothing has changed")));
+    EXPECT_EQ(base::Detail(status, base::kReason), "STORE_LOCKED");
+  }
+  EXPECT_OK(store->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+}
+
+TEST_F(PostgresRolloutStoreTest, AStatementThatTakesTooLongMakesItUnavailable) {
+  PostgresStoreOptions options = database_.options();
+  options.statement_timeout = absl::Milliseconds(100);
+  ASSERT_OK_AND_ASSIGN(auto store, PostgresRolloutStore::Open(options, "test", {epoch_, "a"}));
+  database_.Sql(
+      "CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END';"
+      "CREATE TRIGGER slow BEFORE INSERT ON curlew_controller.event FOR EACH ROW"
+      " EXECUTE FUNCTION public.slow()");
+  EXPECT_THAT(store->Commit(MakeChange("rollouts/a", 0, 0, 1)),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nothing has changed")));
+  EXPECT_THAT(store_->GetRollout("rollouts/a"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+// What a server says whose disk is full, word for word, by a trigger: a real full disk would be everybody's.
+TEST_F(PostgresRolloutStoreTest, AFullDiskMakesItUnavailableAndNothingChangesUntilThereIsRoomAgain) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  database_.Sql(
+      "CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN RAISE EXCEPTION ''could not extend file: No space left on device'' USING ERRCODE = ''53100'';"
+      " END';"
+      "CREATE TRIGGER full_disk BEFORE INSERT ON curlew_controller.outbox FOR EACH ROW"
+      " EXECUTE FUNCTION public.full()");
+  RolloutChange change = MakeChange("rollouts/a", 1, 1, 2);
+  change.outbox = {MakeEntry("rollouts/a", "t", "compile", "")};
+  const absl::Status status = store_->Commit(change).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               AllOf(HasSubstr("nothing has changed"), HasSubstr("free space"))));
+  EXPECT_EQ(base::Detail(status, base::kReason), "STORE_FULL");
+  ASSERT_OK_AND_ASSIGN(const VersionedRollout read, store_->GetRollout("rollouts/a"));
+  EXPECT_EQ(read.version, 1);
+  ASSERT_OK_AND_ASSIGN(const auto events, store_->ListEvents("rollouts/a", 0, 10));
+  EXPECT_EQ(events.size(), 1u);
+  database_.Sql("DROP TRIGGER full_disk ON curlew_controller.outbox");
+  EXPECT_THAT(store_->Commit(change), IsOkAndHolds(2));
+}
+
+TEST_F(PostgresRolloutStoreTest, CommitsSynchronouslyAlsoWhereTheDatabaseDoesNot) {
+  database_.Sql(
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END "
+      "$$;"
+      "CREATE TABLE public.seen (setting text);"
+      "CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN INSERT INTO public.seen VALUES (current_setting(''synchronous_commit'')); RETURN NEW; END';"
+      "CREATE TRIGGER see BEFORE INSERT ON curlew_controller.event FOR EACH ROW EXECUTE FUNCTION "
+      "public.see()");
+  auto store = database_.Store(epoch_, "a");
+  ASSERT_OK(store->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  EXPECT_EQ(database_.Sql("SELECT string_agg(setting, ',') FROM public.seen"), "on");
+}
+
+TEST_F(PostgresRolloutStoreTest, FindsNobodyElsesObjectsWhateverTheSearchPathOfTheRole) {
+  // An operator that says that all texts are equal, and tables of our names.
+  database_.Sql(
+      "CREATE SCHEMA evil;"
+      "CREATE FUNCTION evil.yes(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
+      "CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.yes);"
+      "CREATE TABLE evil.rollout (name text);"
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = evil, pg_catalog', "
+      "current_database());"
+      " END $$");
+  auto store = database_.Store(epoch_, "a");
+  ASSERT_OK(store->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  EXPECT_THAT(store->GetRollout("rollouts/b"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_OK(store->GetRollout("rollouts/a"));
+  EXPECT_OK(store->Commit(MakeChange("rollouts/b", 0, 0, 1)));
+}
+
+TEST_F(PostgresRolloutStoreTest, LeavesNothingInItsSession) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  ASSERT_OK(store_->GetRollout("rollouts/a"));
+  EXPECT_EQ(database_.Sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+                          " (SELECT oid FROM pg_database WHERE datname = current_database())"),
+            "0");
+  EXPECT_EQ(database_.Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND"
+                          " application_name LIKE 'curlew-controller%' AND state <> 'idle'"),
+            "0");
+}
+
+TEST_F(PostgresRolloutStoreTest, AProtoThatCannotBeReadIsDataLoss) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  database_.Sql("UPDATE curlew_controller.rollout SET rollout = '\\xffffffff'");
+  EXPECT_THAT(store_->GetRollout("rollouts/a"), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("Rollout")));
+}
+
+TEST_F(PostgresRolloutStoreTest, LivesBesideTheJournalOfAnAgent) {
+  database_.Sql("CREATE SCHEMA curlew; CREATE TABLE curlew.migration (x integer)");
+  EXPECT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  EXPECT_EQ(database_.Sql("SELECT string_agg(DISTINCT nspname, ',') FROM pg_class c JOIN pg_namespace n"
+                          " ON n.oid = relnamespace WHERE nspname NOT LIKE 'pg\\_%' AND relkind = 'r'"
+                          " AND nspname <> 'information_schema'"),
+            "curlew,curlew_controller");
+}
+
+TEST_F(PostgresRolloutStoreTest, AServerThatIsNotThereMakesItUnavailable) {
+  const auto store =
+      PostgresRolloutStore::Open({.url = "host=127.0.0.1 port=1 dbname=x"}, "nowhere", {1, ""});
+  EXPECT_THAT(store.status(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nowhere")));
+}
+
+}  // namespace
+}  // namespace curlew::store
