@@ -100,9 +100,9 @@ class Cluster:
         """A password file that knows this user of this cluster only."""
         return self.root / f"{self.name}-{user}.pgpass"
 
-    def conninfo(self, user: str = SUPERUSER, application_name: str = "demo") -> str:
+    def conninfo(self, user: str = SUPERUSER, application_name: str = "demo", database: str = DATABASE) -> str:
         """A connection string without a password: give it a pgpass() by the environment or by passfile."""
-        return (f"host=127.0.0.1 port={self.port} dbname={DATABASE} user={user} "
+        return (f"host=127.0.0.1 port={self.port} dbname={database} user={user} "
                 f"application_name={application_name} passfile={self.pgpass(user)}")
 
     def create(self) -> None:
@@ -163,11 +163,11 @@ class Cluster:
         return run([str(postgres_bin() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-h", "127.0.0.1",
                     "-p", str(self.port), "-U", SUPERUSER, "-d", database], input=script, env=self._environment())
 
-    def schema_dump(self, which: str = "--exclude-schema=curlew") -> str:
+    def schema_dump(self, which: str = "--exclude-schema=curlew", database: str = DATABASE) -> str:
         """The schema as pg_dump writes it, without Curlew's own unless asked otherwise, and without the lines that are
         drawn anew."""
         text = run([str(postgres_bin() / "pg_dump"), "--schema-only", which, "-h", "127.0.0.1",
-                    "-p", str(self.port), "-U", SUPERUSER, "-d", DATABASE], env=self._environment())
+                    "-p", str(self.port), "-U", SUPERUSER, "-d", database], env=self._environment())
         return "\n".join(line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict")))
 
     def _environment(self) -> dict[str, str]:

@@ -28,6 +28,14 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    def status(self) -> int | None:
+        """None while it runs; else its exit status, negative where a signal ended it."""
+        return self._process.poll()
+
+    def signal(self, number: int) -> None:
+        """Nothing happens where it has ended."""
+        self._process.send_signal(number)
+
     def check(self) -> None:
         """Raises ProcessError where it has ended by itself."""
         status = self._process.poll()

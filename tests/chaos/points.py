@@ -1,0 +1,47 @@
+"""The named fault points of controller and agent, found in the sources, and which of them a run has passed."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+CALL = re.compile(r'FaultPoint\("([a-z_.]+)"\)')
+
+# Points that neither the plan of this harness nor its faults arrive at, with what would.
+NEED_ANOTHER_PLAN: dict[str, str] = {}
+
+
+def scan(repository: Path) -> dict[str, list[str]]:
+    """Names by side, "controller" and "agent", sorted. What common/ has belongs to both."""
+    found: dict[str, set[str]] = {"controller": set(), "agent": set()}
+    for folder in ("controller", "agent", "common"):
+        for path in sorted((repository / folder).rglob("*")):
+            if path.suffix not in (".cc", ".h") or path.name == "fault_point.h":
+                continue
+            for name in CALL.findall(path.read_text()):
+                for side in found if folder == "common" else (folder,):
+                    found[side].add(name)
+    return {side: sorted(names) for side, names in found.items()}
+
+
+class Deck:
+    """Deals the points of one side in an order that follows from the seed. The first time each is to strike at its
+    first pass, later at a random one."""
+
+    def __init__(self, names: list[str], seed: str):
+        self._random = random.Random(seed)
+        self._names = list(names)
+        self._random.shuffle(self._names)
+        self._dealt = self._deal()
+
+    def draw(self) -> str:
+        """A value for CURLEW_FAULT."""
+        return next(self._dealt)
+
+    def _deal(self) -> Iterator[str]:
+        yield from self._names
+        while True:
+            for name in self._names:
+                yield f"{name}:{self._random.choice((1, 1, 2, 3, 5, 8))}"

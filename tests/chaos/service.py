@@ -1,0 +1,136 @@
+"""Controllers and agents as Kubernetes would run them: what ends is started again."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from processes import Process
+
+KILLED = -signal.SIGKILL
+AT_FAULT_POINT = 137
+LOOK_SECONDS = 0.03
+AGAIN_SECONDS = 0.2
+STOP_SECONDS = 10.0
+
+
+class Service:
+    """One program that is to run. Any thread may call. `on_fault(service, point)` is told when it died at a fault
+    point, `on_problem(text)` when it ended by itself."""
+
+    def __init__(self, name: str, command: list[str], log: Path, on_fault: Callable[[Service, str], None],
+                 on_problem: Callable[[str], None]):
+        self.name = name
+        self._command = command
+        self._log = log
+        self._on_fault = on_fault
+        self._on_problem = on_problem
+        self._lock = threading.RLock()
+        self._process: Process | None = None
+        self._armed = ""
+        self._expected: set[int] = set()
+        self._not_before = 0.0
+        self._closed = False
+
+    def start(self, point: str = "") -> None:
+        with self._lock:
+            environment = {"CURLEW_FAULT": point} if point else None
+            # A file that may not grow is an error to handle, as a full disk is, and no signal.
+            self._process = Process(self.name, ["env", "--ignore-signal=XFSZ", *self._command], self._log, environment)
+            self._armed, self._expected = point, {AT_FAULT_POINT} if point else set()
+
+    def look(self) -> None:
+        """Starts it again where it has ended."""
+        with self._lock:
+            if self._closed or self._process is None:
+                return
+            status = self._process.status()
+            if status is None:
+                return
+            point = self._armed
+            if self._not_before == 0.0:
+                self._not_before = time.monotonic() + AGAIN_SECONDS
+                if status == AT_FAULT_POINT and point:
+                    self._on_fault(self, point.split(":")[0])
+                elif status not in self._expected:
+                    self._on_problem(f"{self.name} ended by itself with status {status}:\n{self._process.last_lines()}")
+            if time.monotonic() >= self._not_before:
+                self._not_before = 0.0
+                self.start()
+
+    def kill(self) -> bool:
+        """kill -9. False where it had ended before."""
+        with self._lock:
+            if self._process.status() is not None:
+                return False
+            self._expected.add(KILLED)
+            self._process.kill()
+            return True
+
+    def freeze(self) -> Callable[[], None]:
+        """SIGSTOP. Returns what wakes it, if it is still the same process."""
+        with self._lock:
+            process = self._process
+            process.signal(signal.SIGSTOP)
+        return lambda: process.signal(signal.SIGCONT)
+
+    def limit_files(self) -> Callable[[], None]:
+        """No file of the process may grow from now on. Returns what ends that."""
+        with self._lock:
+            process = self._process
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+        def free() -> None:
+            if process.status() is None:
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+        return free
+
+    def arm(self, point: str) -> None:
+        """Restarts it in good order, to die at `point`."""
+        with self._lock:
+            if self._process.status() is not None:
+                return
+            self._expected |= {0, KILLED}
+            self._process.signal(signal.SIGCONT)
+            self._process.signal(signal.SIGTERM)
+            deadline = time.monotonic() + STOP_SECONDS
+            while self._process.status() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            if self._process.status() is None:
+                self._on_problem(f"{self.name} did not end within {STOP_SECONDS:.0f} s of SIGTERM")
+                self._process.kill()
+            if self._process.status() == AT_FAULT_POINT:
+                return  # It was armed before: look() sees to it.
+            self.start(point)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._process is not None:
+                self._process.kill()
+
+
+class Supervisor:
+    """A thread that looks at all services of a round."""
+
+    def __init__(self, services: list[Service]):
+        self._services = services
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join()
+        for service in self._services:
+            service.close()
+
+    def _run(self) -> None:
+        while not self._end.wait(LOOK_SECONDS):
+            for service in self._services:
+                service.look()
