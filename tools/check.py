@@ -32,6 +32,7 @@ ARROWS = {
     "controller/session": {"common/base", "common/rpc", "controller/dispatch"},
     "controller/service": {"common/base", "common/rpc", "common/compiler", "common/plan", "controller/dispatch",
                            "controller/rollout", "controller/store"},
+    "controller/web": {"common/base", "common/metrics", "controller/dispatch", "controller/rollout", "controller/store"},
     "controller": {"common", "controller"},
     "agent/journal": {"common/base", "common/pg", "common/sql", "migrations", "agent/guard"},
     "agent/guard": {"common/base", "common/pg", "common/sql"},

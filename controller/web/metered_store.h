@@ -1,0 +1,60 @@
+// A store that is watched.
+#ifndef CURLEW_CONTROLLER_WEB_METERED_STORE_H_
+#define CURLEW_CONTROLLER_WEB_METERED_STORE_H_
+
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/metrics/registry.h"
+#include "controller/store/rollout_store.h"
+#include "controller/web/rollout_ledger.h"
+
+namespace curlew::web {
+
+// How long calls of the store take, and how they fail. Lives as long as the process. Thread-safe.
+class StoreMetrics {
+ public:
+  // `registry` must outlive it.
+  explicit StoreMetrics(metrics::Registry* registry);
+  void Called(const std::string& operation, const absl::Status& status, absl::Duration took);
+
+ private:
+  prometheus::Family<prometheus::Histogram>& durations_;
+  prometheus::Family<prometheus::Counter>& errors_;
+};
+
+// Passes every call on, and tells the ledger what was read and what was committed: nobody else needs to. For
+// one term of leadership: with it the ledger forgets. As thread-safe as the store below it.
+class MeteredStore : public store::RolloutStore {
+ public:
+  // All must outlive it.
+  MeteredStore(store::RolloutStore* store, const base::Clock* clock, StoreMetrics* metrics,
+               RolloutLedger* ledger)
+      : store_(store), clock_(clock), metrics_(metrics), ledger_(ledger) {}
+  ~MeteredStore() override { ledger_->Forget(clock_->Now()); }
+
+  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override;
+  absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
+  absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override;
+  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override;
+  absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() override;
+  absl::StatusOr<int64_t> Commit(const store::RolloutChange& change) override;
+  absl::StatusOr<store::VersionedRollout> GetRollout(const std::string& name) override;
+  absl::StatusOr<std::vector<store::VersionedRollout>> ListRollouts(const store::Page& page,
+                                                                    std::string* next) override;
+  absl::StatusOr<std::vector<v1::Event>> ListEvents(const std::string& rollout, int64_t after,
+                                                    int limit) override;
+  absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
+  absl::StatusOr<std::vector<store::OutboxEntry>> PendingOutbox() override;
+
+ private:
+  store::RolloutStore* const store_;
+  const base::Clock* const clock_;
+  StoreMetrics* const metrics_;
+  RolloutLedger* const ledger_;
+};
+
+}  // namespace curlew::web
+
+#endif  // CURLEW_CONTROLLER_WEB_METERED_STORE_H_
