@@ -1,5 +1,3 @@
-#include "controller/dispatch/engine.h"
-
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -8,7 +6,9 @@
 #include "common/base/error_detail.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
+#include "controller/dispatch/engine.h"
 #include "controller/dispatch/names.h"
+#include "controller/dispatch/thread_loop.h"
 
 namespace curlew::dispatch {
 namespace {
@@ -24,18 +24,27 @@ rollout::AgentReady ReadyFor(const v1::Rollout& rollout, const v1::TargetReady& 
 }  // namespace
 
 Engine::Engine(store::RolloutStore* store, const base::Clock* clock, EngineOptions options)
-    : store_(store),
+    : Engine(std::make_unique<ThreadLoop>(), store, clock, nullptr, std::move(options)) {}
+
+Engine::Engine(store::RolloutStore* store, const base::Clock* clock, Loop* loop, EngineOptions options)
+    : Engine(nullptr, store, clock, loop, std::move(options)) {}
+
+Engine::Engine(std::unique_ptr<Loop> own_loop, store::RolloutStore* store, const base::Clock* clock,
+               Loop* loop, EngineOptions options)
+    : own_loop_(std::move(own_loop)),
+      store_(store),
       clock_(clock),
       options_(options),
-      schemas_(&loop_, &targets_, options.schema_deadline),
-      row_problems_(&loop_, &targets_, options.schema_deadline),
-      rollouts_(&loop_, store, clock, &targets_, &schemas_, options.rollouts) {}
+      loop_(loop != nullptr ? loop : own_loop_.get()),
+      schemas_(loop_, &targets_, options.schema_deadline),
+      row_problems_(loop_, &targets_, options.schema_deadline),
+      rollouts_(loop_, store, clock, &targets_, &schemas_, options.rollouts) {}
 
 Engine::~Engine() { Stop(); }
 
 absl::Status Engine::Start() {
   absl::Status status;
-  loop_.Run([&] {
+  loop_->Run([&] {
     status = [&]() -> absl::Status {
       ASSIGN_OR_RETURN(auto environments, store_->ListEnvironments());
       targets_.SetEnvironments(std::move(environments));
@@ -43,7 +52,7 @@ absl::Status Engine::Start() {
     }();
   });
   RETURN_IF_ERROR(status);
-  loop_.PostAfter(options_.reconnect_grace, [this] {
+  loop_->PostAfter(options_.reconnect_grace, [this] {
     if (draining_) return;
     for (const std::string& target : targets_.names()) {
       if (!targets_.Find(target)->ready)
@@ -55,7 +64,7 @@ absl::Status Engine::Start() {
 }
 
 void Engine::Drain(const absl::Status& status) {
-  loop_.Run([&] {
+  loop_->Run([&] {
     draining_ = true;
     // Timers and calls still come; the streams that agents are reached by end now.
     for (const std::string& target : targets_.names()) Unlink(targets_.Find(target));

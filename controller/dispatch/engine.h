@@ -1,8 +1,9 @@
-// The engine: one thread that owns the store and the state of everything.
+// The engine: one loop that owns the store and the state of everything.
 #ifndef CURLEW_CONTROLLER_DISPATCH_ENGINE_H_
 #define CURLEW_CONTROLLER_DISPATCH_ENGINE_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,11 @@ struct EngineOptions {
 // to loop() and use everything else there, and only there.
 class Engine {
  public:
-  // `store` and `clock` must outlive it; the store is used on the loop's thread only.
+  // `store` and `clock` must outlive it; the store is used on the loop's thread only, which is the engine's
+  // own.
   Engine(store::RolloutStore* store, const base::Clock* clock, EngineOptions options);
+  // The same on `loop`, which must outlive it, serves nothing else, and is stopped by it.
+  Engine(store::RolloutStore* store, const base::Clock* clock, Loop* loop, EngineOptions options);
   // Stops.
   ~Engine();
 
@@ -44,9 +48,9 @@ class Engine {
   // but expected by the next controller.
   void Drain(const absl::Status& status);
   // Ends the thread. Calls that came before are answered first.
-  void Stop() { loop_.Stop(); }
+  void Stop() { loop_->Stop(); }
 
-  Loop& loop() { return loop_; }
+  Loop& loop() { return *loop_; }
 
   // --- On the loop's thread only. ---
 
@@ -82,10 +86,14 @@ class Engine {
   void Lost(const std::string& target);
   static void Unlink(TargetEntry* entry);
 
+  Engine(std::unique_ptr<Loop> own_loop, store::RolloutStore* store, const base::Clock* clock, Loop* loop,
+         EngineOptions options);
+
+  const std::unique_ptr<Loop> own_loop_;  // null where it was given one
   store::RolloutStore* const store_;
   const base::Clock* const clock_;
   const EngineOptions options_;
-  Loop loop_;
+  Loop* const loop_;
   TargetTable targets_;
   SchemaRequests schemas_;
   RowProblemRequests row_problems_;

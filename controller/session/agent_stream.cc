@@ -1,6 +1,7 @@
 #include "controller/session/agent_stream.h"
 
-#include <utility>
+#include "absl/status/status.h"
+#include "common/rpc/error.h"
 
 namespace curlew::session {
 namespace {
@@ -14,13 +15,17 @@ void AgentStream::Start() {
   self_ = shared_from_this();
   peer_ = context_->peer();
   if (!loop_->Post([self = self_] { self->handler_->Opened(self); })) {
-    return FinishNow(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down"));
+    return FinishNow(absl::UnavailableError("the controller is shutting down"));
   }
   writes_.IfOpen([this] { StartRead(&incoming_); });
 }
 
-void AgentStream::FinishNow(grpc::Status status) {
-  if (!writes_.FinishNow(std::move(status))) return;
+void AgentStream::FinishAfterSent(const absl::Status& status) {
+  writes_.FinishAfterQueue(rpc::ToGrpc(status));
+}
+
+void AgentStream::FinishNow(const absl::Status& status) {
+  if (!writes_.FinishNow(rpc::ToGrpc(status))) return;
   // A write is on. To an agent that reads no more it would last for ever; one that does shall learn the
   // status.
   loop_->PostAfter(kLastWrite, [self = shared_from_this()] {
@@ -34,13 +39,12 @@ void AgentStream::OnReadDone(bool ok) {
     return PostClosed();
   }
   const bool posted = loop_->Post([self = self_] {
-    self->last_heard_ = self->clock_->Now();
-    self->heard_ = std::chrono::steady_clock::now();
+    self->Heard();
     self->handler_->Received(self.get(), self->incoming_);
     self->incoming_.Clear();
     self->writes_.IfOpen([&] { self->StartRead(&self->incoming_); });
   });
-  if (!posted) FinishNow(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down"));
+  if (!posted) FinishNow(absl::UnavailableError("the controller is shutting down"));
 }
 
 void AgentStream::OnCancel() {

@@ -1,5 +1,3 @@
-#include "controller/session/session_manager.h"
-
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -12,7 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/log.h"
 #include "common/base/proto_time.h"
-#include "common/rpc/error.h"
+#include "controller/session/session_manager.h"
 
 namespace curlew::session {
 namespace {
@@ -44,12 +42,22 @@ absl::Status CheckHello(const v1::Hello& hello) {
 
 }  // namespace
 
-void SessionManager::Opened(const std::shared_ptr<AgentStream>& stream) {
+SessionManager::SessionManager(dispatch::Engine* engine, SessionOptions options)
+    : engine_(engine), options_(std::move(options)) {
+  if (options_.jitter == nullptr) {
+    options_.jitter = [] {
+      absl::BitGen random;
+      return absl::Uniform(random, 0.0, 1.0);
+    };
+  }
+}
+
+void SessionManager::Opened(const std::shared_ptr<AgentPeer>& stream) {
   if (draining_) {
-    return stream->FinishNow(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down"));
+    return stream->FinishNow(absl::UnavailableError("the controller is shutting down"));
   }
   streams_[stream.get()] = stream;
-  engine_->loop().PostAfter(options_.hello_deadline, [this, weak = std::weak_ptr<AgentStream>(stream)] {
+  engine_->loop().PostAfter(options_.hello_deadline, [this, weak = std::weak_ptr<AgentPeer>(stream)] {
     const auto waiting = weak.lock();
     if (waiting == nullptr || waiting->id() != 0) return;
     End(waiting.get(), absl::DeadlineExceededError(
@@ -57,7 +65,7 @@ void SessionManager::Opened(const std::shared_ptr<AgentStream>& stream) {
   });
 }
 
-void SessionManager::Received(AgentStream* stream, const v1::AgentMessage& message) {
+void SessionManager::Received(AgentPeer* stream, const v1::AgentMessage& message) {
   if (streams_.count(stream) == 0) return;  // ended; what was on its way does not count
   if (message.has_hello()) return OnHello(stream, message.hello());
   if (stream->id() == 0) {
@@ -73,7 +81,7 @@ void SessionManager::Received(AgentStream* stream, const v1::AgentMessage& messa
   }
 }
 
-void SessionManager::Closed(AgentStream* stream) {
+void SessionManager::Closed(AgentPeer* stream) {
   if (streams_.count(stream) > 0) End(stream, absl::CancelledError("the agent has ended the stream"));
 }
 
@@ -90,12 +98,11 @@ void SessionManager::Drain() {
   const auto streams = std::exchange(streams_, {});
   sessions_.clear();
   for (const auto& [stream, owner] : streams) {
-    stream->FinishAfterSent(
-        grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down; connect again"));
+    stream->FinishAfterSent(absl::UnavailableError("the controller is shutting down; connect again"));
   }
 }
 
-void SessionManager::OnHello(AgentStream* stream, const v1::Hello& hello) {
+void SessionManager::OnHello(AgentPeer* stream, const v1::Hello& hello) {
   if (stream->id() != 0) return End(stream, absl::InvalidArgumentError("Hello was said already"));
   if (const absl::Status status = CheckHello(hello); !status.ok()) return End(stream, status);
   stream->SetHello(next_session_++, hello);
@@ -111,13 +118,13 @@ void SessionManager::OnHello(AgentStream* stream, const v1::Hello& hello) {
                                            {hello.targets().begin(), hello.targets().end()});
   Apply(changes);
   for (const int64_t old : changes.replaced) {
-    if (AgentStream* replaced = Find(old); replaced != nullptr) {
+    if (AgentPeer* replaced = Find(old); replaced != nullptr) {
       End(replaced, absl::AbortedError("a newer stream of the same process has taken over"));
     }
   }
 }
 
-void SessionManager::Welcome(AgentStream* stream) {
+void SessionManager::Welcome(AgentPeer* stream) {
   const double stretch =
       std::max(1.0, sessions_.size() / kBeatsPerSecond / absl::ToDoubleSeconds(options_.heartbeat_interval));
   const absl::Duration lease_time = options_.lease_time * stretch;
@@ -130,10 +137,9 @@ void SessionManager::Welcome(AgentStream* stream) {
   stream->Send(std::move(message));
   ExpireLater(stream->id(), lease_time, lease_time);
 
-  absl::BitGen random;
-  const absl::Duration age = options_.session_age + absl::Minutes(2) * absl::Uniform(random, 0.0, 1.0);
+  const absl::Duration age = options_.session_age + absl::Minutes(2) * options_.jitter();
   engine_->loop().PostAfter(age, [this, session = stream->id()] {
-    AgentStream* old = Find(session);
+    AgentPeer* old = Find(session);
     if (old == nullptr) return;
     v1::ControllerMessage again;
     again.mutable_reconnect()->mutable_after();
@@ -144,10 +150,10 @@ void SessionManager::Welcome(AgentStream* stream) {
 void SessionManager::Apply(const LeaseChanges& changes) {
   for (const LeaseChanges::Move& move : changes.moves) {
     if (move.from != 0 && !move.same_process) engine_->Released(move.target);
-    if (AgentStream* to = Find(move.to); to != nullptr) engine_->Granted(move.target, to);
+    if (AgentPeer* to = Find(move.to); to != nullptr) engine_->Granted(move.target, to);
   }
   for (const LeaseChanges::Notice& notice : changes.notices) {
-    AgentStream* stream = Find(notice.session);
+    AgentPeer* stream = Find(notice.session);
     if (stream == nullptr) continue;
     spdlog::log(notice.state == v1::LEASE_STATE_REFUSED ? spdlog::level::warn : spdlog::level::info, "{}",
                 base::WithFields(absl::StrCat("lease ", v1::LeaseState_Name(notice.state).substr(12),
@@ -163,10 +169,10 @@ void SessionManager::Apply(const LeaseChanges& changes) {
   }
 }
 
-void SessionManager::End(AgentStream* stream, const absl::Status& status) {
+void SessionManager::End(AgentPeer* stream, const absl::Status& status) {
   const auto owner = streams_.extract(stream);
   if (owner.empty()) return;
-  stream->FinishNow(rpc::ToGrpc(status));
+  stream->FinishNow(status);
   if (stream->id() == 0) {
     spdlog::warn("{}", base::WithFields(absl::StrCat("stream refused: ", status.message()),
                                         {{"peer", stream->peer()}}));
@@ -183,7 +189,7 @@ void SessionManager::End(AgentStream* stream, const absl::Status& status) {
 
 void SessionManager::ExpireLater(int64_t session, absl::Duration lease_time, absl::Duration delay) {
   engine_->loop().PostAfter(delay, [this, session, lease_time] {
-    AgentStream* stream = Find(session);
+    AgentPeer* stream = Find(session);
     if (stream == nullptr) return;
     const absl::Duration silence = stream->Silence();
     if (silence < lease_time) return ExpireLater(session, lease_time, lease_time - silence);
@@ -193,7 +199,7 @@ void SessionManager::ExpireLater(int64_t session, absl::Duration lease_time, abs
   });
 }
 
-AgentStream* SessionManager::Find(int64_t session) {
+AgentPeer* SessionManager::Find(int64_t session) {
   const auto it = sessions_.find(session);
   return it == sessions_.end() ? nullptr : it->second;
 }

@@ -3,6 +3,7 @@
 #define CURLEW_CONTROLLER_SESSION_SESSION_MANAGER_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -10,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "controller/dispatch/engine.h"
-#include "controller/session/agent_stream.h"
+#include "controller/session/agent_peer.h"
 #include "controller/session/lease_table.h"
 
 namespace curlew::session {
@@ -26,17 +27,19 @@ struct SessionOptions {
   // A session of this age, plus up to two minutes, is asked to come again on a new connection: gRPC has told
   // the old one to go by then (rpc::kConnectionAge, jittered by 10 %), and ends it after its grace.
   absl::Duration session_age = absl::Minutes(33);
+  // At least 0 and less than 1: how much of those two minutes. Random where it is not given.
+  std::function<double()> jitter;
 };
 
 // Judges what agents may do and tells the engine. Belongs to the loop's thread.
 class SessionManager : public StreamHandler {
  public:
   // `engine` must outlive it, and its loop must have stopped before this object ends.
-  SessionManager(dispatch::Engine* engine, SessionOptions options) : engine_(engine), options_(options) {}
+  SessionManager(dispatch::Engine* engine, SessionOptions options);
 
-  void Opened(const std::shared_ptr<AgentStream>& stream) override;
-  void Received(AgentStream* stream, const v1::AgentMessage& message) override;
-  void Closed(AgentStream* stream) override;
+  void Opened(const std::shared_ptr<AgentPeer>& stream) override;
+  void Received(AgentPeer* stream, const v1::AgentMessage& message) override;
+  void Closed(AgentPeer* stream) override;
 
   // The pipeline was loaded, or has changed.
   void TargetsChanged();
@@ -44,19 +47,19 @@ class SessionManager : public StreamHandler {
   void Drain();
 
  private:
-  void OnHello(AgentStream* stream, const v1::Hello& hello);
-  void Welcome(AgentStream* stream);
+  void OnHello(AgentPeer* stream, const v1::Hello& hello);
+  void Welcome(AgentPeer* stream);
   void Apply(const LeaseChanges& changes);
   // Ends a session and passes on its leases.
-  void End(AgentStream* stream, const absl::Status& status);
+  void End(AgentPeer* stream, const absl::Status& status);
   void ExpireLater(int64_t session, absl::Duration lease_time, absl::Duration delay);
-  AgentStream* Find(int64_t session);
+  AgentPeer* Find(int64_t session);
 
   dispatch::Engine* const engine_;
-  const SessionOptions options_;
+  SessionOptions options_;
   LeaseTable leases_;
-  std::map<AgentStream*, std::shared_ptr<AgentStream>> streams_;  // all that are open
-  std::map<int64_t, AgentStream*> sessions_;                      // those that have said Hello
+  std::map<AgentPeer*, std::shared_ptr<AgentPeer>> streams_;  // all that are open
+  std::map<int64_t, AgentPeer*> sessions_;                    // those that have said Hello
   int64_t next_session_ = 1;
   bool draining_ = false;
 };

@@ -1,4 +1,4 @@
-#include "controller/dispatch/loop.h"
+#include "controller/dispatch/thread_loop.h"
 
 #include <chrono>
 
@@ -16,11 +16,11 @@ int64_t MonotonicNanoseconds() {
 
 }  // namespace
 
-Loop::Loop() : thread_([this] { Work(); }) {}
+ThreadLoop::ThreadLoop() : thread_([this] { Work(); }) {}
 
-Loop::~Loop() { Stop(); }
+ThreadLoop::~ThreadLoop() { Stop(); }
 
-bool Loop::Post(Task task) {
+bool ThreadLoop::Post(Task task) {
   absl::MutexLock lock(&mutex_);
   if (stopping_) return false;
   tasks_.push_back(std::move(task));
@@ -28,7 +28,7 @@ bool Loop::Post(Task task) {
   return true;
 }
 
-void Loop::PostAfter(absl::Duration delay, Task task) {
+void ThreadLoop::PostAfter(absl::Duration delay, Task task) {
   if (delay == absl::InfiniteDuration()) return;
   // A year is for ever here, and far from the clock's end.
   const absl::Duration wait = std::min(std::max(delay, absl::ZeroDuration()), absl::Hours(24 * 365));
@@ -39,7 +39,7 @@ void Loop::PostAfter(absl::Duration delay, Task task) {
   changed_.Signal();
 }
 
-bool Loop::Run(absl::FunctionRef<void()> task) {
+bool ThreadLoop::Run(absl::FunctionRef<void()> task) {
   if (std::this_thread::get_id() == thread_.get_id()) {
     task();
     return true;
@@ -55,7 +55,7 @@ bool Loop::Run(absl::FunctionRef<void()> task) {
   return true;
 }
 
-void Loop::Stop() {
+void ThreadLoop::Stop() {
   absl::MutexLock stop_lock(&stop_mutex_);
   {
     absl::MutexLock lock(&mutex_);
@@ -65,7 +65,9 @@ void Loop::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Loop::Work() {
+absl::Duration ThreadLoop::Elapsed() const { return absl::Nanoseconds(MonotonicNanoseconds()); }
+
+void ThreadLoop::Work() {
   std::map<std::pair<int64_t, int64_t>, Task> dropped;
   mutex_.Lock();
   while (true) {

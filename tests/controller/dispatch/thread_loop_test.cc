@@ -1,4 +1,4 @@
-#include "controller/dispatch/loop.h"
+#include "controller/dispatch/thread_loop.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,18 +14,18 @@ namespace {
 
 using ::testing::ElementsAre;
 
-TEST(LoopTest, RunsTasksInTheOrderInWhichTheyWerePosted) {
+TEST(ThreadLoopTest, RunsTasksInTheOrderInWhichTheyWerePosted) {
   std::vector<int> ran;
-  Loop loop;
+  ThreadLoop loop;
   for (int i = 0; i < 3; ++i) loop.Post([&ran, i] { ran.push_back(i); });
   loop.Run([] {});
   EXPECT_THAT(ran, ElementsAre(0, 1, 2));
 }
 
-TEST(LoopTest, RunsTimersByTheirTimeAndNotBefore) {
+TEST(ThreadLoopTest, RunsTimersByTheirTimeAndNotBefore) {
   std::vector<int> ran;
   absl::Notification done;
-  Loop loop;
+  ThreadLoop loop;
   const absl::Time begin = absl::Now();
   loop.PostAfter(absl::Milliseconds(60), [&] { done.Notify(); });
   loop.PostAfter(absl::Milliseconds(30), [&] { ran.push_back(2); });
@@ -36,10 +36,10 @@ TEST(LoopTest, RunsTimersByTheirTimeAndNotBefore) {
   EXPECT_THAT(ran, ElementsAre(0, 1, 2));
 }
 
-TEST(LoopTest, StopRunsWhatWasPostedAndDropsTimers) {
+TEST(ThreadLoopTest, StopRunsWhatWasPostedAndDropsTimers) {
   int ran = 0;
   const auto held = std::make_shared<int>();
-  Loop loop;
+  ThreadLoop loop;
   loop.PostAfter(absl::Hours(1), [&ran, held] { ran += 100; });
   loop.PostAfter(absl::InfiniteDuration(), [&ran, held] { ran += 100; });
   for (int i = 0; i < 10; ++i) loop.Post([&] { ++ran; });
@@ -49,24 +49,24 @@ TEST(LoopTest, StopRunsWhatWasPostedAndDropsTimers) {
   loop.Stop();
 }
 
-TEST(LoopTest, TakesNothingAfterStop) {
-  Loop loop;
+TEST(ThreadLoopTest, TakesNothingAfterStop) {
+  ThreadLoop loop;
   loop.Stop();
   EXPECT_FALSE(loop.Post([] { FAIL(); }));
   EXPECT_FALSE(loop.Run([] { FAIL(); }));
   loop.PostAfter(absl::ZeroDuration(), [] { FAIL(); });
 }
 
-TEST(LoopTest, RunOnItsOwnThreadDoesNotWaitForItself) {
-  Loop loop;
+TEST(ThreadLoopTest, RunOnItsOwnThreadDoesNotWaitForItself) {
+  ThreadLoop loop;
   bool inner = false;
   loop.Run([&] { loop.Run([&] { inner = true; }); });
   EXPECT_TRUE(inner);
 }
 
-TEST(LoopTest, ATaskMayPostWhenItIsDestroyed) {
+TEST(ThreadLoopTest, ATaskMayPostWhenItIsDestroyed) {
   absl::Notification done;
-  Loop loop;
+  ThreadLoop loop;
   const auto post = [&](int*) { loop.Post([&] { done.Notify(); }); };
   static int something;
   loop.Post([guard = std::unique_ptr<int, decltype(post)>(&something, post)] {});
