@@ -105,6 +105,8 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   AddRolloutRows(*rollout, context);
   AddRolloutPause(*rollout, context);
   AddRolloutResume(*rollout, context);
+  AddRolloutRetry(*rollout, context);
+  AddRolloutSkip(*rollout, context);
   AddRolloutAbort(*rollout, context);
   AddRolloutRollback(*rollout, context);
 

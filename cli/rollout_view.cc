@@ -110,8 +110,8 @@ std::string TimeTaken(const v1::StepStatus& step, absl::Time now) {
 
 std::string WhatText(const v1::StepStatus& step) {
   if (!step.has_override()) return Printable(step.title());
-  return Printable(absl::StrCat(step.title(), "; overridden by ", step.override().actor(), ": ",
-                                step.override().reason()));
+  return Printable(absl::StrCat(step.title(), step.skippable() ? "; skipped by " : "; overridden by ",
+                                step.override().actor(), ": ", step.override().reason()));
 }
 
 void AddStep(const v1::StepStatus& step, const ViewOptions& options, Table& table) {
@@ -158,6 +158,16 @@ void AppendRun(const v1::Run& run, const ProgressByTarget& progress, const ViewO
   if (run.has_rollback_gate() && run.rollback_gate().attempts() > 0)
     AddStep(run.rollback_gate(), options, table);
   absl::StrAppend(&out, table.Render(options.style, options.width, 2));
+}
+
+// Whether a step has failed that may be left out.
+bool HasSkippable(const v1::Rollout& rollout) {
+  for (const v1::Run& run : rollout.runs()) {
+    for (const v1::StepStatus& step : run.steps()) {
+      if (step.state() == v1::STEP_STATE_FAILED && step.skippable()) return true;
+    }
+  }
+  return false;
 }
 
 bool HasRowsQuarantined(const v1::Rollout& rollout) {
@@ -302,10 +312,17 @@ std::string RenderFailure(const v1::Rollout& rollout, const Style& style) {
       if (HasRowsQuarantined(rollout)) {
         next = absl::StrCat("see the rows: curlew rollout rows ", name,
                             "; to leave them as they are: curlew rollout override ", name,
-                            " --reason TEXT, then resume; ");
+                            " --reason TEXT, then retry; ");
       }
-      absl::StrAppend(&next, "when the cause is gone: curlew rollout resume ", name,
-                      "; to undo: curlew rollout rollback ", name);
+      if (rollout.has_rollback_time()) {
+        absl::StrAppend(&next, "when the cause is gone: curlew rollout rollback ", name);
+        break;
+      }
+      absl::StrAppend(&next, "when the cause is gone: curlew rollout retry ", name);
+      if (HasSkippable(rollout)) {
+        absl::StrAppend(&next, "; to go on without the step: curlew rollout skip ", name, " --reason TEXT");
+      }
+      absl::StrAppend(&next, "; to undo: curlew rollout rollback ", name);
       break;
     case v1::ROLLOUT_STATE_ABORTED:
       what = "was aborted";

@@ -25,6 +25,8 @@ void AddRolloutTune(CLI::App& group, Context& context);
 void AddRolloutRows(CLI::App& group, Context& context);
 void AddRolloutPause(CLI::App& group, Context& context);
 void AddRolloutResume(CLI::App& group, Context& context);
+void AddRolloutRetry(CLI::App& group, Context& context);
+void AddRolloutSkip(CLI::App& group, Context& context);
 void AddRolloutAbort(CLI::App& group, Context& context);
 void AddRolloutRollback(CLI::App& group, Context& context);
 

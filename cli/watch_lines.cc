@@ -19,12 +19,14 @@ Tone EventTone(v1::EventType type) {
   switch (type) {
     case v1::EVENT_TYPE_STEP_FAILED:
     case v1::EVENT_TYPE_AGENT_LOST:
+    case v1::EVENT_TYPE_TARGET_WENT_BACK:
       return Tone::kBad;
     case v1::EVENT_TYPE_STEP_SUCCEEDED:
     case v1::EVENT_TYPE_GATE_OPENED:
       return Tone::kGood;
     case v1::EVENT_TYPE_GATE_REACHED:
     case v1::EVENT_TYPE_STEP_OVERRIDDEN:
+    case v1::EVENT_TYPE_STEP_SKIPPED:
       return Tone::kBusy;
     default:
       return Tone::kPlain;

@@ -23,6 +23,7 @@ constexpr Rule kRules[] = {
     {"57P", absl::StatusCode::kUnavailable},
     {"53300", absl::StatusCode::kUnavailable},
     {"25P03", absl::StatusCode::kUnavailable},
+    {"25P04", absl::StatusCode::kUnavailable},
     {"25006", absl::StatusCode::kUnavailable},
     {"55P03", absl::StatusCode::kDeadlineExceeded},
     {"57014", absl::StatusCode::kDeadlineExceeded},
@@ -67,6 +68,10 @@ absl::StatusCode CodeFor(absl::string_view sqlstate, Canceller canceller) {
 }  // namespace
 
 Blame BlameFor(const absl::Status& status) {
+  // The server's own trouble: an error of its disk or system, or one that it has no name for ("tuple
+  // concurrently updated"). Corruption (XX001, XX002) is for people.
+  const std::string sqlstate = Sqlstate(status);
+  if (absl::StartsWith(sqlstate, "58") || sqlstate == "XX000") return Blame::kWorld;
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:

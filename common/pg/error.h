@@ -11,7 +11,7 @@
 namespace curlew::pg {
 
 // Codes that statuses of this folder carry; base::Detail(status, base::kSqlstate) gives the SQLSTATE:
-//   UNAVAILABLE          the connection is broken or cannot be made (08*, 57P*, 53300, 25P03), or the server
+//   UNAVAILABLE          the connection is broken or cannot be made (08*, 57P*, 53300, 25P03, 25P04), or the server
 //                        takes no writes now (25006)
 //   DEADLINE_EXCEEDED    a lock time-out (55P03), or 57014 that we did not ask for: a statement time-out
 //   CANCELLED            Connection::Cancel ended the statement (57014)
@@ -27,7 +27,7 @@ namespace curlew::pg {
 enum class Blame { kWork, kWorld };
 
 // Whether another try may help: kWorld for UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED, RESOURCE_EXHAUSTED,
-// DATA_LOSS; kWork for the rest.
+// DATA_LOSS, and for the SQLSTATEs 58* and XX000; kWork for the rest. docs/failure-handling.md has the table.
 Blame BlameFor(const absl::Status& status);
 
 // The SQLSTATE, or "" where PostgreSQL gave none.

@@ -10,6 +10,7 @@
 #include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
 #include "common/base/log.h"
+#include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 #include "common/compiler/compiler.h"
 #include "controller/dispatch/outbox.h"
@@ -163,9 +164,12 @@ absl::Status CommandRunner::Send(const rollout::DispatchAttempt& command, AgentL
   dispatch->set_compiled_digest(command.compiled_digest);
   if (command.override_wait.has_value()) *dispatch->mutable_override() = *command.override_wait;
   if (command.tuning.has_value()) *dispatch->mutable_tuning() = *command.tuning;
-  if (command.with_plan) {
-    ASSIGN_OR_RETURN(*dispatch->mutable_compiled_plan(), store_->GetCompiledPlan(command.run));
+  ASSIGN_OR_RETURN(v1::CompiledPlan plan, store_->GetCompiledPlan(command.run));
+  const rollout::StepPolicy policy = PolicyOf(plan, command.step, command.direction);
+  if (policy.deadline != absl::InfiniteDuration()) {
+    *dispatch->mutable_deadline() = base::ToProto(policy.deadline);
   }
+  if (command.with_plan) *dispatch->mutable_compiled_plan() = std::move(plan);
   base::FaultPoint("command.before_send");
   link->Send(std::move(message));
   base::FaultPoint("command.after_send");

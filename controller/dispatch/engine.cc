@@ -4,10 +4,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/fault_point.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
-#include "controller/dispatch/engine.h"
 #include "controller/dispatch/names.h"
+#include "controller/dispatch/outbox.h"
 #include "controller/dispatch/thread_loop.h"
 
 namespace curlew::dispatch {
@@ -18,7 +19,27 @@ rollout::AgentReady ReadyFor(const v1::Rollout& rollout, const v1::TargetReady& 
   for (const v1::HeldAttempt& held : facts.held()) {
     if (RolloutOfRun(held.run()) == rollout.name()) input.held.push_back(held.attempt());
   }
+  const v1::Run* run = FindRun(rollout, facts.target());
+  if (run == nullptr) return input;
+  if (facts.journal_is_whole()) input.journal.emplace();
+  for (const v1::RunJournal& journal : facts.journal()) {
+    if (journal.run() != run->name()) continue;
+    input.journal.reset();
+    // That of another plan says nothing; the agent refuses this one's steps, and says why.
+    if (journal.compiled_digest() != run->compiled_digest()) break;
+    input.journal = rollout::KnownJournal{.done = {journal.done().begin(), journal.done().end()},
+                                          .undone = {journal.undone().begin(), journal.undone().end()}};
+  }
   return input;
+}
+
+// How many of the newest rollouts are looked at, those that have ended among them, when a database went back.
+constexpr int kEndedLookedAt = 50;
+
+// Whether the target's database is another one, or in another timeline, than what the agent before said.
+bool IsElsewhere(const v1::TargetReady& before, const v1::TargetReady& now) {
+  return before.epoch() != 0 &&
+         (before.system_identifier() != now.system_identifier() || before.timeline() != now.timeline());
 }
 
 }  // namespace
@@ -162,6 +183,7 @@ TargetEntry* Engine::LeasedTo(AgentLink* link, const std::string& target) {
 void Engine::OnReady(AgentLink* link, const v1::TargetReady& ready) {
   TargetEntry* entry = LeasedTo(link, ready.target());
   if (entry == nullptr) return;
+  const bool went_elsewhere = IsElsewhere(entry->facts, ready);
   entry->ready = true;
   entry->problem.clear();
   entry->facts = ready;
@@ -173,6 +195,17 @@ void Engine::OnReady(AgentLink* link, const v1::TargetReady& ready) {
   rollouts_.FeedAll(ready.target(),
                     [&](const v1::Rollout& rollout) -> rollout::Input { return ReadyFor(rollout, ready); });
   rollouts_.TargetChanged(ready.target());
+  if (went_elsewhere) TellEnded(ready);
+}
+
+void Engine::TellEnded(const v1::TargetReady& ready) {
+  std::string next;
+  const auto newest = store_->ListRollouts({.size = kEndedLookedAt, .token = ""}, &next);
+  if (!newest.ok()) return;
+  for (const store::VersionedRollout& stored : *newest) {
+    if (!rollout::Ended(stored.rollout) || FindRun(stored.rollout, ready.target()) == nullptr) continue;
+    rollouts_.Feed(stored.rollout.name(), ReadyFor(stored.rollout, ready));
+  }
 }
 
 void Engine::OnProblem(AgentLink* link, const v1::TargetProblem& problem) {
@@ -214,6 +247,16 @@ void Engine::OnProgress(AgentLink* link, const v1::Progress& progress) {
   if (!rollout.empty()) rollouts_.watches().MadeProgress(rollout, progress);
 }
 
+std::optional<rollout::StepPolicy> Engine::PolicyOfResult(const v1::Result& result) {
+  if (result.outcome() != v1::ATTEMPT_STATE_ERRORED) return std::nullopt;
+  const auto plan = store_->GetCompiledPlan(result.run());
+  const auto stored = rollouts_.Get(RolloutOfRun(result.run()));
+  const v1::Run* run = stored.ok() ? FindRun(stored->rollout, result.target()) : nullptr;
+  const v1::Attempt* attempt = run != nullptr ? FindAttempt(*run, result.attempt()) : nullptr;
+  if (!plan.ok() || attempt == nullptr) return std::nullopt;
+  return PolicyOf(*plan, result.step(), attempt->direction());
+}
+
 void Engine::OnResult(AgentLink* link, const v1::Result& result) {
   if (LeasedTo(link, result.target()) == nullptr) return;
   rollouts_.Feed(RolloutOfRun(result.run()),
@@ -223,7 +266,8 @@ void Engine::OnResult(AgentLink* link, const v1::Result& result) {
                                        .error = result.error(),
                                        .rows = result.rows(),
                                        .step = result.step(),
-                                       .summary = result.summary()},
+                                       .summary = result.summary(),
+                                       .policy = PolicyOfResult(result)},
                  // Only now may the agent forget it. By then another stream may serve the target: it, or the
                  // next, will send the result again if this is not heard.
                  [this, link, target = result.target(), run = result.run(), attempt = result.attempt()] {

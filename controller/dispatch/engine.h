@@ -82,6 +82,10 @@ class Engine {
   void OnAck(AgentLink* link, const v1::Ack& ack);
   void OnNack(AgentLink* link, const v1::Nack& nack);
   void OnProgress(AgentLink* link, const v1::Progress& progress);
+  // Tells rollouts that have ended what the target's journal has: steps of theirs may be gone.
+  void TellEnded(const v1::TargetReady& ready);
+  // How patient to be with an attempt that ERRORED; nothing where that is not known.
+  std::optional<rollout::StepPolicy> PolicyOfResult(const v1::Result& result);
   void OnResult(AgentLink* link, const v1::Result& result);
   void Lost(const std::string& target);
   static void Unlink(TargetEntry* entry);

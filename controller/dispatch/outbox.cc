@@ -160,6 +160,18 @@ const v1::Run* FindRun(const v1::Rollout& state, const std::string& target) {
   return nullptr;
 }
 
+rollout::StepPolicy PolicyOf(const v1::CompiledPlan& plan, const std::string& step, v1::Direction direction) {
+  if (step == rollout::kRollbackGateKey) {
+    return rollout::PolicyFor(plan.rollback_gate().action(), plan.settings());
+  }
+  for (const v1::Step& candidate : plan.steps()) {
+    if (candidate.key() != step) continue;
+    return rollout::PolicyFor(direction == v1::DIRECTION_UNDO ? candidate.undo() : candidate.action(),
+                              plan.settings());
+  }
+  return {};
+}
+
 const v1::Attempt* FindAttempt(const v1::Run& run, int number) {
   if (run.rollback_gate().attempt().number() == number) return &run.rollback_gate().attempt();
   for (const v1::StepStatus& step : run.steps()) {

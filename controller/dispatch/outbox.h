@@ -34,6 +34,9 @@ bool IsAbout(const v1::Progress& progress, const v1::Rollout& state);
 // The run on `target`; null where there is none.
 const v1::Run* FindRun(const v1::Rollout& state, const std::string& target);
 
+// How patient to be with the attempts at a step of a plan in a direction.
+rollout::StepPolicy PolicyOf(const v1::CompiledPlan& plan, const std::string& step, v1::Direction direction);
+
 // The newest attempt with that number of `run`; null where it is of the past.
 const v1::Attempt* FindAttempt(const v1::Run& run, int number);
 

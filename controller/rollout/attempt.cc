@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/proto_time.h"
 #include "controller/rollout/override.h"
+#include "controller/rollout/reconcile.h"
 #include "controller/rollout/run.h"
 #include "controller/rollout/tuning.h"
 
@@ -157,7 +158,8 @@ void Succeed(Draft& draft, const v1::Run& run, v1::StepStatus& step, const Attem
   step.set_rows(input.rows);
   std::string message = "succeeded";
   if (input.rows != 0) absl::StrAppend(&message, ", ", input.rows, " rows");
-  if (attempt.number() == input.attempt && attempt.with_override()) {
+  // Who skipped a step, the agent says itself: it may have been done before.
+  if (attempt.number() == input.attempt && attempt.with_override() && !step.skippable()) {
     absl::StrAppend(&message, step.waits() ? " without waiting, " : ", ", OverrideText(step.override()));
   }
   if (!input.summary.empty()) absl::StrAppend(&message, "; ", input.summary);
@@ -181,9 +183,11 @@ void Fail(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::StepError error)
   FailRun(draft, run, error);
 }
 
-void Err(Draft& draft, v1::Run& run, v1::StepStatus& step, const v1::StepError& error) {
+void Err(Draft& draft, v1::Run& run, v1::StepStatus& step, const AttemptEnded& input) {
+  const v1::StepError& error = input.error;
+  const StepPolicy policy = input.policy.value_or(DefaultPolicy(draft.options));
   step.set_errors(step.errors() + 1);
-  if (step.errors() > draft.options.max_errored_attempts) {
+  if (step.errors() > policy.max_errored_attempts) {
     v1::StepError last = error;
     last.set_message(absl::StrCat("given up after ", step.errors(), " tries; the last: ", error.message()));
     Fail(draft, run, step, std::move(last));
@@ -194,10 +198,10 @@ void Err(Draft& draft, v1::Run& run, v1::StepStatus& step, const v1::StepError& 
   *attempt.mutable_error() = error;
   step.set_state(v1::STEP_STATE_PENDING);
   AddEvent(draft, v1::EVENT_TYPE_STEP_FAILED, run, step,
-           absl::StrCat("errored (", step.errors(), " of ", draft.options.max_errored_attempts + 1,
+           absl::StrCat("errored (", step.errors(), " of ", policy.max_errored_attempts + 1,
                         " tries): ", error.message()));
   if (GoesOn(draft.state, run, attempt.direction())) {
-    Queue(run, step, attempt.direction(), draft.now + RetryPause(draft.options, step.errors()), error);
+    Queue(run, step, attempt.direction(), draft.now + RetryPause(policy, step.errors()), error);
   }
 }
 
@@ -327,7 +331,7 @@ void OnEnded(Draft& draft, v1::Run& run, const AttemptEnded& input) {
   if (input.outcome == v1::ATTEMPT_STATE_FAILED) {
     Fail(draft, run, *step, input.error);
   } else if (input.outcome == v1::ATTEMPT_STATE_ERRORED) {
-    Err(draft, run, *step, input.error);
+    Err(draft, run, *step, input);
   } else {
     Cancelled(draft, run, *step);
   }
@@ -342,6 +346,7 @@ void OnAgentLost(v1::Run& run) {
 }
 
 void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input) {
+  Reconcile(draft, run, input);
   run.set_epoch(input.epoch);
   if (run.compilation().state() == v1::ATTEMPT_STATE_LEASED) {
     run.mutable_compilation()->set_state(v1::ATTEMPT_STATE_QUEUED);
@@ -370,10 +375,16 @@ void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input) {
   if (live && !is_held && IsSent(live->attempt())) MarkUnknown(*live);
 }
 
-absl::Duration RetryPause(const MachineOptions& options, int n) {
-  absl::Duration pause = options.first_retry_pause;
-  for (int i = 1; i < n && pause < options.longest_retry_pause; ++i) pause *= 2;
-  return std::min(pause, options.longest_retry_pause);
+StepPolicy DefaultPolicy(const MachineOptions& options) {
+  return {.max_errored_attempts = options.max_errored_attempts,
+          .first_retry_pause = options.first_retry_pause,
+          .longest_retry_pause = options.longest_retry_pause};
+}
+
+absl::Duration RetryPause(const StepPolicy& policy, int n) {
+  absl::Duration pause = policy.first_retry_pause;
+  for (int i = 1; i < n && pause < policy.longest_retry_pause; ++i) pause *= 2;
+  return std::min(pause, policy.longest_retry_pause);
 }
 
 }  // namespace curlew::rollout

@@ -41,8 +41,10 @@ void OnEnded(Draft& draft, v1::Run& run, const AttemptEnded& input);
 void OnAgentLost(v1::Run& run);
 void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input);
 
+// What goes for compilations, and for attempts whose policy is not given.
+StepPolicy DefaultPolicy(const MachineOptions& options);
 // The pause before the n-th further try, n from 1.
-absl::Duration RetryPause(const MachineOptions& options, int n);
+absl::Duration RetryPause(const StepPolicy& policy, int n);
 
 }  // namespace curlew::rollout
 

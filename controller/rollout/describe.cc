@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "common/base/own_sqlstate.h"
 #include "common/base/proto_time.h"
 #include "controller/rollout/draft.h"
 #include "controller/rollout/gates.h"
@@ -91,6 +93,12 @@ bool SameCause(const v1::Waiting& a, const v1::Waiting& b) {
          a.until().seconds() == b.until().seconds() && a.until().nanos() == b.until().nanos();
 }
 
+// " (SQLSTATE 42501)", where the message does not say so.
+std::string SqlstateOf(const v1::StepError& error) {
+  if (error.sqlstate().empty() || absl::StrContains(error.message(), error.sqlstate())) return "";
+  return absl::StrCat(" (SQLSTATE ", error.sqlstate(), ")");
+}
+
 }  // namespace
 
 void DescribeWaiting(v1::Rollout& rollout, absl::Time now) {
@@ -122,14 +130,28 @@ absl::Time NextWake(const v1::Rollout& rollout) {
 
 std::string DescribeFailure(const v1::Rollout& rollout) {
   std::vector<std::string> failures;
+  std::vector<std::string> skippable;
+  bool rows = false;
   for (const v1::Run& run : rollout.runs()) {
-    if (run.state() == v1::RUN_STATE_FAILED) {
-      failures.push_back(absl::StrCat(run.target(), ": ", run.error().message()));
+    if (run.state() != v1::RUN_STATE_FAILED) continue;
+    failures.push_back(absl::StrCat(run.target(), ": ", run.error().message(), SqlstateOf(run.error())));
+    rows = rows || run.error().sqlstate() == base::kRowsQuarantined;
+    for (const v1::StepStatus& step : run.steps()) {
+      if (step.state() == v1::STEP_STATE_FAILED && step.skippable()) skippable.push_back(step.key());
     }
   }
-  return absl::StrCat(absl::StrJoin(failures, "; "), rollout.has_rollback_time()
-                                                         ? "; `rollback` tries again"
-                                                         : "; `resume` tries again, `rollback` undoes");
+  const absl::string_view name = BareName(rollout.name());
+  std::string text = absl::StrJoin(failures, "; ");
+  if (rollout.has_rollback_time()) {
+    return absl::StrCat(text, "; to try again: `curlew rollout rollback ", name, "`");
+  }
+  if (rows) absl::StrAppend(&text, "; to see the rows: `curlew rollout rows ", name, "`");
+  absl::StrAppend(&text, "; to try again: `curlew rollout retry ", name, "`");
+  if (!skippable.empty()) {
+    absl::StrAppend(&text, "; to go on without ", absl::StrJoin(skippable, ", "), ": `curlew rollout skip ",
+                    name, " --reason '...'`");
+  }
+  return absl::StrCat(text, "; to undo: `curlew rollout rollback ", name, "`");
 }
 
 }  // namespace curlew::rollout

@@ -134,12 +134,15 @@ v1::Gate* ClosedGate(v1::Rollout& rollout) {
 }
 
 void AdvanceStages(Draft& draft) {
+  bool done = true;
   for (v1::EnvironmentStage& stage : *draft.state.mutable_stages()) {
+    // One that has begun goes on, also where a database of an earlier one went back.
+    if (stage.state() == v1::STAGE_STATE_PENDING && !done) return;
     while (AdvanceStage(draft, stage)) {
     }
-    if (stage.state() != v1::STAGE_STATE_DONE) return;
+    done = done && stage.state() == v1::STAGE_STATE_DONE;
   }
-  SetRolloutState(draft, v1::ROLLOUT_STATE_SUCCEEDED, "");
+  if (done) SetRolloutState(draft, v1::ROLLOUT_STATE_SUCCEEDED, "");
 }
 
 absl::Status OnApproved(Draft& draft, const Approved& input) {

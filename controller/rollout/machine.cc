@@ -16,6 +16,7 @@
 #include "controller/rollout/rollback.h"
 #include "controller/rollout/run.h"
 #include "controller/rollout/same_state.h"
+#include "controller/rollout/skip.h"
 #include "controller/rollout/tuning.h"
 
 namespace curlew::rollout {
@@ -78,6 +79,7 @@ class Dispatcher {
   absl::Status operator()(const AbortAsked& input) { return OnAbortAsked(draft_, input); }
   absl::Status operator()(const RollbackAsked& input) { return OnRollbackAsked(draft_, input); }
   absl::Status operator()(const OverrideAsked& input) { return OnOverrideAsked(draft_, input); }
+  absl::Status operator()(const SkipAsked& input) { return OnSkipAsked(draft_, input); }
   absl::Status operator()(const TuneAsked& input) { return OnTuneAsked(draft_, input); }
   absl::Status operator()(const Ticked&) { return absl::OkStatus(); }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controller/rollout/step_policy.h"
 #include "curlew/v1/rollout.pb.h"
 #include "curlew/v1/step.pb.h"
 
@@ -40,13 +41,21 @@ struct CompileFailed {
   // Whether it is worth another try (the agent went away) or not (the plan does not fit).
   bool retriable = false;
 };
+// What a target's journal has of this rollout's run: keys of steps.
+struct KnownJournal {
+  std::vector<std::string> done, undone;
+};
 // An agent serves the target, fenced with `epoch` (above 0). `held` are the attempts of this rollout's run
 // that it is still running, or has ended without an acknowledgement; any other that was sent to it is not
-// running.
+// running. `journal`, where it is known, was read under this epoch, and outranks what was reported before:
+// the agent reports a success only after its synchronous commit, and reads the journal later, in the session
+// in which it says that it is ready. So what had been reported by then and is not in the journal is gone, and
+// no success of an earlier epoch that it does not have will ever be.
 struct AgentReady {
   std::string target;
   int64_t epoch = 0;
   std::vector<int> held;
+  std::optional<KnownJournal> journal;
 };
 // No agent serves the target any more.
 struct AgentLost {
@@ -78,6 +87,8 @@ struct AttemptEnded {
   std::string step;
   // What is worth knowing of a success, for people.
   std::string summary;
+  // How patient to be with what the attempt does; by MachineOptions where not given.
+  std::optional<StepPolicy> policy;
 };
 // Operators.
 struct Approved {
@@ -104,6 +115,12 @@ struct RollbackAsked {
 struct OverrideAsked {
   std::string target, actor, reason;
 };
+// The step `step` of the run on `target`, which has FAILED, is left out, where nothing that comes later needs
+// it (StepStatus.skippable), and the rollout is resumed. Without a step: the one that has failed; without a
+// target: on every run that stands at it.
+struct SkipAsked {
+  std::string target, step, actor, reason;
+};
 // The walks of the run on `target` (with "" of every run that has not ended) go on otherwise: what `reset`
 // names is taken back, then `tuning` is merged in, field by field and limit by limit.
 struct TuneAsked {
@@ -117,7 +134,7 @@ struct Ticked {};
 
 using Input = std::variant<Started, Compiled, CompileFailed, AgentReady, AgentLost, AttemptAcked,
                            AttemptNacked, AttemptEnded, Approved, PauseAsked, ResumeAsked, AbortAsked,
-                           RollbackAsked, OverrideAsked, TuneAsked, Ticked>;
+                           RollbackAsked, OverrideAsked, SkipAsked, TuneAsked, Ticked>;
 
 // --- What to do. Each is idempotent for whom it is sent to. ---
 
@@ -169,7 +186,7 @@ struct Transition {
   absl::Time wake = absl::InfiniteFuture();
 };
 
-// Limits and pauses.
+// Limits and pauses: of compilations, and of attempts whose policy is not given.
 struct MachineOptions {
   // How often a step (or a compilation) that ERRORED is tried again before its run fails.
   int max_errored_attempts = 8;
@@ -188,9 +205,9 @@ v1::Rollout NewRollout(std::string name, std::string plan, std::string plan_dige
 // The next state, and what to do. Deterministic. Inputs from agents that no longer fit (an old attempt, a
 // wrong epoch) change nothing and are OK: they are delivered at least once; then `state` is the old one, etag
 // included. Operators' inputs that do not fit are FAILED_PRECONDITION with what would be right;
-// INVALID_ARGUMENT for an approval, override or tuning by nobody, an override without a reason, a tuning that
-// makes no sense or an outcome that is none; NOT_FOUND for an unknown gate or target. The decisions, state by
-// input, stand in docs/rollout-states.md.
+// INVALID_ARGUMENT for an approval, override, skip or tuning by nobody, an override or skip without a reason,
+// a tuning that makes no sense or an outcome that is none; NOT_FOUND for an unknown gate, target or step. The
+// decisions, state by input, stand in docs/rollout-states.md.
 //
 // RollbackAsked of a rollout that is not Active occupies its targets again: the caller sees to it first that
 // no other rollout does.

@@ -41,6 +41,7 @@ v1::StepStatus NewStep(const v1::Step& step) {
   status.set_preflight(step.preflight());
   status.set_stage(step.stage());
   status.set_waits(step.action().has_wait());
+  status.set_skippable(MaySkip(step.action()));
   status.set_reversible(step.phase() != v1::PHASE_DROP || step.has_undo() || step.preflight() ||
                         ChangesNothing(step.action()));
   return status;
@@ -136,7 +137,7 @@ void OnCompileFailed(Draft& draft, v1::Run& run, const CompileFailed& input) {
   }
   compilation.set_state(v1::ATTEMPT_STATE_QUEUED);
   *compilation.mutable_not_before() =
-      base::ToProto(draft.now + RetryPause(draft.options, compilation.number()));
+      base::ToProto(draft.now + RetryPause(DefaultPolicy(draft.options), compilation.number()));
   *compilation.mutable_error() = input.error;
 }
 

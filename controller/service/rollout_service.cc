@@ -213,6 +213,22 @@ grpc::ServerUnaryReactor* RolloutService::OverrideWait(grpc::CallbackServerConte
   });
 }
 
+grpc::ServerUnaryReactor* RolloutService::SkipStep(grpc::CallbackServerContext* context,
+                                                   const v1::SkipStepRequest* request,
+                                                   v1::Rollout* response) {
+  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
+    RETURN_IF_ERROR(Required("name", request->name()));
+    RETURN_IF_ERROR(Required("reason", absl::StripAsciiWhitespace(request->reason())));
+    RETURN_IF_ERROR(Required("actor", request->actor()));
+    const rollout::SkipAsked asked{.target = dispatch::WithoutCollection("targets", request->target()),
+                                   .step = request->step(),
+                                   .actor = request->actor(),
+                                   .reason = request->reason()};
+    ASSIGN_OR_RETURN(*response, engine_->rollouts().Apply(NameOf(request->name()), asked, request->etag()));
+    return absl::OkStatus();
+  });
+}
+
 grpc::ServerUnaryReactor* RolloutService::TuneRollout(grpc::CallbackServerContext* context,
                                                       const v1::TuneRolloutRequest* request,
                                                       v1::Rollout* response) {

@@ -44,6 +44,8 @@ class RolloutService : public v1::RolloutService::CallbackService {
   grpc::ServerUnaryReactor* RollbackRollout(grpc::CallbackServerContext* context,
                                             const v1::ChangeRolloutRequest* request,
                                             v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* SkipStep(grpc::CallbackServerContext* context, const v1::SkipStepRequest* request,
+                                     v1::Rollout* response) override;
   grpc::ServerUnaryReactor* OverrideWait(grpc::CallbackServerContext* context,
                                          const v1::OverrideWaitRequest* request,
                                          v1::Rollout* response) override;

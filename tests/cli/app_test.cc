@@ -58,7 +58,7 @@ TEST_F(AppTest, EveryVerbHasExamplesThatNameIt) {
     EXPECT_THAT(Help(*command),
                 AllOf(HasSubstr("\nUsage:\n"), HasSubstr("\nExamples:\n  # "), HasSubstr("--help")));
   }
-  EXPECT_EQ(verbs, 26);
+  EXPECT_EQ(verbs, 28);
 }
 
 TEST_F(AppTest, ExamplesAreCommandLinesThatAreUnderstood) {
@@ -223,6 +223,58 @@ TEST_F(AppTest, AnOverrideOfRowsSaysSoAndHowToGoOn) {
   EXPECT_EQ(out_.str(),
             "a: backfill-1 may leave the rows that it could not write: overridden by ann: test accounts\n"
             "It goes on with: curlew rollout resume r1\n");
+}
+
+TEST_F(AppTest, SkipSaysWhoAndWhyAndWhatIsLeftOut) {
+  controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>(R"pb(
+                          name: 'rollouts/r1'
+                          state: ROLLOUT_STATE_RUNNING
+                          runs {
+                            target: 'a'
+                            steps {
+                              key: 'backfill-2'
+                              state: STEP_STATE_ACTIVE
+                              skippable: true
+                              override { actor: 'bob' reason: 'later' }
+                            }
+                            steps {
+                              key: 'backfill-3'
+                              state: STEP_STATE_SUCCEEDED
+                              skippable: true
+                              override { actor: 'bob' reason: 'before' }
+                            }
+                          })pb"));
+  EXPECT_EQ(RunLine("rollout skip r1 --target a --step backfill-2 --reason later --actor bob --etag v7"),
+            ExitCode::kOk)
+      << err_.str();
+  EXPECT_EQ(controller_.last_request(),
+            "name: \"rollouts/r1\" target: \"a\" step: \"backfill-2\" reason: \"later\" actor: \"bob\" "
+            "etag: \"v7\"");
+  EXPECT_EQ(out_.str(), "a: backfill-2 is left out: skipped by bob: later\nrollouts/r1 is RUNNING\n");
+  EXPECT_EQ(RunLine("rollout skip r1"), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("--reason"));
+  controller_.SetAnswer(absl::FailedPreconditionError("bind of a cannot be skipped"));
+  EXPECT_EQ(RunLine("rollout skip r1 --reason x"), ExitCode::kPrecondition);
+  EXPECT_THAT(err_.str(), HasSubstr("bind of a cannot be skipped"));
+}
+
+TEST_F(AppTest, RetryIsForARolloutThatHasFailed) {
+  controller_.SetAnswer(absl::OkStatus(),
+                        Parse<v1::Rollout>("name: 'rollouts/r1' etag: 'v9' state: ROLLOUT_STATE_FAILED"));
+  EXPECT_EQ(RunLine("rollout retry r1 --reason mended"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(controller_.last_request(),
+            "name: \"rollouts/r1\" reason: \"mended\" actor: \"ann\" etag: \"v9\"");
+  // What does not fit is refused before anything is asked for.
+  const auto refused = [&](const std::string& rollout, const std::string& word) {
+    controller_.SetAnswer(absl::OkStatus(), Parse<v1::Rollout>("name: 'rollouts/r1' " + rollout));
+    EXPECT_EQ(RunLine("rollout retry r1"), ExitCode::kPrecondition);
+    EXPECT_THAT(err_.str(), HasSubstr(word));
+    EXPECT_EQ(controller_.last_request(), "name: \"rollouts/r1\"");
+  };
+  refused("state: ROLLOUT_STATE_PAUSED", "`curlew rollout resume r1` goes on with it");
+  refused("state: ROLLOUT_STATE_FAILED rollback_time { seconds: 1 }",
+          "`curlew rollout rollback r1` tries again");
+  refused("state: ROLLOUT_STATE_RUNNING", "it is RUNNING");
 }
 
 TEST_F(AppTest, ShowSaysHowFarIsWhatRuns) {

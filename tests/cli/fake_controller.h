@@ -87,6 +87,14 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
                                v1::Rollout* response) override {
     return Answer(*request, response);
   }
+  grpc::Status ResumeRollout(grpc::ServerContext*, const v1::ChangeRolloutRequest* request,
+                             v1::Rollout* response) override {
+    return Answer(*request, response);
+  }
+  grpc::Status SkipStep(grpc::ServerContext*, const v1::SkipStepRequest* request,
+                        v1::Rollout* response) override {
+    return Answer(*request, response);
+  }
   grpc::Status OverrideWait(grpc::ServerContext*, const v1::OverrideWaitRequest* request,
                             v1::Rollout* response) override {
     return Answer(*request, response);

@@ -176,13 +176,17 @@ TEST(RolloutViewTest, AFailureNamesTargetStepErrorAndNextCommands) {
             "error: rollout release-42 failed: staging-crm failed\n"
             "  on staging-crm, step backfill-1:\n"
             "    error: numbers collide\n"
-            "  what to do: when the cause is gone: curlew rollout resume release-42; to undo: curlew rollout "
+            "  what to do: when the cause is gone: curlew rollout retry release-42; to undo: curlew rollout "
             "rollback release-42\n");
+  rollout.mutable_runs(0)->mutable_steps(1)->set_skippable(true);
+  EXPECT_THAT(RenderFailure(rollout, {}),
+              HasSubstr("; to go on without the step: curlew rollout skip release-42 --reason TEXT; to undo: "));
+  rollout.mutable_runs(0)->mutable_steps(1)->set_skippable(false);
   rollout.mutable_runs(0)->mutable_error()->set_sqlstate(base::kRowsQuarantined);
   EXPECT_THAT(
       RenderFailure(rollout, {}),
       HasSubstr("  what to do: see the rows: curlew rollout rows release-42; to leave them as they are: "
-                "curlew rollout override release-42 --reason TEXT, then resume; when the cause is gone"));
+                "curlew rollout override release-42 --reason TEXT, then retry; when the cause is gone"));
   rollout.set_state(v1::ROLLOUT_STATE_SUCCEEDED);
   EXPECT_THAT(RenderFailure(rollout, {}), IsEmpty());
 }

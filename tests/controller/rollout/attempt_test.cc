@@ -211,11 +211,11 @@ TEST(AttemptTest, APauseBetweenTriesOutlivesTheAgent) {
 }
 
 TEST(AttemptTest, PausesGrowToTheirLimit) {
-  const MachineOptions options;
-  EXPECT_EQ(RetryPause(options, 1), absl::Seconds(1));
-  EXPECT_EQ(RetryPause(options, 5), absl::Seconds(16));
-  EXPECT_EQ(RetryPause(options, 6), absl::Seconds(30));
-  EXPECT_EQ(RetryPause(options, 1000), absl::Seconds(30));
+  const StepPolicy policy;
+  EXPECT_EQ(RetryPause(policy, 1), absl::Seconds(1));
+  EXPECT_EQ(RetryPause(policy, 5), absl::Seconds(16));
+  EXPECT_EQ(RetryPause(policy, 6), absl::Seconds(30));
+  EXPECT_EQ(RetryPause(policy, 1000), absl::Seconds(30));
 }
 
 }  // namespace

@@ -22,6 +22,26 @@ void FakeAgent::Restart() {
   ++epoch_;
 }
 
+void FakeAgent::GoBack() {
+  if (!past_.empty()) {
+    const int steps = 1 + random_.Below(std::min<int>(6, static_cast<int>(past_.size())));
+    database_ = past_[past_.size() - steps];
+    past_.resize(past_.size() - steps);
+  }
+  running_.reset();
+  newest_attempt_ = 0;
+  unacknowledged_.clear();
+  ++epoch_;
+}
+
+KnownJournal FakeAgent::Journal() const {
+  KnownJournal known;
+  for (const auto& [step, direction] : database_.journal) {
+    (direction == v1::DIRECTION_UNDO ? known.undone : known.done).push_back(step);
+  }
+  return known;
+}
+
 std::vector<int> FakeAgent::Held() const {
   std::vector<int> held;
   for (const auto& [attempt, result] : unacknowledged_) held.push_back(attempt);
@@ -37,7 +57,7 @@ std::vector<Input> FakeAgent::OnDispatch(const DispatchAttempt& dispatch) {
     return {nack};
   }
   if (running_ && running_->dispatch.attempt == dispatch.attempt) return {ack};
-  if (journal_.contains({dispatch.step, dispatch.direction})) {
+  if (database_.journal.contains({dispatch.step, dispatch.direction})) {
     return {ack, Result(dispatch.attempt, dispatch.step, v1::ATTEMPT_STATE_SUCCEEDED)};
   }
   // Delivered again though it has ended, or after a newer one: it must never begin again.
@@ -51,11 +71,11 @@ std::vector<Input> FakeAgent::OnDispatch(const DispatchAttempt& dispatch) {
     nack.message = "busy";
     return {nack};
   }
-  if (!has_plan_ && !dispatch.with_plan) {
+  if (!database_.has_plan && !dispatch.with_plan) {
     nack.need_plan = true;
     return {nack};
   }
-  has_plan_ = true;
+  database_.has_plan = true;
   if (const std::optional<std::string> why = WhyInvalid(dispatch)) {
     complaints_.push_back(absl::StrCat(Describe(dispatch), ": ", *why));
     nack.invalid = true;
@@ -77,14 +97,15 @@ std::optional<std::string> FakeAgent::WhyInvalid(const DispatchAttempt& dispatch
       found = after = true;
       continue;
     }
-    if (!undo && !after && !journal_.contains({step.key(), v1::DIRECTION_DO})) {
+    if (!undo && !after && !database_.journal.contains({step.key(), v1::DIRECTION_DO})) {
       return step.key() + " is not done";
     }
-    if (!undo && journal_.contains({step.key(), v1::DIRECTION_UNDO}))
+    if (!undo && database_.journal.contains({step.key(), v1::DIRECTION_UNDO}))
       return step.key() + " is undone already";
-    if (undo && after && step.has_undo() && traces_.contains(step.key()))
+    if (undo && after && step.has_undo() && database_.traces.contains(step.key()))
       return step.key() + " is not undone";
-    if (undo && IsIrreversible(step) && traces_.contains(step.key())) return step.key() + " has no way back";
+    if (undo && IsIrreversible(step) && database_.traces.contains(step.key()))
+      return step.key() + " has no way back";
   }
   if (!found) return "unknown step";
   return std::nullopt;
@@ -117,18 +138,19 @@ std::vector<Input> FakeAgent::Work(int bad_luck_percent) {
   } else if (dispatch.direction == v1::DIRECTION_DO && random_.Percent(50)) {
     // Batches, or an invalid index, stay. What has no way back is one transaction.
     for (const v1::Step& step : plan_.steps()) {
-      if (step.key() == dispatch.step && !IsIrreversible(step)) traces_.insert(step.key());
+      if (step.key() == dispatch.step && !IsIrreversible(step)) database_.traces.insert(step.key());
     }
   }
   return {Result(dispatch.attempt, dispatch.step, outcome)};
 }
 
 void FakeAgent::Commit(const DispatchAttempt& dispatch) {
-  journal_.insert({dispatch.step, dispatch.direction});
+  past_.push_back(database_);
+  database_.journal.insert({dispatch.step, dispatch.direction});
   if (dispatch.direction == v1::DIRECTION_DO) {
-    traces_.insert(dispatch.step);
+    database_.traces.insert(dispatch.step);
   } else {
-    traces_.erase(dispatch.step);
+    database_.traces.erase(dispatch.step);
   }
 }
 
@@ -148,20 +170,20 @@ std::vector<Input> FakeAgent::Unacknowledged() const {
 
 bool FakeAgent::IsDone() const {
   return std::all_of(plan_.steps().begin(), plan_.steps().end(), [&](const v1::Step& step) {
-    return journal_.contains({step.key(), v1::DIRECTION_DO}) &&
-           !journal_.contains({step.key(), v1::DIRECTION_UNDO});
+    return database_.journal.contains({step.key(), v1::DIRECTION_DO}) &&
+           !database_.journal.contains({step.key(), v1::DIRECTION_UNDO});
   });
 }
 
 bool FakeAgent::IsClean() const {
   return std::none_of(plan_.steps().begin(), plan_.steps().end(), [&](const v1::Step& step) {
-    return traces_.contains(step.key()) && (step.has_undo() || IsIrreversible(step));
+    return database_.traces.contains(step.key()) && (step.has_undo() || IsIrreversible(step));
   });
 }
 
 bool FakeAgent::IsPastNoReturn() const {
   return std::any_of(plan_.steps().begin(), plan_.steps().end(), [&](const v1::Step& step) {
-    return IsIrreversible(step) && traces_.contains(step.key());
+    return IsIrreversible(step) && database_.traces.contains(step.key());
   });
 }
 

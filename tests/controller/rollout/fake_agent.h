@@ -41,9 +41,14 @@ class FakeAgent {
   // A new process: it fences the target with the next epoch. The one before is gone, and what it ran has
   // either been committed in the last moment or never happened.
   void Restart();
+  // The database is restored, or a standby that lagged is promoted: commits of the last time are gone, and so
+  // is what runs. The agent notices, and fences the target with the next epoch.
+  void GoBack();
   int64_t epoch() const { return epoch_; }
   // What it runs, and what it has ended without an acknowledgement.
   std::vector<int> Held() const;
+  // What the journal has.
+  KnownJournal Journal() const;
 
   // A command arrives. Returns the answers.
   std::vector<Input> OnDispatch(const DispatchAttempt& dispatch);
@@ -81,10 +86,14 @@ class FakeAgent {
   const v1::CompiledPlan plan_;
   Random& random_;
 
-  // The database: survives restarts.
-  std::set<Key> journal_;
-  std::set<std::string> traces_;  // steps of which something is there, whole or half
-  bool has_plan_ = false;
+  // Survives restarts.
+  struct Database {
+    std::set<Key> journal;
+    std::set<std::string> traces;  // steps of which something is there, whole or half
+    bool has_plan = false;
+  };
+  Database database_;
+  std::vector<Database> past_;  // before each commit
   int64_t epoch_ = 0;
 
   // The process.

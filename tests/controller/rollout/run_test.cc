@@ -120,7 +120,8 @@ TEST(RunTest, AFailureDropsWhatOthersHadQueuedAndTheNextIsAddedToTheReason) {
   driver.Apply(ResumeAsked{"bob"});
   driver.End("p", v1::ATTEMPT_STATE_FAILED, "disk full");
   driver.End("q", v1::ATTEMPT_STATE_FAILED, "no right");
-  EXPECT_THAT(driver.state().reason(), HasSubstr("p: look: disk full; q: look: no right; `resume`"));
+  EXPECT_THAT(driver.state().reason(),
+              HasSubstr("p: look: disk full; q: look: no right; to try again: `curlew rollout retry r`"));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Whole rollouts in a world of bad luck, from seeds: agents fail, crash, are cut off, answer twice, late and
-// out of order; operators pause, resume, abort, roll back and approve when they please. After every event all
-// invariants must hold; when the world has calmed down every rollout must come to its end, and the databases
-// must be what it says they are.
+// out of order; databases go back in time; operators pause, resume, abort, roll back and approve when they
+// please. After every event all invariants must hold; when the world has calmed down every rollout must come
+// to its end, and the databases must be what it says they are.
 //
 // CURLEW_SIMULATION_SEEDS says how many seeds, CURLEW_SIMULATION_SEED which single one.
 #include <gtest/gtest.h>
@@ -74,7 +74,10 @@ std::vector<v1::Environment> RandomPipeline(Random& random) {
 class World {
  public:
   explicit World(uint64_t seed)
-      : random_(seed), plan_(RandomPlan(random_)), wants_rollback_(random_.Percent(40)) {
+      : random_(seed),
+        plan_(RandomPlan(random_)),
+        wants_rollback_(random_.Percent(40)),
+        says_journal_(random_.Percent(90)) {
     options_.max_errored_attempts = 1 + random_.Below(4);
     state_ = NewRollout("rollouts/r", "plans/p", "digest", "alice", RandomPipeline(random_), now_);
     Feed(Started{"alice"});
@@ -101,6 +104,9 @@ class World {
   v1::RolloutState end() const { return state_.state(); }
   std::string transcript() const { return base::Sha256Hex(transcript_); }
   int inputs() const { return inputs_; }
+  // How often a database went back; how often the rollout had to open something again.
+  int went_back() const { return went_back_; }
+  int opened_again() const { return opened_again_; }
 
  private:
   // The way between the controller and an agent.
@@ -135,6 +141,11 @@ class World {
     } else if (dice < 90) {
       if (!link.connected) Connect(link);
     } else if (dice < 91) {
+      if (says_journal_ && random_.Percent(50)) {
+        link.agent->GoBack();
+        ++went_back_;
+        if (random_.Percent(50)) Lose(link);
+      }
       Connect(link);
     } else if (dice < 96) {
       Feed(Approved{"", random_.Percent(50) ? "bob" : "carol"});
@@ -217,8 +228,9 @@ class World {
     if (link.agent->epoch() == 0) link.agent->Restart();
     link.connected = true;
     ++link.session;
-    const AgentReady ready{
-        .target = TargetOf(link), .epoch = link.agent->epoch(), .held = link.agent->Held()};
+    AgentReady ready{.target = TargetOf(link), .epoch = link.agent->epoch(), .held = link.agent->Held()};
+    // Agents of an earlier version do not say.
+    if (says_journal_) ready.journal = link.agent->Journal();
     Feed(ready);
     Post(link, link.agent->Unacknowledged());
   }
@@ -289,6 +301,9 @@ class World {
       return;
     }
     for (const std::string& violation : Violations(state_, *next, now_)) wrong_.push_back(violation);
+    for (const v1::Event& event : next->events) {
+      opened_again_ += event.type() == v1::EVENT_TYPE_TARGET_WENT_BACK;
+    }
     if (Letters(*next) != Letters(*same)) wrong_.push_back("it is not deterministic");
     JudgeRepetition(input, *next);
     state_ = next->state;
@@ -340,6 +355,8 @@ class World {
   Random random_;
   const v1::CompiledPlan plan_;
   const bool wants_rollback_;
+  // Whether agents say what their journals have; those that do not have databases that never go back.
+  const bool says_journal_;
   MachineOptions options_;
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
   absl::Time wake_ = absl::InfiniteFuture();
@@ -350,6 +367,8 @@ class World {
   std::vector<std::string> wrong_;
   std::string transcript_;
   int inputs_ = 0;
+  int went_back_ = 0;
+  int opened_again_ = 0;
 };
 
 int FromEnvironment(const char* name, int otherwise) {
@@ -363,7 +382,7 @@ TEST(SimulationTest, EveryInvariantHoldsAndEveryRolloutEnds) {
   const int first = std::max(only, 0);
   const int last = only >= 0 ? only + 1 : FromEnvironment("CURLEW_SIMULATION_SEEDS", 500);
   std::map<std::string, int> ends;
-  int inputs = 0;
+  int inputs = 0, went_back = 0, opened_again = 0;
   for (int seed = first; seed < last; ++seed) {
     World world(seed);
     const std::vector<std::string> wrong = world.Run();
@@ -371,13 +390,18 @@ TEST(SimulationTest, EveryInvariantHoldsAndEveryRolloutEnds) {
                                << "\nTo see it again: CURLEW_SIMULATION_SEED=" << seed;
     ++ends[v1::RolloutState_Name(world.end())];
     inputs += world.inputs();
+    went_back += world.went_back();
+    opened_again += world.opened_again();
   }
-  std::string summary = absl::StrCat(last - first, " seeds, ", inputs, " inputs, 0 violations");
+  std::string summary =
+      absl::StrCat(last - first, " seeds, ", inputs, " inputs, databases went back ", went_back,
+                   " times, steps were opened again ", opened_again, " times, 0 violations");
   for (const auto& [end, count] : ends) absl::StrAppend(&summary, ", ", end, " ", count);
   std::cout << summary << "\n";
   if (only < 0 && last >= 100) {
     EXPECT_GT(ends["ROLLOUT_STATE_SUCCEEDED"], last / 20);
     EXPECT_GT(ends["ROLLOUT_STATE_ROLLED_BACK"], last / 20);
+    EXPECT_GT(opened_again, last / 20);
   }
 }
 

@@ -106,6 +106,14 @@ const Row kTune = Give("tune", [] {
 }());
 const Row kOverride = Give("override", OverrideAsked{"", "bob", "because"});
 
+const Row kSkip = Give("skip", SkipAsked{"", "", "bob", "because"});
+
+// An agent whose database has lost all that was done after the preflight.
+Row WentBack(const std::string& target) {
+  return Give("agent ready, its journal lacks all but `look`",
+              AgentReady{.target = target, .epoch = 2, .journal = KnownJournal{.done = {"look"}}});
+}
+
 // --- States. ---
 
 std::function<Driver()> Then(std::function<Driver()> make, std::function<void(Driver&)> more) {
@@ -171,12 +179,12 @@ Table RolloutTable() {
            {"ROLLED_BACK", Then(Then(Two, NearlyBack), [](Driver& d) { d.Finish("b"); })},
            {"ABORTED", Then(Two, [](Driver& d) { d.Apply(AbortAsked{"bob"}); })},
            {"SUCCEEDED", Then(Then(Two, NearlyThere), [](Driver& d) { d.Finish("b"); })}},
-          {kPause, kResume, kAbort, kRollback, kOverride, kTune,
+          {kPause, kResume, kAbort, kRollback, kOverride, kSkip, kTune,
            End("attempt SUCCEEDED", "b", v1::ATTEMPT_STATE_SUCCEEDED),
            End("attempt FAILED", "b", v1::ATTEMPT_STATE_FAILED),
            End("attempt ERRORED", "b", v1::ATTEMPT_STATE_ERRORED),
            End("attempt CANCELLED", "b", v1::ATTEMPT_STATE_CANCELLED), Give("agent lost", AgentLost{"b"}),
-           Give("agent ready, holds nothing", AgentReady{.target = "b", .epoch = 2})},
+           Give("agent ready, holds nothing", AgentReady{.target = "b", .epoch = 2}), WentBack("b")},
           name};
 }
 
@@ -221,21 +229,22 @@ Table StageTable(const std::string& name, const std::function<void(Driver&)>& mo
   const auto show = [](const Driver& driver) {
     return v1::StageState_Name(driver.state().stages(0).state()).substr(sizeof("STAGE_STATE_") - 1);
   };
-  return {name,
-          {{"PENDING", Then(at_gate, more)},
-           {"RUNNING, at the last step before DROP", Then([] { return Filling("bind"); }, more)},
-           {"AT_DROP_GATE", Then(AtDropGate, more)},
-           {"DROPPING, at the last step", Then(Dropping, more)},
-           {"SOAKING", Then(Soaking, more)},
-           {"DONE", Then(Soaking,
-                         [more](Driver& d) {
-                           d.Pass(absl::Minutes(10));
-                           more(d);
-                         })}},
-          {Give("approval of the closed gate", Approved{"", "carol"}),
-           End("attempt SUCCEEDED", "s", v1::ATTEMPT_STATE_SUCCEEDED),
-           Wait("a second passes", absl::Seconds(1)), Wait("the soak time passes", absl::Minutes(10))},
-          show};
+  return {
+      name,
+      {{"PENDING", Then(at_gate, more)},
+       {"RUNNING, at the last step before DROP", Then([] { return Filling("bind"); }, more)},
+       {"AT_DROP_GATE", Then(AtDropGate, more)},
+       {"DROPPING, at the last step", Then(Dropping, more)},
+       {"SOAKING", Then(Soaking, more)},
+       {"DONE", Then(Soaking,
+                     [more](Driver& d) {
+                       d.Pass(absl::Minutes(10));
+                       more(d);
+                     })}},
+      {Give("approval of the closed gate", Approved{"", "carol"}),
+       End("attempt SUCCEEDED", "s", v1::ATTEMPT_STATE_SUCCEEDED), Wait("a second passes", absl::Seconds(1)),
+       Wait("the soak time passes", absl::Minutes(10)), WentBack("s")},
+      show};
 }
 
 CompileFailed CompileFailure(bool retriable) {
@@ -287,7 +296,8 @@ Table RunTable() {
        Give("compilation failed", CompileFailure(false)),
        End("attempt SUCCEEDED", "s", v1::ATTEMPT_STATE_SUCCEEDED),
        End("attempt FAILED", "s", v1::ATTEMPT_STATE_FAILED), Give("agent lost", AgentLost{"s"}),
-       Give("agent ready, holds nothing", AgentReady{.target = "s", .epoch = 2}), kResume, kRollback},
+       Give("agent ready, holds nothing", AgentReady{.target = "s", .epoch = 2}), WentBack("s"), kResume,
+       kRollback},
       show};
 }
 

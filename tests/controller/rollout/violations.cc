@@ -174,7 +174,9 @@ std::vector<std::string> Violations(const v1::Rollout& before, const Transition&
     }
   }
   for (int i = 0; i + 1 < state.stages_size(); ++i) {
-    if (state.stages(i + 1).state() != v1::STAGE_STATE_PENDING &&
+    // One that has begun goes on, also where the one before falls back.
+    if (before.stages(i + 1).state() == v1::STAGE_STATE_PENDING &&
+        state.stages(i + 1).state() != v1::STAGE_STATE_PENDING &&
         state.stages(i).state() != v1::STAGE_STATE_DONE) {
       found.push_back("a stage began before the one before was done");
     }

@@ -214,6 +214,32 @@ TEST_F(RolloutServiceTest, AnOverrideNeedsAnActorAReasonAndSomethingThatWaits) {
   EXPECT_THAT(Override("add-note-1", "", "x", "bob", "v0"), StatusIs(absl::StatusCode::kAborted));
 }
 
+TEST_F(RolloutServiceTest, ASkipNeedsAnActorAReasonAndAStepThatHasFailed) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  const auto skip = [&](const v1::SkipStepRequest& request) {
+    grpc::ClientContext context;
+    v1::Rollout response;
+    return rpc::FromGrpc(v1::RolloutService::NewStub(Channel())->SkipStep(&context, request, &response));
+  };
+  v1::SkipStepRequest request;
+  EXPECT_THAT(skip(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("name")));
+  request.set_name("add-note-1");
+  EXPECT_THAT(skip(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("reason")));
+  request.set_reason("not needed");
+  EXPECT_THAT(skip(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("actor")));
+  request.set_actor("bob");
+  request.set_target("nosuch");
+  EXPECT_THAT(skip(request), StatusIs(absl::StatusCode::kNotFound, HasSubstr("staging-crm, production-crm")));
+  request.set_target("targets/staging-crm");
+  request.set_step("nosuch");
+  EXPECT_THAT(skip(request), StatusIs(absl::StatusCode::kNotFound, HasSubstr("no step \"nosuch\"")));
+  request.clear_step();
+  EXPECT_THAT(skip(request),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no step that has failed")));
+  request.set_etag("v0");
+  EXPECT_THAT(skip(request), StatusIs(absl::StatusCode::kAborted));
+}
+
 TEST_F(RolloutServiceTest, ATuningNeedsAnActorSenseAndATargetThatThereIs) {
   ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
   v1::TuneRolloutRequest request;

@@ -1,0 +1,116 @@
+#include "controller/rollout/skip.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "common/base/error_detail.h"
+#include "common/base/status_macros.h"
+#include "controller/rollout/names.h"
+#include "controller/rollout/operators.h"
+#include "controller/rollout/override.h"
+
+namespace curlew::rollout {
+namespace {
+
+using Found = std::vector<std::pair<v1::Run*, v1::StepStatus*>>;
+
+absl::Status NeedsWord(absl::string_view message, absl::string_view hint) {
+  return base::WithDetail(absl::InvalidArgumentError(message), base::kHint, hint);
+}
+
+absl::Status CheckInput(v1::Rollout& rollout, const SkipAsked& input) {
+  if (input.actor.empty())
+    return NeedsWord("to skip a step needs an actor: who decides?", "give --actor NAME");
+  if (absl::StripAsciiWhitespace(input.reason).empty()) {
+    return NeedsWord("to skip a step needs a reason: why is it not needed?", "give --reason TEXT");
+  }
+  if (!input.target.empty() && FindRun(rollout, input.target) == nullptr) {
+    return UnknownTarget(rollout, input.target);
+  }
+  return absl::OkStatus();
+}
+
+// The steps that are meant: the named one, or those that have failed.
+Found FindSteps(v1::Rollout& rollout, const SkipAsked& input) {
+  Found found;
+  for (v1::Run& run : *rollout.mutable_runs()) {
+    if (!input.target.empty() && run.target() != input.target) continue;
+    for (v1::StepStatus& step : *run.mutable_steps()) {
+      const bool failed = step.state() == v1::STEP_STATE_FAILED;
+      if (input.step.empty() ? failed : step.key() == input.step) found.emplace_back(&run, &step);
+    }
+  }
+  // Without a target it is about those that stand at the step, if any do.
+  Found failed;
+  for (const auto& [run, step] : found) {
+    if (step->state() == v1::STEP_STATE_FAILED) failed.emplace_back(run, step);
+  }
+  return input.target.empty() && !failed.empty() ? failed : found;
+}
+
+std::string State(const v1::StepStatus& step) {
+  return PlainName(v1::StepState_Name(step.state()), "STEP_STATE_");
+}
+
+absl::Status Refused(std::string message) {
+  return base::WithDetail(absl::FailedPreconditionError(message), base::kReason, "NOT_SKIPPABLE");
+}
+
+absl::Status CheckStep(const v1::Rollout& rollout, const v1::Run& run, const v1::StepStatus& step) {
+  const std::string name(BareName(rollout.name()));
+  const std::string about = absl::StrCat(step.key(), " of ", run.target());
+  if (step.waits()) {
+    return Refused(absl::StrCat(about,
+                                " waits, which is not skipped but overridden: `curlew rollout override ",
+                                name, " --target ", run.target(), " --reason '...'`"));
+  }
+  if (step.state() != v1::STEP_STATE_FAILED) {
+    return Refused(absl::StrCat(about, " has not failed, so it cannot be skipped: it is ", State(step)));
+  }
+  if (step.skippable()) return absl::OkStatus();
+  std::string message = absl::StrCat(about, " cannot be skipped: what comes later, or the data, needs it; ");
+  if (HasRowsQuarantined(step)) {
+    absl::StrAppend(&message,
+                    "to leave the rows that it could not write as they are: `curlew rollout override ", name,
+                    " --target ", run.target(), " --reason '...'`, then retry; ");
+  }
+  return Refused(absl::StrCat(message, "to try it again: `curlew rollout retry ", name,
+                              "`; to undo what was done: `curlew rollout rollback ", name, "`"));
+}
+
+}  // namespace
+
+absl::Status OnSkipAsked(Draft& draft, const SkipAsked& input) {
+  v1::Rollout& rollout = draft.state;
+  RETURN_IF_ERROR(CheckInput(rollout, input));
+  const Found found = FindSteps(rollout, input);
+  if (found.empty() && !input.step.empty()) {
+    return absl::NotFoundError(absl::StrCat(
+        input.target.empty() ? BareName(rollout.name()) : absl::string_view(input.target), " has no step \"",
+        input.step, "\"; `curlew rollout show ", BareName(rollout.name()), "` lists them"));
+  }
+  if (Ended(rollout) || rollout.has_rollback_time()) {
+    return Refused(absl::StrCat(BareName(rollout.name()), " is ", Name(rollout.state()),
+                                ": steps are skipped on the way forward only"));
+  }
+  if (found.empty()) {
+    return Refused(
+        absl::StrCat(BareName(rollout.name()), " has no step that has failed, so none can be skipped"));
+  }
+  for (const auto& [run, step] : found) RETURN_IF_ERROR(CheckStep(rollout, *run, *step));
+  for (const auto& [run, step] : found) {
+    step->mutable_override()->set_actor(input.actor);
+    step->mutable_override()->set_reason(input.reason);
+    AddEvent(draft, v1::EVENT_TYPE_STEP_SKIPPED, *run, *step,
+             absl::StrCat("is left out: ", Deed("skipped", input.actor, input.reason)))
+        .set_actor(input.actor);
+  }
+  return OnResumeAsked(draft, {input.actor, input.reason});
+}
+
+}  // namespace curlew::rollout
