@@ -1,3 +1,5 @@
+#include "controller/dispatch/engine.h"
+
 #include <spdlog/spdlog.h>
 
 #include <utility>
