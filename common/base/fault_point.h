@@ -2,18 +2,21 @@
 #ifndef CURLEW_COMMON_BASE_FAULT_POINT_H_
 #define CURLEW_COMMON_BASE_FAULT_POINT_H_
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace curlew::base {
 
 // Where the environment variable CURLEW_FAULT is "NAME" or "NAME:N", the process ends at the N-th (first)
-// time that it passes FaultPoint(NAME), with _exit(137), as kill -9 would end it. Always compiled in; without
-// the variable it costs one comparison.
+// time that it passes FaultPoint(NAME), with _exit(137), as kill -9 would end it. With "NAME:N:freeze" all of
+// it stands still there, as after kill -STOP, until SIGCONT. Always compiled in; without the variable it
+// costs one comparison.
 class FaultPlan {
  public:
   static FaultPlan& Get() {
@@ -39,6 +42,11 @@ class FaultPlan {
   explicit FaultPlan(const char* spec) {
     if (spec == nullptr) return;
     name_ = spec;
+    constexpr std::string_view kFreeze = ":freeze";
+    if (name_.ends_with(kFreeze)) {
+      name_.resize(name_.size() - kFreeze.size());
+      handler_ = [] { kill(getpid(), SIGSTOP); };
+    }
     if (const size_t colon = name_.find(':'); colon != std::string::npos) {
       left_ = std::atoi(name_.c_str() + colon + 1);
       name_.resize(colon);
