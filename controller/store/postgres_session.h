@@ -63,9 +63,9 @@ class PostgresWork {
   std::unique_ptr<pg::Transaction> transaction_;
 };
 
-// A session. Not thread-safe. It keeps no state on the server from one transaction to the next (settings are
-// SET LOCAL, the lock of migrations is held by a transaction, nothing is prepared), so a connection that is
-// lost is replaced without a trace, and a pooler in between would do no harm.
+// A session. Not thread-safe. It relies on nothing that the server keeps from one transaction to the next
+// (settings are SET LOCAL, the lock of migrations is held by a transaction, nothing is prepared), so a
+// connection that is lost is replaced without a trace, and a transaction pooler in between would do.
 class PostgresSession {
  public:
   // `name` is the store's for messages. Connects at first use.

@@ -46,7 +46,8 @@ class StoreLocation {
   // its instance may commit. Errors as OpenLease.
   virtual absl::StatusOr<std::unique_ptr<RolloutStore>> OpenStore(int64_t epoch) = 0;
 
-  // --- What `curlew-controller store ...` does. Safe beside a controller that runs, except Restore. ---
+  // --- What `curlew-controller store ...` does. Safe beside a controller that runs; Restore, and Migrate
+  // where there is something to do, take the lease: FAILED_PRECONDITION where a controller leads. ---
 
   // Writes all that is in the store, of one moment, to the new file `path`: the same form for every kind of
   // store. ALREADY_EXISTS where the file is there.
@@ -57,7 +58,7 @@ class StoreLocation {
   // What the store holds, in lines for people, after reading every row of it. DATA_LOSS with what is damaged.
   virtual absl::StatusOr<std::string> Check() = 0;
   // Brings the schema up to date; returns what was done, for people. Never makes a store where none is:
-  // NOT_FOUND then.
+  // NOT_FOUND then, as for Backup and Check.
   virtual absl::StatusOr<std::string> Migrate() = 0;
 };
 

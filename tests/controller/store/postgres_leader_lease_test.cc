@@ -39,17 +39,6 @@ class PostgresLeaderLeaseTest : public ::testing::Test {
     ADD_FAILURE() << "the lease is never taken";
     return {};
   }
-  // Waits until a session of the store waits for a lock.
-  void WaitUntilOneWaits() {
-    for (const absl::Time end = absl::Now() + absl::Seconds(20); absl::Now() < end;) {
-      if (database_.Sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                        " AND application_name LIKE 'curlew-controller%' AND wait_event_type = 'Lock'") ==
-          "1") {
-        return;
-      }
-    }
-    ADD_FAILURE() << "nobody waits for a lock";
-  }
 
   PostgresDatabase database_;
 };
@@ -184,7 +173,7 @@ TEST_F(PostgresLeaderLeaseTest, ACommitThatMeetsATakeOverIsAborted) {
   ASSERT_OK(take_over->Execute("UPDATE curlew_controller.leader SET epoch = epoch + 1, instance = 'b'"));
   absl::StatusOr<int64_t> committed = absl::UnknownError("not yet");
   std::thread committing([&] { committed = store->Commit(MakeChange("rollouts/a", 0, 0, 1)); });
-  WaitUntilOneWaits();
+  database_.WaitUntilBlocked(1);
   ASSERT_OK(take_over->Commit());
   committing.join();
   EXPECT_EQ(base::Detail(committed.status(), base::kReason), kNotLeader) << committed.status();
@@ -200,7 +189,7 @@ TEST_F(PostgresLeaderLeaseTest, ACommitGoesOnAfterATakeOverThatWasRolledBack) {
   ASSERT_OK(take_over->Execute("UPDATE curlew_controller.leader SET epoch = epoch + 1, instance = 'b'"));
   absl::StatusOr<int64_t> committed = absl::UnknownError("not yet");
   std::thread committing([&] { committed = store->Commit(MakeChange("rollouts/a", 0, 0, 1)); });
-  WaitUntilOneWaits();
+  database_.WaitUntilBlocked(1);
   take_over->Rollback();
   committing.join();
   EXPECT_THAT(committed, IsOkAndHolds(1));

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <memory>
+#include <set>
 #include <thread>
 
 #include "common/base/error_detail.h"
@@ -89,6 +92,51 @@ TEST_F(PostgresRolloutStoreTest, ACommitThatWasNotAnsweredIsInDoubtAndTheStoreTe
   ASSERT_OK_AND_ASSIGN(const VersionedRollout read, store_->GetRollout("rollouts/a"));
   EXPECT_EQ(read.version, 1);
   EXPECT_THAT(store_->Commit(MakeChange("rollouts/a", 1, 1, 1)), IsOkAndHolds(2));
+}
+
+// The sockets of this process.
+std::set<int> Sockets() {
+  std::set<int> sockets;
+  for (int fd = 0; fd < 1024; ++fd) {
+    struct stat status;
+    if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode)) sockets.insert(fd);
+  }
+  return sockets;
+}
+
+// The connection is cut while the server is busy with COMMIT, which then takes effect although nobody hears
+// of it. Whoever asks meanwhile must not be told how it was before.
+TEST_F(PostgresRolloutStoreTest, ACommitThatTakesEffectAfterItsConnectionWasLostIsWaitedFor) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  database_.Sql(
+      "CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END';"
+      "CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON curlew_controller.event DEFERRABLE INITIALLY DEFERRED"
+      " FOR EACH ROW EXECUTE FUNCTION public.wait()");
+  auto gate = database_.Session();
+  ASSERT_OK(gate->Execute("SELECT pg_advisory_lock(42)"));
+  const std::set<int> before = Sockets();
+  auto store = database_.Store(epoch_, "a");
+  std::set<int> ours = Sockets();
+  for (const int fd : before) ours.erase(fd);
+  ASSERT_EQ(ours.size(), 1u);
+
+  absl::Status committed;
+  std::thread committing([&] { committed = store->Commit(MakeChange("rollouts/a", 1, 1, 1)).status(); });
+  database_.WaitUntilBlocked(1);
+  shutdown(*ours.begin(), SHUT_RDWR);
+  committing.join();
+  EXPECT_EQ(base::Detail(committed, base::kReason), "STORE_IN_DOUBT") << committed;
+
+  absl::StatusOr<VersionedRollout> read = absl::UnknownError("not yet");
+  std::thread reading([&] { read = store->GetRollout("rollouts/a"); });
+  database_.WaitUntilBlocked(2);
+  ASSERT_OK(gate->Execute("SELECT pg_advisory_unlock(42)"));
+  reading.join();
+  ASSERT_OK(read);
+  EXPECT_EQ(read->version, 2);
+  EXPECT_THAT(store->Commit(MakeChange("rollouts/a", 1, 1, 1)), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(store->Commit(MakeChange("rollouts/a", 2, 2, 1)), IsOkAndHolds(3));
 }
 
 TEST_F(PostgresRolloutStoreTest, ALockThatIsNotGivenUpMakesItUnavailableInTime) {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "controller/store/postgres_leader_lease.h"
 #include "controller/store/postgres_rollout_store.h"
 #include "tests/support/pg_test.h"
@@ -37,6 +38,17 @@ class PostgresDatabase : public curlew::testing::PgTest {
     return url + query;
   }
   std::string Sql(absl::string_view sql) { return Query(conninfo_, sql); }
+  // Waits until that many sessions of stores and leases wait for a lock.
+  void WaitUntilBlocked(int sessions) {
+    auto session = Session();
+    for (const absl::Time end = absl::Now() + absl::Seconds(20); absl::Now() < end;) {
+      const auto blocked = session->Execute(
+          "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+          " AND application_name LIKE 'curlew-controller%' AND wait_event_type = 'Lock'");
+      if (blocked.ok() && blocked->Int(0, 0) == sessions) return;
+    }
+    ADD_FAILURE() << "there are never " << sessions << " sessions that wait for a lock";
+  }
   std::unique_ptr<pg::Connection> Session() { return Connect(conninfo_); }
 
   // A role that may log in, and nothing more; and the conninfo with it.

@@ -1,0 +1,65 @@
+// Stores of earlier versions, kept in fixtures/ (made by make.py there).
+#ifndef CURLEW_TESTS_CONTROLLER_STORE_FIXTURE_H_
+#define CURLEW_TESTS_CONTROLLER_STORE_FIXTURE_H_
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "controller/store/rollout_store.h"
+#include "tests/controller/store/builders.h"
+#include "tests/support/status_matchers.h"
+
+namespace curlew::store {
+
+// The SQL of a fixture: "sqlite_1".
+inline std::string Fixture(const std::string& name) {
+  std::ifstream file(absl::StrCat(CURLEW_STORE_FIXTURES, "/", name, ".sql"));
+  std::ostringstream text;
+  text << file.rdbuf();
+  EXPECT_FALSE(text.str().empty()) << "there is no fixture " << name << ": run make.py";
+  return text.str();
+}
+
+// A store that was made from a fixture holds all that it held, and goes on.
+inline void ExpectContentOfFixture(RolloutStore& store) {
+  std::string next;
+  ASSERT_OK_AND_ASSIGN(const auto plans, store.ListPlans({}, &next));
+  ASSERT_EQ(plans.size(), 2u);
+  EXPECT_EQ(plans[0].name(), "plans/add-mail-1");
+  EXPECT_EQ(plans[1].plan().name(), "rename-phone");
+  ASSERT_OK_AND_ASSIGN(const auto environments, store.ListEnvironments());
+  ASSERT_EQ(environments.size(), 2u);
+  EXPECT_EQ(environments[0].name(), "environments/staging");
+  EXPECT_EQ(environments[1].targets(0), "production-crm");
+  ASSERT_OK_AND_ASSIGN(const auto rollouts, store.ListRollouts({}, &next));
+  ASSERT_EQ(rollouts.size(), 2u);
+  EXPECT_EQ(rollouts[0].rollout.name(), "rollouts/running");
+  EXPECT_EQ(rollouts[0].version, 2);
+  EXPECT_EQ(rollouts[1].version, 4);
+  EXPECT_EQ(rollouts[1].rollout.state(), v1::ROLLOUT_STATE_SUCCEEDED);
+  ASSERT_OK_AND_ASSIGN(const auto events, store.ListEvents("rollouts/ended", 0, 10));
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[2].message(), "event 3 of rollouts/ended");
+  ASSERT_OK_AND_ASSIGN(const auto compiled, store.GetCompiledPlan("rollouts/ended/runs/staging-crm"));
+  EXPECT_EQ(compiled.plan_digest(), "1");
+  ASSERT_OK_AND_ASSIGN(auto pending, store.PendingOutbox());
+  ASSERT_EQ(pending.size(), 2u);
+  EXPECT_EQ(pending[0].id, 3);
+  EXPECT_EQ(pending[1].id, 4);
+  EXPECT_EQ(pending[1].payload, std::string("\0\xff", 2));
+  RolloutChange change = MakeChange("rollouts/running", 2, 2, 1);
+  change.outbox = {MakeEntry("rollouts/running", "t", "tune", "")};
+  ASSERT_OK(store.Commit(change));
+  ASSERT_OK_AND_ASSIGN(pending, store.PendingOutbox());
+  ASSERT_EQ(pending.size(), 3u);
+  EXPECT_EQ(pending[2].id, 7) << "6 was given before";
+}
+
+}  // namespace curlew::store
+
+#endif  // CURLEW_TESTS_CONTROLLER_STORE_FIXTURE_H_
