@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "controller/dispatch/outbox.h"
 #include "controller/rollout/machine.h"
@@ -11,6 +13,17 @@ namespace curlew::dispatch {
 namespace {
 
 constexpr int kEventsInBatch = 200;
+
+absl::Status EventsRemoved(const std::string& rollout, int64_t after, int64_t oldest) {
+  const absl::Status status =
+      absl::OutOfRangeError(absl::StrCat(rollout, ": event ", after + 1,
+                                         " was removed at the end of its retention; the oldest that is "
+                                         "kept has number ",
+                                         oldest));
+  return base::WithDetail(
+      base::WithDetail(status, base::kReason, "EVENTS_REMOVED"), base::kHint,
+      absl::StrCat("watch from event ", oldest - 1, " on, or from 0 for all that are kept"));
+}
 
 }  // namespace
 
@@ -37,6 +50,10 @@ absl::StatusOr<WatchBatch> Watches::Read(const std::string& rollout, WatchCursor
   if (cursor->version < 0) add_rollout();
   if (cursor->event < now.rollout.last_event()) {
     ASSIGN_OR_RETURN(auto events, store_->ListEvents(rollout, cursor->event, kEventsInBatch));
+    // Who has read nothing asks for what there is, and the rollout's first_event says what that is.
+    if (cursor->event > 0 && !events.empty() && events[0].number() != cursor->event + 1) {
+      return EventsRemoved(rollout, cursor->event, events[0].number());
+    }
     for (v1::Event& event : events) {
       cursor->event = event.number();
       *batch.messages.emplace_back().mutable_event() = std::move(event);

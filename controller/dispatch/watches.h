@@ -53,7 +53,9 @@ class Watches {
   void Remove(const std::string& rollout, Watcher* watcher);
 
   // The next messages after `cursor`, which is moved on: at first the rollout and then its events; later
-  // events and then the rollout. Limited in number: read until it is empty. Fails as the store does.
+  // events and then the rollout. Limited in number: read until it is empty. Fails as the store does;
+  // OUT_OF_RANGE with base::kReason EVENTS_REMOVED where the event after that of a cursor above 0 is not kept
+  // any more.
   absl::StatusOr<WatchBatch> Read(const std::string& rollout, WatchCursor* cursor);
 
   // A transition of `rollout` was stored.
