@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "agent/flags.h"
 #include "agent/metrics.h"
 #include "agent/session/session.h"
@@ -18,6 +20,9 @@
 namespace curlew::agent {
 namespace {
 
+// What a thread may take over one thing, waits for databases aside, before the agent is unwell.
+constexpr absl::Duration kLongestTurn = absl::Minutes(1);
+
 int Run(const Flags& flags) {
   const auto channel = rpc::MakeChannel(flags.controller);
   if (!channel.ok()) {
@@ -25,23 +30,27 @@ int Run(const Flags& flags) {
               << std::string(channel.status().message()) << "\n";
     return 2;
   }
+  Outbox outbox;
+  LeaseClock lease;
   std::unique_ptr<MetricsServer> metrics;
   if (!flags.metrics.empty()) {
-    auto started = MetricsServer::Start(flags.metrics);
+    auto started = MetricsServer::Start(flags.metrics, &lease);
     if (!started.ok()) {
       std::cerr << "curlew-agent: --metrics: " << std::string(started.status().message()) << "\n";
       return 2;
     }
     metrics = *std::move(started);
+    spdlog::info(base::WithFields(
+        "serves metrics", {{"address", absl::StrCat(flags.metrics.substr(0, flags.metrics.rfind(':')), ":",
+                                                    metrics->port())}}));
   }
   WalkMetrics* const walks = metrics == nullptr ? nullptr : metrics->walks();
+  AgentMetrics* const agent_metrics = metrics == nullptr ? nullptr : metrics->agent();
   const std::string instance_id = base::RandomId(16);
   spdlog::info(base::WithFields("agent starts", {{"version", CURLEW_VERSION},
                                                  {"id", flags.id},
                                                  {"instance", instance_id},
                                                  {"controller", flags.controller}}));
-  Outbox outbox;
-  LeaseClock lease;
   std::vector<std::unique_ptr<TargetServer>> servers;
   std::vector<TargetServer*> targets;
   for (const TargetFlag& target : flags.targets) {
@@ -53,15 +62,23 @@ int Run(const Flags& flags) {
                                                                    .pool = pool,
                                                                    .row_keys = flags.row_keys,
                                                                    .throttle = flags.throttle,
-                                                                   .metrics = walks},
+                                                                   .metrics = walks,
+                                                                   .agent_metrics = agent_metrics},
                                                      &outbox, &lease));
     targets.push_back(servers.back().get());
   }
   Session session({.controller = flags.controller,
                    .agent_id = flags.id,
                    .instance_id = instance_id,
-                   .version = CURLEW_VERSION},
+                   .version = CURLEW_VERSION,
+                   .metrics = agent_metrics},
                   *channel, targets, &outbox, &lease);
+  if (metrics != nullptr) {
+    metrics->Watch("the session with the controller", session.pulse(), kLongestTurn);
+    for (const auto& server : servers) {
+      metrics->Watch(absl::StrCat("the loop of target ", server->target()), server->pulse(), kLongestTurn);
+    }
+  }
   std::thread runner([&] { session.Run(); });
 
   sigset_t signals;

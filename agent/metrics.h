@@ -2,38 +2,46 @@
 #ifndef CURLEW_AGENT_METRICS_H_
 #define CURLEW_AGENT_METRICS_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "agent/guard/agent_metrics.h"
+#include "agent/guard/lease_clock.h"
+#include "agent/guard/pulse.h"
 #include "agent/guard/walk_metrics.h"
 
 namespace curlew::agent {
 
-// Answers GET /metrics with what was told to walks(), in Prometheus' text format, and GET /healthz with 200
-// as long as the process lives. Nobody is asked who he is: names of targets and tables can be read by all who
-// reach the address. Thread-safe.
-//
-//   curlew_agent_info                                         version
-//   curlew_agent_backfill_rows_total                          target, table
-//   curlew_agent_backfill_blocks_total                        target, table
-//   curlew_agent_backfill_batch_duration_seconds (histogram)  target, table
-//   curlew_agent_backfill_workers                             target, table; while a walk goes on
-//   curlew_agent_backfill_load_utilisation_ratio              target, table; while a walk goes on
-//   curlew_agent_backfill_throttled_seconds_total             target, table, signal
-//   curlew_agent_backfill_quarantined_rows                    target, table; while a walk goes on
+// Answers GET /metrics with what was told to walks() and agent(), and GET /healthz with 200 unless a thread
+// that is watched has been at the same thing for longer than it may. The table of metrics, and why nothing
+// else makes the agent unwell, is docs/metrics.md. Nobody is asked who he is: names of targets and tables can
+// be read by all who reach the address. Thread-safe.
 class MetricsServer {
  public:
-  // `address` is HOST:PORT; port 0 for any that is free. UNAVAILABLE where it cannot listen there.
-  static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(const std::string& address);
-  // Waits for answers that are being given. Nobody may use walks() any more.
+  // Time since some fixed instant, monotonic. The default is the system's steady clock.
+  using Monotonic = std::function<absl::Duration()>;
+
+  // `address` is HOST:PORT; port 0 for any that is free. `lease` must outlive the server. Errors as
+  // metrics::MetricsServer::Start.
+  static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(const std::string& address,
+                                                              const LeaseClock* lease,
+                                                              Monotonic now = nullptr);
+  // Waits for answers that are being given. Nobody may use walks() or agent() any more.
   ~MetricsServer();
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
 
   int port() const;
-  // Lives as long as the server.
+  // Live as long as the server.
   WalkMetrics* walks();
+  AgentMetrics* agent();
+
+  // From now on the agent is unwell where that thread is at the same thing for longer than `limit`. `who` is
+  // for people: "the loop of target crm".
+  void Watch(const std::string& who, std::shared_ptr<const Pulse> pulse, absl::Duration limit);
 
  private:
   class Impl;

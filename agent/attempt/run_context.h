@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "agent/guard/agent_metrics.h"
 #include "agent/guard/cancel_token.h"
 #include "agent/guard/lease_clock.h"
 #include "agent/guard/live_tuning.h"
@@ -47,6 +48,8 @@ struct RunContext {
   const ThrottleConfig* throttle = nullptr;
   // Takes numbers of walks; null for nobody.
   WalkMetrics* metrics = nullptr;
+  // Takes numbers of attempts; null for nobody.
+  AgentMetrics* agent_metrics = nullptr;
   // Connections for fenced transactions and for looking.
   pg::Pool* pool = nullptr;
   // How to open a session that no transaction fences.

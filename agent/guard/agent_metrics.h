@@ -25,13 +25,13 @@ class AgentMetrics {
   virtual void SessionEnded() = 0;
   // A target stands so from now on. `epoch` is its journal's, where it is this agent's; else 0.
   virtual void TargetStands(const std::string& target, TargetCondition condition, int64_t epoch) = 0;
-  // An attempt has begun on a target, which has one at a time.
-  virtual void AttemptBegan(const std::string& target) = 0;
-  // It waits for this from now on; UNSPECIFIED where it works again.
+  // An attempt has begun on a target, which has one at a time. `kind` is that of its step ("execute_sql").
+  virtual void AttemptBegan(const std::string& target, const std::string& kind) = 0;
+  // It waits for this from now on; UNSPECIFIED where it works again. One of kind "wait" does nothing else
+  // than wait for SESSIONS, whatever it says.
   virtual void AttemptWaits(const std::string& target, v1::WaitCause cause) = 0;
-  // It has ended. `kind` is that of its step ("execute_sql"), `outcome` how ("succeeded", "fenced_out").
-  virtual void AttemptEnded(const std::string& target, const std::string& kind,
-                            const std::string& outcome) = 0;
+  // It has ended so: "succeeded", "fenced_out".
+  virtual void AttemptEnded(const std::string& target, const std::string& outcome) = 0;
 };
 
 // Tells nobody.
@@ -40,9 +40,9 @@ class NoAgentMetrics : public AgentMetrics {
   void SessionBegan() override {}
   void SessionEnded() override {}
   void TargetStands(const std::string&, TargetCondition, int64_t) override {}
-  void AttemptBegan(const std::string&) override {}
+  void AttemptBegan(const std::string&, const std::string&) override {}
   void AttemptWaits(const std::string&, v1::WaitCause) override {}
-  void AttemptEnded(const std::string&, const std::string&, const std::string&) override {}
+  void AttemptEnded(const std::string&, const std::string&) override {}
 };
 
 // `metrics`, or one that tells nobody where that is null.

@@ -18,6 +18,23 @@ class Pulse {
   void Works() { since_ = Now(); }
   // Waits for something to do.
   void Rests() { since_ = kResting; }
+  // While it lives the thread waits for somebody else, the database, and rests therefore. On that thread
+  // alone.
+  class Elsewhere {
+   public:
+    // `pulse` must outlive it.
+    explicit Elsewhere(Pulse* pulse) : pulse_(pulse), worked_(pulse->since_ != kResting) { pulse_->Rests(); }
+    ~Elsewhere() {
+      if (worked_) pulse_->Works();
+    }
+    Elsewhere(const Elsewhere&) = delete;
+    Elsewhere& operator=(const Elsewhere&) = delete;
+
+   private:
+    Pulse* const pulse_;
+    const bool worked_;
+  };
+
   // For how long it has been at the same thing; zero while it rests.
   absl::Duration AtIt() const {
     const int64_t since = since_;

@@ -4,7 +4,9 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "agent/executor/step_runner.h"
 #include "common/base/log.h"
@@ -21,9 +23,22 @@ v1::Progress Identity(const v1::Dispatch& dispatch, const v1::Step& step) {
   return identity;
 }
 
+// As they stand in metrics.
+std::string KindLabel(const v1::Action& action) {
+  const auto* kind = v1::Action::descriptor()->FindFieldByNumber(action.kind_case());
+  return kind == nullptr ? "nothing" : kind->name();
+}
+
+std::string OutcomeLabel(const Outcome& outcome) {
+  if (outcome.fenced_out) return "fenced_out";
+  if (outcome.in_doubt) return "in_doubt";
+  return absl::AsciiStrToLower(absl::StripPrefix(v1::AttemptState_Name(outcome.state), "ATTEMPT_STATE_"));
+}
+
 }  // namespace
 
 void AttemptProgress::Report(const v1::Progress& progress) {
+  metrics_->AttemptWaits(identity_.target(), progress.waiting().cause());
   v1::AgentMessage message;
   {
     absl::MutexLock lock(&mutex_);
@@ -43,14 +58,18 @@ RunningAttempt::RunningAttempt(v1::Dispatch dispatch, v1::Step step, RunContext 
                                std::function<void()> ended)
     : dispatch_(std::move(dispatch)),
       step_(std::move(step)),
-      progress_(outbox, Identity(dispatch_, step_)),
+      progress_(outbox, OrNobody(context.agent_metrics), Identity(dispatch_, step_)),
       context_(std::move(context)) {
   context_.cancel = &cancel_;
   context_.progress = &progress_;
   context_.tuning = &tuning_;
   tuning_.Set(dispatch_.tuning());
   thread_ = std::thread([this, ended = std::move(ended)] {
-    Outcome outcome = RunStep(context_, ActionFor(step_, dispatch_.direction()));
+    AgentMetrics* const metrics = OrNobody(context_.agent_metrics);
+    const v1::Action action = ActionFor(step_, dispatch_.direction());
+    metrics->AttemptBegan(context_.target, KindLabel(action));
+    Outcome outcome = RunStep(context_, action);
+    metrics->AttemptEnded(context_.target, OutcomeLabel(outcome));
     {
       absl::MutexLock lock(&mutex_);
       outcome_ = std::move(outcome);

@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "agent/attempt/run_context.h"
 #include "agent/executor/outcome.h"
+#include "agent/guard/agent_metrics.h"
 #include "agent/guard/live_tuning.h"
 #include "agent/session/outbox.h"
 #include "curlew/v1/agent.pb.h"
@@ -21,12 +22,14 @@ namespace curlew::agent {
 // Sends what an attempt reports, about once a second; a new cause for waiting at once. Thread-safe.
 class AttemptProgress : public ProgressSink {
  public:
-  // `outbox` is not owned.
-  AttemptProgress(Outbox* outbox, v1::Progress identity) : outbox_(outbox), identity_(std::move(identity)) {}
+  // `outbox` and `metrics` are not owned.
+  AttemptProgress(Outbox* outbox, AgentMetrics* metrics, v1::Progress identity)
+      : outbox_(outbox), metrics_(metrics), identity_(std::move(identity)) {}
   void Report(const v1::Progress& progress) override;
 
  private:
   Outbox* const outbox_;
+  AgentMetrics* const metrics_;
   const v1::Progress identity_;
   absl::Mutex mutex_;
   absl::Time sent_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();

@@ -82,7 +82,12 @@ grpc::Status Session::Serve() {
   if (stopping()) outbox_->Close();
   std::thread writer([&] { Write(stream.get()); });
   v1::ControllerMessage answer;
-  while (stream->Read(&answer)) On(std::move(answer));
+  while (stream->Read(&answer)) {
+    pulse_->Works();
+    On(std::move(answer));
+    pulse_->Rests();
+  }
+  OrNobody(options_.metrics)->SessionEnded();
   outbox_->Close();
   writer.join();
   const grpc::Status status = stream->Finish();
@@ -163,6 +168,7 @@ void Session::On(const v1::Welcome& welcome) {
   spdlog::info(base::WithFields("session begins", {{"controller", options_.controller},
                                                    {"session", absl::StrCat(welcome.session())},
                                                    {"version", welcome.version()}}));
+  OrNobody(options_.metrics)->SessionBegan();
   backoff_.Reset();
   lease_->SetLeaseTime(base::FromProto(welcome.lease_time()));
   const absl::Duration interval = base::FromProto(welcome.heartbeat_interval());

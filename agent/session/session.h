@@ -9,7 +9,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/random/random.h"
 #include "absl/synchronization/mutex.h"
+#include "agent/guard/agent_metrics.h"
 #include "agent/guard/lease_clock.h"
+#include "agent/guard/pulse.h"
 #include "agent/session/outbox.h"
 #include "agent/session/target_server.h"
 #include "common/base/backoff.h"
@@ -24,6 +26,8 @@ struct SessionOptions {
   std::string agent_id;
   std::string instance_id;
   std::string version;
+  // Takes numbers of sessions; null for nobody. Not owned.
+  AgentMetrics* metrics = nullptr;
   // Pauses between tries to reach the controller.
   base::BackoffOptions reconnect = {.first = absl::Milliseconds(500), .longest = absl::Seconds(15)};
 };
@@ -40,6 +44,8 @@ class Session {
   void Run();
   // Says goodbye (half-closes the stream) and lets Run return, within two seconds.
   void Stop();
+  // Of the thread that reads.
+  std::shared_ptr<const Pulse> pulse() const { return pulse_; }
 
  private:
   using Stream = grpc::ClientReaderWriter<v1::AgentMessage, v1::ControllerMessage>;
@@ -61,6 +67,7 @@ class Session {
   const std::vector<TargetServer*> targets_;
   Outbox* const outbox_;
   LeaseClock* const lease_;
+  const std::shared_ptr<Pulse> pulse_ = std::make_shared<Pulse>();
   // Of Run's thread.
   absl::BitGen random_;
   base::Backoff backoff_;

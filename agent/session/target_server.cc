@@ -58,6 +58,7 @@ TargetServer::TargetServer(TargetOptions options, Outbox* outbox, const LeaseClo
       takeover_(ForTakeover(options_)),
       outbox_(outbox),
       lease_(lease),
+      metrics_(OrNobody(options_.agent_metrics)),
       pool_(ForPool(options_)),
       backoff_(options_.retry, random_),
       thread_([this] { Loop(); }) {}
@@ -91,8 +92,10 @@ bool TargetServer::Stopping() const {
 std::optional<TargetServer::Input> TargetServer::NextInput() {
   absl::Time deadline = ready_at_;
   if (running_ != nullptr && running_->cancelled()) deadline = std::min(deadline, absl::Now() + kCancelAgain);
+  pulse_->Rests();
   absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithDeadline(absl::Condition(this, &TargetServer::Woken), deadline);
+  pulse_->Works();
   ended_ = false;
   if (stopping_ || inputs_.empty()) return std::nullopt;
   Input input = std::move(inputs_.front());
@@ -101,6 +104,7 @@ std::optional<TargetServer::Input> TargetServer::NextInput() {
 }
 
 void TargetServer::Loop() {
+  metrics_->TargetStands(options_.target, TargetCondition::kUnleased, 0);
   while (!Stopping()) {
     std::optional<Input> input = NextInput();
     if (running_ != nullptr) {
@@ -143,11 +147,13 @@ void TargetServer::Loop() {
       } else {
         granted_ = false;
         ready_at_ = absl::InfiniteFuture();
+        metrics_->TargetStands(options_.target, TargetCondition::kUnleased, 0);
       }
     }
     if (absl::Now() >= ready_at_ && !Stopping()) BecomeReady();
   }
   Abandon();
+  pulse_->Rests();
 }
 
 void TargetServer::On(const v1::Lease& lease) {
@@ -163,10 +169,12 @@ void TargetServer::On(const v1::Lease& lease) {
   }
   problem_ = absl::StrCat("the lease was not given: ", lease.reason());
   ready_at_ = absl::InfiniteFuture();
+  metrics_->TargetStands(options_.target, TargetCondition::kUnleased, 0);
   Abandon();
 }
 
 void TargetServer::On(const v1::Dispatch& dispatch) {
+  const Pulse::Elsewhere asks_the_database(pulse_.get());
   if (!tenure_.has_value()) return Refuse(dispatch, v1::NACK_REASON_WRONG_EPOCH, problem_);
   if (dispatch.epoch() != tenure_->epoch) {
     return Refuse(
@@ -235,6 +243,7 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
                      .row_keys = options_.row_keys,
                      .throttle = &options_.throttle,
                      .metrics = options_.metrics,
+                     .agent_metrics = options_.agent_metrics,
                      .pool = &pool_,
                      .connect = options_.pool.connect,
                      .lease = lease_};
@@ -261,6 +270,7 @@ void TargetServer::On(const v1::Tune& tune) {
 }
 
 void TargetServer::On(const v1::ReportRowProblems& request) {
+  const Pulse::Elsewhere asks_the_database(pulse_.get());
   v1::AgentMessage message;
   v1::RowProblemReport& report = *message.mutable_row_problem_report();
   report.set_request(request.request());
@@ -285,6 +295,7 @@ void TargetServer::On(const v1::ReportRowProblems& request) {
 }
 
 void TargetServer::On(const v1::ReportSchema& request) {
+  const Pulse::Elsewhere asks_the_database(pulse_.get());
   v1::AgentMessage message;
   v1::SchemaReport& report = *message.mutable_schema_report();
   report.set_request(request.request());
@@ -349,12 +360,14 @@ void TargetServer::Conclude(const v1::Dispatch& dispatch, const Outcome& outcome
 }
 
 void TargetServer::Abandon() {
+  const Pulse::Elsewhere asks_the_database(pulse_.get());
   running_.reset();
   absl::MutexLock lock(&mutex_);
   ended_ = false;
 }
 
 void TargetServer::BecomeReady() {
+  const Pulse::Elsewhere asks_the_database(pulse_.get());
   // Nobody else can have been given the target before the lease runs out.
   if (!lease_->Valid()) {
     ready_at_ = absl::Now() + kLookAtLeaseAgain;
@@ -365,6 +378,7 @@ void TargetServer::BecomeReady() {
   if (mine.ok() && *mine) {
     backoff_.Reset();
     problem_.clear();
+    metrics_->TargetStands(options_.target, TargetCondition::kReady, tenure_->epoch);
     SayReady();
     return;
   }
@@ -372,10 +386,12 @@ void TargetServer::BecomeReady() {
   if (mine.ok()) {
     granted_ = false;
     problem_ = "another agent has taken the target over";
+    metrics_->TargetStands(options_.target, TargetCondition::kUnleased, 0);
     outbox_->Close();
     return;
   }
   problem_ = Words(mine.status());
+  metrics_->TargetStands(options_.target, TargetCondition::kProblem, 0);
   const absl::Duration pause = backoff_.Next();
   ready_at_ = absl::Now() + pause;
   spdlog::warn(

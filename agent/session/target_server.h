@@ -15,7 +15,9 @@
 #include "absl/random/random.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/attempt/run_context.h"
+#include "agent/guard/agent_metrics.h"
 #include "agent/guard/lease_clock.h"
+#include "agent/guard/pulse.h"
 #include "agent/guard/throttle_config.h"
 #include "agent/guard/walk_metrics.h"
 #include "agent/journal/takeover.h"
@@ -37,6 +39,8 @@ struct TargetOptions {
   ThrottleConfig throttle;
   // Takes numbers of walks; null for nobody. Not owned.
   WalkMetrics* metrics = nullptr;
+  // Takes numbers of the target; null for nobody. Not owned.
+  AgentMetrics* agent_metrics = nullptr;
   // Pauses between tries to reach the database.
   base::BackoffOptions retry = {.first = absl::Seconds(1), .longest = absl::Seconds(30)};
 };
@@ -60,6 +64,8 @@ class TargetServer {
   void Stop();
 
   const std::string& target() const { return options_.target; }
+  // Of the thread that decides.
+  std::shared_ptr<const Pulse> pulse() const { return pulse_; }
 
  private:
   struct Lost {};  // the session
@@ -95,6 +101,8 @@ class TargetServer {
   const TakeoverOptions takeover_;
   Outbox* const outbox_;
   const LeaseClock* const lease_;
+  AgentMetrics* const metrics_;
+  const std::shared_ptr<Pulse> pulse_ = std::make_shared<Pulse>();
   pg::Pool pool_;
 
   mutable absl::Mutex mutex_;

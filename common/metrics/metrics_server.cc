@@ -50,7 +50,14 @@ class Metrics : public CivetHandler {
   bool handleGet(CivetServer*, mg_connection* connection) override {
     std::vector<prometheus::MetricFamily> families = options_->collect();
     Append(ProcessMetrics(), &families);
+    families.erase(
+        std::remove_if(families.begin(), families.end(), [](const auto& f) { return f.metric.empty(); }),
+        families.end());
     std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    for (prometheus::MetricFamily& family : families) {
+      std::sort(family.metric.begin(), family.metric.end(),
+                [](const auto& a, const auto& b) { return a.label < b.label; });
+    }
     Answer(connection, "200 OK", "text/plain; version=0.0.4",
            prometheus::TextSerializer().Serialize(families));
     return true;

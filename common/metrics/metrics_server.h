@@ -25,7 +25,7 @@ struct MetricsServerOptions {
 };
 
 // The one HTTP server of Curlew: a few threads, plain text, GET only. /metrics gives `collect` and the
-// process's own numbers in Prometheus' text format, sorted by name; /healthz 200 with the word or 503 with
+// process's own numbers in Prometheus' text format, sorted; /healthz 200 with the word or 503 with
 // the reason, in one line. Nobody is asked who he is. Thread-safe.
 class MetricsServer {
  public:
