@@ -17,6 +17,7 @@
 #include "common/rpc/endpoint.h"
 #include "controller/server.h"
 #include "controller/store/sqlite_rollout_store.h"
+#include "controller/web/controller_metrics.h"
 
 namespace curlew {
 namespace {
@@ -26,6 +27,7 @@ struct Flags {
   std::string store = "curlew.db";
   std::string heartbeat_interval = "5s";
   std::string lease_time = "15s";
+  std::string metrics;
   std::string log_level = "info";
   std::string log_format = "text";
 };
@@ -58,6 +60,9 @@ void AddFlags(CLI::App* app, Flags* flags) {
          "How long an agent that is not heard keeps its targets; at least twice the heartbeat interval")
       ->type_name("DURATION")
       ->capture_default_str();
+  app->add_option("--metrics", flags->metrics,
+                  "Address to serve /metrics (for Prometheus) and /healthz on; nowhere by default")
+      ->type_name("HOST:PORT");
   app->add_option("--log-level", flags->log_level, "What is logged to standard error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -113,12 +118,23 @@ void WaitForEnd(const sigset_t& signals) {
 }
 
 absl::Status Serve(const Flags& flags) {
-  ASSIGN_OR_RETURN(const controller::ServerOptions options, OptionsOf(flags));
+  ASSIGN_OR_RETURN(controller::ServerOptions options, OptionsOf(flags));
   const sigset_t signals = BlockSignals();
   base::SetUpLog("controller", flags.log_level,
                  flags.log_format == "json" ? base::LogFormat::kJson : base::LogFormat::kText);
   ASSIGN_OR_RETURN(const auto store, store::SqliteRolloutStore::Open({.path = flags.store}));
   const base::SystemClock clock;
+  // Before everything that it is told of.
+  std::unique_ptr<web::ControllerMetrics> metrics;
+  if (!flags.metrics.empty()) {
+    ASSIGN_OR_RETURN(metrics, web::ControllerMetrics::Start(
+                                  {.address = flags.metrics, .version = CURLEW_VERSION}, &clock));
+    spdlog::info("{}",
+                 base::WithFields("serves metrics",
+                                  {{"address", absl::StrCat(flags.metrics.substr(0, flags.metrics.rfind(':')),
+                                                            ":", metrics->port())}}));
+    options.metrics = metrics.get();
+  }
   ASSIGN_OR_RETURN(const auto server, controller::Server::Start(store.get(), &clock, options));
   spdlog::info(
       "{}",

@@ -16,7 +16,8 @@ namespace curlew::controller {
 
 Server::Server(store::RolloutStore* store, const base::Clock* clock, ServerOptions options)
     : options_(std::move(options)),
-      engine_(store, clock, options_.engine),
+      metered_(options_.metrics == nullptr ? nullptr : options_.metrics->Meter(store)),
+      engine_(metered_ == nullptr ? store : metered_.get(), clock, options_.engine),
       sessions_(&engine_, options_.session),
       agent_service_(&engine_, &sessions_),
       plan_service_(&engine_),
@@ -34,6 +35,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store
     server->sessions_.TargetsChanged();
   });
   RETURN_IF_ERROR(server->Listen());
+  if (server->options_.metrics != nullptr) {
+    server->options_.metrics->Leads(&server->engine_, server->options_.epoch);
+  }
   return server;
 }
 
@@ -43,6 +47,7 @@ absl::Status Server::Listen() {
   grpc::ServerBuilder builder;
   rpc::ConfigureServer(&builder);
   builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
+  if (options_.metrics != nullptr) options_.metrics->CountRpcs(&builder);
   builder.RegisterService(&agent_service_);
   builder.RegisterService(&plan_service_);
   builder.RegisterService(&rollout_service_);
@@ -65,6 +70,7 @@ absl::Status Server::Listen() {
 Server::~Server() { Shutdown(); }
 
 void Server::Shutdown() {
+  if (options_.metrics != nullptr) options_.metrics->StandsBy();
   if (server_ != nullptr) {
     server_->GetHealthCheckService()->Shutdown();
     engine_.Drain(absl::UnavailableError("the controller is shutting down; watch again from the last event"));

@@ -17,6 +17,7 @@
 #include "controller/session/session_manager.h"
 #include "controller/session/session_service.h"
 #include "controller/store/rollout_store.h"
+#include "controller/web/controller_metrics.h"
 
 namespace curlew::controller {
 
@@ -27,6 +28,10 @@ struct ServerOptions {
   session::SessionOptions session;
   // How long a farewell may take: what is open after it is cut off.
   absl::Duration drain_deadline = absl::Seconds(5);
+  // Is told of the term, its store and its calls; null for nobody. Not owned.
+  web::ControllerMetrics* metrics = nullptr;
+  // Number of the term, for the metrics.
+  int64_t epoch = 0;
 };
 
 // A running controller, with the health and reflection services. Thread-safe.
@@ -52,6 +57,7 @@ class Server {
   absl::Status Listen();
 
   const ServerOptions options_;
+  const std::unique_ptr<store::RolloutStore> metered_;  // null without metrics
   dispatch::Engine engine_;
   session::SessionManager sessions_;
   session::SessionService agent_service_;

@@ -52,9 +52,11 @@ std::string FleetTest::File(const std::string& name, absl::string_view text) {
 
 void FleetTest::StartController() {
   if (address_.empty()) address_ = absl::StrCat("127.0.0.1:", FreePort());
-  auto process = Process::Start(
-      {.argv = {Binary("curlew-controller"), "--listen", address_, "--store",
-                absl::StrCat(folder_, "/store.db"), "--heartbeat-interval", "500ms", "--lease-time", "3s"}});
+  std::vector<std::string> argv = {
+      Binary("curlew-controller"), "--listen", address_,       "--store", absl::StrCat(folder_, "/store.db"),
+      "--heartbeat-interval",      "500ms",    "--lease-time", "3s"};
+  argv.insert(argv.end(), controller_flags_.begin(), controller_flags_.end());
+  auto process = Process::Start({.argv = argv});
   ASSERT_THAT(process, IsOk());
   controller_ = *std::move(process);
   ASSERT_THAT(controller_->WaitForOutput("(listening|serving)", absl::Seconds(20)), IsOk());
@@ -62,10 +64,16 @@ void FleetTest::StartController() {
 
 void FleetTest::StartAgent(const std::string& target, std::map<std::string, std::string> env,
                            std::string id) {
-  auto process = Process::Start(
-      {.argv = {Binary("curlew-agent"), "--controller", address_, "--id", id.empty() ? "agent-" + target : id,
-                "--target", absl::StrCat(target, "=", conninfo_[target]), "--report-row-keys"},
-       .env = std::move(env)});
+  std::vector<std::string> argv = {Binary("curlew-agent"),
+                                   "--controller",
+                                   address_,
+                                   "--id",
+                                   id.empty() ? "agent-" + target : id,
+                                   "--target",
+                                   absl::StrCat(target, "=", conninfo_[target]),
+                                   "--report-row-keys"};
+  argv.insert(argv.end(), agent_flags_.begin(), agent_flags_.end());
+  auto process = Process::Start({.argv = argv, .env = std::move(env)});
   ASSERT_THAT(process, IsOk());
   agents_[id.empty() ? target : id] = *std::move(process);
 }

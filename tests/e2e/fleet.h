@@ -51,6 +51,8 @@ class FleetTest : public PgTest {
   int UntilEnd(const std::string& rollout);
   void Approve(const std::string& rollout);
 
+  // Further arguments of processes that are started from now on.
+  std::vector<std::string> controller_flags_, agent_flags_;
   std::string folder_;
   std::string address_;
   std::map<std::string, std::string> conninfo_;
