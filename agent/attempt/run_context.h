@@ -40,7 +40,8 @@ struct RunContext {
   // Locks that the step takes on tables that exist.
   std::vector<v1::TableLock> locks;
   RowKeys row_keys = RowKeys::kWithhold;
-  // An operator's word that a step that waits need not, or that rows which could not be written may stay so.
+  // An operator's word that a step that waits need not, that rows which could not be written may stay so, or
+  // that an ANALYZE is left out.
   std::optional<v1::Override> override_wait;
   // What operators set for walks while they run; null for nothing.
   const LiveTuning* tuning = nullptr;

@@ -7,6 +7,13 @@
 namespace curlew::agent {
 
 absl::StatusOr<StepResult> RunAnalyze(const RunContext& context, const v1::Analyze& action) {
+  // Of all kinds of steps this alone may be left out: it changes no answer to any query, and nothing that
+  // comes later looks at what it leaves. So the operator's word means here that it is not run at all.
+  if (context.override_wait.has_value()) {
+    RETURN_IF_ERROR(JournalSuccess(context, 0));
+    return StepResult{.summary = absl::StrCat("skipped by ", context.override_wait->actor(), ": ",
+                                              context.override_wait->reason())};
+  }
   StepResult result;
   if (action.vacuum_if_bloated()) {
     Vacuum vacuum(context, action.table());

@@ -41,6 +41,33 @@ absl::StatusOr<std::optional<PinnedPlan>> ReadPlan(pg::Connection* connection, c
   return std::optional<PinnedPlan>(std::move(pinned));
 }
 
+absl::StatusOr<RunJournals> ReadRunJournals(pg::Connection* connection, int limit) {
+  // One statement, so that all is of one moment.
+  ASSIGN_OR_RETURN(
+      const pg::Result rows,
+      connection->Execute(
+          "SELECT r.run, r.compiled_digest, s.step, s.direction FROM"
+          " (SELECT run, compiled_digest, row_number() OVER (ORDER BY created DESC, run) AS place"
+          "  FROM curlew.run ORDER BY created DESC, run LIMIT $1::integer + 1) AS r"
+          " LEFT JOIN curlew.step AS s ON s.run = r.run AND s.state = 'succeeded'"
+          " ORDER BY r.place, s.step COLLATE \"C\"",
+          {absl::StrCat(limit)}));
+  RunJournals journals;
+  for (int64_t i = 0; i < rows.size(); ++i) {
+    if (journals.runs.empty() || journals.runs.back().run() != rows.Text(i, 0)) {
+      v1::RunJournal& run = journals.runs.emplace_back();
+      run.set_run(rows.Text(i, 0));
+      run.set_compiled_digest(rows.Text(i, 1));
+    }
+    if (rows.IsNull(i, 2)) continue;
+    v1::RunJournal& run = journals.runs.back();
+    (rows.Text(i, 3) == "undo" ? run.mutable_undone() : run.mutable_done())->Add(rows.Text(i, 2));
+  }
+  journals.whole = journals.runs.size() <= static_cast<size_t>(limit);
+  if (!journals.whole) journals.runs.pop_back();
+  return journals;
+}
+
 absl::StatusOr<std::vector<StepRecord>> ReadSteps(pg::Connection* connection, const std::string& run) {
   ASSIGN_OR_RETURN(
       const pg::Result rows,

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "agent/journal/fenced_transaction.h"
 #include "common/pg/connection.h"
+#include "curlew/v1/agent.pb.h"
 #include "curlew/v1/rollout.pb.h"
 #include "curlew/v1/step.pb.h"
 
@@ -50,6 +51,15 @@ struct PinnedPlan {
   std::string digest;
 };
 absl::StatusOr<std::optional<PinnedPlan>> ReadPlan(pg::Connection* connection, const std::string& run);
+
+// What the journal has of runs, the newest first.
+struct RunJournals {
+  std::vector<v1::RunJournal> runs;
+  // Whether there are no others.
+  bool whole = false;
+};
+// The newest `limit` runs, by the time at which they were pinned. Keys of steps are sorted.
+absl::StatusOr<RunJournals> ReadRunJournals(pg::Connection* connection, int limit);
 
 // What is known of the steps of a run, in no order.
 absl::StatusOr<std::vector<StepRecord>> ReadSteps(pg::Connection* connection, const std::string& run);

@@ -90,8 +90,11 @@ absl::StatusOr<bool> TryRaiseEpoch(pg::Connection* connection, const TakeoverOpt
       transaction->Execute(
           "INSERT INTO curlew.target AS t (name, agent_id, instance_id, epoch, system_identifier, timeline)"
           " VALUES ($1, $2, $3, 1, $4, $5::integer)"
-          " ON CONFLICT (singleton) DO UPDATE SET name = $1, agent_id = $2, instance_id = $3, epoch = "
-          "t.epoch + 1,"
+          // A database that was restored, or failed over to, may have lost takeovers: their epochs must not
+          // come again.
+          " ON CONFLICT (singleton) DO UPDATE SET name = $1, agent_id = $2, instance_id = $3, epoch ="
+          " CASE WHEN t.system_identifier = $4 AND t.timeline = $5::integer THEN t.epoch + 1"
+          " ELSE greatest(t.epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) END,"
           " system_identifier = $4, timeline = $5::integer, taken_over = now() RETURNING epoch",
           {options.target, options.agent_id, options.instance_id, tenure.system_identifier,
            absl::StrCat(tenure.timeline)}));
@@ -156,10 +159,15 @@ absl::StatusOr<Tenure> TakeOver(const TakeoverOptions& options, const CancelToke
 
 absl::StatusOr<bool> StillMine(const TakeoverOptions& options, const Tenure& tenure) {
   ASSIGN_OR_RETURN(const auto connection, ConnectAs(options));
-  RETURN_IF_ERROR(CheckServer(connection.get()));
-  ASSIGN_OR_RETURN(const int version, ReadJournalVersion(connection.get()));
+  return StillMine(connection.get(), options, tenure);
+}
+
+absl::StatusOr<bool> StillMine(pg::Connection* connection, const TakeoverOptions& options,
+                               const Tenure& tenure) {
+  RETURN_IF_ERROR(CheckServer(connection));
+  ASSIGN_OR_RETURN(const int version, ReadJournalVersion(connection));
   if (version == 0) return false;
-  ASSIGN_OR_RETURN(const Tenure now, ReadIdentity(connection.get()));
+  ASSIGN_OR_RETURN(const Tenure now, ReadIdentity(connection));
   ASSIGN_OR_RETURN(const pg::Result row, connection->Execute("SELECT epoch, instance_id FROM curlew.target"));
   return !row.empty() && row.Int(0, 0) == tenure.epoch && row.Text(0, 1) == options.instance_id &&
          now.system_identifier == tenure.system_identifier && now.timeline == tenure.timeline;

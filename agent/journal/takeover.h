@@ -42,6 +42,9 @@ absl::StatusOr<Tenure> TakeOver(const TakeoverOptions& options, const CancelToke
 // Whether the journal is still at `tenure`'s epoch and the database is the same one. Errors as in
 // common/pg/error.h.
 absl::StatusOr<bool> StillMine(const TakeoverOptions& options, const Tenure& tenure);
+// The same, by a connection that is there.
+absl::StatusOr<bool> StillMine(pg::Connection* connection, const TakeoverOptions& options,
+                               const Tenure& tenure);
 
 // FAILED_PRECONDITION where something between the agent and the server (pgbouncer, a proxy) may hand
 // statements of one connection to several backends: then no lock and no setting would hold.

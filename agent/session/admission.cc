@@ -136,12 +136,14 @@ Admission Judge(const v1::CompiledPlan& compiled, const std::vector<StepRecord>&
   if (refusal.has_value()) return *std::move(refusal);
   const StepRecord* record = Find(records, dispatch.step(), dispatch.direction());
   if (record != nullptr && record->succeeded) return AlreadyDone{.rows = record->rows};
-  // An author's own undo need not bear being run where nothing was done.
+  Admitted admitted{.step = compiled.steps(index), .settings = compiled.settings()};
+  // An author's own undo need not bear being run where nothing was done. It is journaled all the same, so
+  // that every step that the controller is told is undone is so by the journal, too.
   if (dispatch.direction() == v1::DIRECTION_UNDO && IsOneTransaction(compiled.steps(index)) &&
       Find(records, dispatch.step(), v1::DIRECTION_DO) == nullptr) {
-    return AlreadyDone();
+    admitted.step.clear_undo();
   }
-  return Admitted{.step = compiled.steps(index), .settings = compiled.settings()};
+  return admitted;
 }
 
 absl::StatusOr<Admission> Admit(pg::Connection* connection, const v1::Dispatch& dispatch) {

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -13,6 +14,7 @@
 #include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
 #include "common/base/log.h"
+#include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 #include "common/pg/introspect.h"
 
@@ -23,6 +25,15 @@ namespace {
 constexpr absl::Duration kCancelAgain = absl::Milliseconds(200);
 // How often a lease that has run out is looked at, while the session still stands.
 constexpr absl::Duration kLookAtLeaseAgain = absl::Milliseconds(200);
+
+// How often an idle target is looked at.
+constexpr absl::Duration kLookAfter = absl::Seconds(5);
+// Of so many runs the controller is told what the journal has.
+constexpr int kMostRunsTold = 16;
+// How often an attempt's deadline is looked at: pauses are measured by a clock that people set.
+constexpr absl::Duration kLookAtDeadline = absl::Seconds(1);
+
+absl::Duration Monotonic() { return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch()); }
 
 TakeoverOptions ForTakeover(const TargetOptions& options) {
   return {.connect = options.pool.connect,
@@ -90,8 +101,12 @@ bool TargetServer::Stopping() const {
 }
 
 std::optional<TargetServer::Input> TargetServer::NextInput() {
-  absl::Time deadline = ready_at_;
+  absl::Time deadline = std::min(ready_at_, look_at_);
   if (running_ != nullptr && running_->cancelled()) deadline = std::min(deadline, absl::Now() + kCancelAgain);
+  if (running_ != nullptr && stop_at_ != absl::InfiniteDuration()) {
+    const absl::Duration left = std::clamp(stop_at_ - Monotonic(), absl::Milliseconds(1), kLookAtDeadline);
+    deadline = std::min(deadline, absl::Now() + left);
+  }
   pulse_->Rests();
   absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithDeadline(absl::Condition(this, &TargetServer::Woken), deadline);
@@ -108,6 +123,7 @@ void TargetServer::Loop() {
   while (!Stopping()) {
     std::optional<Input> input = NextInput();
     if (running_ != nullptr) {
+      CheckDeadline();
       if (running_->outcome().has_value()) {
         Finish();
       } else if (running_->cancelled()) {
@@ -150,6 +166,7 @@ void TargetServer::Loop() {
         metrics_->TargetStands(options_.target, TargetCondition::kUnleased, 0);
       }
     }
+    if (absl::Now() >= look_at_ && !Stopping()) LookAfter();
     if (absl::Now() >= ready_at_ && !Stopping()) BecomeReady();
   }
   Abandon();
@@ -210,6 +227,11 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
         FromStatus(base::Annotate(admission.status(), absl::StrCat("target ", options_.target)), stop_));
   }
   if (const auto* refusal = std::get_if<Refusal>(&*admission)) {
+    if (refusal->reason == v1::NACK_REASON_INVALID && !IsSameDatabase()) {
+      // What the journal lacks, it may have lost: the controller is told what it has, and decides anew.
+      ready_at_ = absl::Now();
+      return Refuse(dispatch, v1::NACK_REASON_WRONG_EPOCH, refusal->message);
+    }
     return Refuse(dispatch, refusal->reason, refusal->message);
   }
   if (const auto begun = newest_begun_.find(dispatch.run()); std::holds_alternative<Admitted>(*admission) &&
@@ -249,10 +271,22 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
                      .lease = lease_};
   if (dispatch.has_override()) context.override_wait = dispatch.override();
   newest_begun_[dispatch.run()] = dispatch.attempt();
+  out_of_time_ = false;
+  stop_at_ =
+      dispatch.has_deadline() ? Monotonic() + base::FromProto(dispatch.deadline()) : absl::InfiniteDuration();
   running_ = std::make_unique<RunningAttempt>(dispatch, std::move(step), std::move(context), outbox_, [this] {
     absl::MutexLock lock(&mutex_);
     ended_ = true;
   });
+}
+
+void TargetServer::CheckDeadline() {
+  // Whoever was stopped for another reason is CANCELLED.
+  if (running_->cancelled() || Monotonic() < stop_at_) return;
+  out_of_time_ = true;
+  running_->Cancel(absl::StrCat("its deadline of ",
+                                absl::FormatDuration(base::FromProto(running_->dispatch().deadline())),
+                                " is over"));
 }
 
 void TargetServer::On(const v1::Cancel& cancel) {
@@ -320,7 +354,18 @@ void TargetServer::On(const v1::ReportSchema& request) {
 
 void TargetServer::Finish() {
   const std::unique_ptr<RunningAttempt> ended = std::move(running_);
-  const Outcome outcome = *ended->outcome();
+  Outcome outcome = *ended->outcome();
+  if (out_of_time_ && outcome.state == v1::ATTEMPT_STATE_CANCELLED) {
+    outcome.state = v1::ATTEMPT_STATE_ERRORED;
+    outcome.error.set_message(
+        absl::StrCat("target ", options_.target, ", step ", ended->dispatch().step(),
+                     ": stopped, as it took longer than its"
+                     " deadline of ",
+                     absl::FormatDuration(base::FromProto(ended->dispatch().deadline()))));
+    outcome.error.set_hint(
+        "look in pg_stat_activity and pg_locks for what it waits for; docs/failure-handling.md has the "
+        "deadlines");
+  }
   if (outcome.fenced_out || outcome.in_doubt) {
     spdlog::warn(base::WithFields(outcome.fenced_out ? "fenced out" : "outcome in doubt",
                                   {{"target", options_.target},
@@ -359,6 +404,25 @@ void TargetServer::Conclude(const v1::Dispatch& dispatch, const Outcome& outcome
   outbox_->Push(std::move(message));
 }
 
+bool TargetServer::IsSameDatabase() {
+  const auto connection = pool_.Acquire();
+  const absl::StatusOr<bool> mine =
+      connection.ok() ? StillMine(connection->get(), takeover_, *tenure_) : connection.status();
+  if (mine.ok() && *mine) return true;
+  spdlog::warn(base::WithFields(
+      "the database is not what it was, or cannot be reached",
+      {{"target", options_.target}, {"problem", mine.ok() ? "" : std::string(mine.status().message())}}));
+  return false;
+}
+
+void TargetServer::LookAfter() {
+  const Pulse::Elsewhere asks_the_database(pulse_.get());
+  look_at_ = absl::Now() + kLookAfter;
+  // Who is at work finds out by itself; who is about to become ready looks anyway.
+  if (!tenure_.has_value() || !granted_ || running_ != nullptr || ready_at_ != absl::InfiniteFuture()) return;
+  if (!IsSameDatabase()) ready_at_ = absl::Now();
+}
+
 void TargetServer::Abandon() {
   const Pulse::Elsewhere asks_the_database(pulse_.get());
   running_.reset();
@@ -375,22 +439,27 @@ void TargetServer::BecomeReady() {
   }
   ready_at_ = absl::InfiniteFuture();
   const absl::StatusOr<bool> mine = Secure();
-  if (mine.ok() && *mine) {
+  const absl::StatusOr<RunJournals> journals = [&]() -> absl::StatusOr<RunJournals> {
+    if (!mine.ok() || !*mine) return absl::AbortedError("not mine");
+    ASSIGN_OR_RETURN(const auto connection, pool_.Acquire());
+    return ReadRunJournals(connection.get(), kMostRunsTold);
+  }();
+  if (mine.ok() && *mine && journals.ok()) {
     backoff_.Reset();
     problem_.clear();
     metrics_->TargetStands(options_.target, TargetCondition::kReady, tenure_->epoch);
-    SayReady();
-    return;
+    look_at_ = absl::Now() + kLookAfter;
+    return SayReady(*journals);
   }
   if (Stopping()) return;
-  if (mine.ok()) {
+  if (mine.ok() && !*mine) {
     granted_ = false;
     problem_ = "another agent has taken the target over";
     metrics_->TargetStands(options_.target, TargetCondition::kUnleased, 0);
     outbox_->Close();
     return;
   }
-  problem_ = Words(mine.status());
+  problem_ = Words(mine.ok() ? journals.status() : mine.status());
   metrics_->TargetStands(options_.target, TargetCondition::kProblem, 0);
   const absl::Duration pause = backoff_.Next();
   ready_at_ = absl::Now() + pause;
@@ -431,7 +500,9 @@ absl::StatusOr<bool> TargetServer::Secure() {
   return true;
 }
 
-void TargetServer::SayReady() {
+// A success is told after its synchronous commit, by this thread, and the journal was read by this thread
+// just now: whatever was told before is in it, unless the database has lost it.
+void TargetServer::SayReady(RunJournals journals) {
   v1::AgentMessage message;
   v1::TargetReady& ready = *message.mutable_target_ready();
   ready.set_target(options_.target);
@@ -440,6 +511,8 @@ void TargetServer::SayReady() {
   ready.set_database(tenure_->database);
   ready.set_system_identifier(tenure_->system_identifier);
   ready.set_timeline(tenure_->timeline);
+  ready.set_journal_is_whole(journals.whole);
+  for (v1::RunJournal& run : journals.runs) *ready.add_journal() = std::move(run);
   const auto hold = [&](const std::string& run, const std::string& step, int attempt) {
     v1::HeldAttempt& held = *ready.add_held();
     held.set_run(run);

@@ -20,6 +20,7 @@
 #include "agent/guard/pulse.h"
 #include "agent/guard/throttle_config.h"
 #include "agent/guard/walk_metrics.h"
+#include "agent/journal/journal.h"
 #include "agent/journal/takeover.h"
 #include "agent/session/attempt.h"
 #include "agent/session/outbox.h"
@@ -91,7 +92,14 @@ class TargetServer {
   void BecomeReady();
   // True where it is; false where another has it, by its journal, and the controller must be asked anew.
   absl::StatusOr<bool> Secure();
-  void SayReady();
+  void SayReady(RunJournals journals);
+  // Whether the database is still the one that was taken over. A pool dials again by itself: it may have come to
+  // a standby that was promoted, and that has the same epoch.
+  bool IsSameDatabase();
+  // Looks at an idle target from time to time, so that a failover is noticed before the next command.
+  void LookAfter();
+  // Stops an attempt that takes longer than its command allows.
+  void CheckDeadline();
   void Acknowledge(const v1::Dispatch& dispatch);
   void Refuse(const v1::Dispatch& dispatch, v1::NackReason reason, const std::string& message);
   // Keeps the result, and sends it.
@@ -118,9 +126,14 @@ class TargetServer {
   bool just_granted_ = false;
   // When to (re)gain the target; infinite where there is nothing to do.
   absl::Time ready_at_ = absl::InfiniteFuture();
+  // When to look whether an idle target is still the same.
+  absl::Time look_at_ = absl::InfiniteFuture();
   std::optional<Tenure> tenure_;
   std::string problem_ = "no lease was given yet";
   std::unique_ptr<RunningAttempt> running_;
+  // Of the attempt that runs, by a clock that nobody sets; infinite where it may take as long as it needs.
+  absl::Duration stop_at_ = absl::InfiniteDuration();
+  bool out_of_time_ = false;                                   // it was stopped because of that
   std::map<std::pair<std::string, int>, v1::Result> results_;  // by run and attempt
   // By run, the highest number of an attempt that was begun under this epoch: a command that comes a second
   // time, after its attempt was cancelled and forgotten, must not begin it again behind the controller's

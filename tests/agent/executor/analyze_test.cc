@@ -57,6 +57,39 @@ TEST_F(AnalyzeTest, VacuumsWhatTheRunHasBloatedAndTellsHowMuch) {
   EXPECT_NE(Sql("SELECT last_analyze FROM pg_stat_all_tables WHERE relname = 'contacts'"), "");
 }
 
+TEST_F(AnalyzeTest, RunsNothingWhereAnOperatorHasSkippedIt) {
+  Fill();
+  Sql("CREATE FUNCTION broken(t text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS"
+      " $$ BEGIN IF current_query() LIKE 'ANALYZE%' THEN RAISE 'no statistics'; END IF;"
+      " RETURN t; END $$;"
+      "CREATE INDEX contacts_broken ON contacts (broken(old))");
+  action_.mutable_analyze()->set_vacuum_if_bloated(false);
+  const Outcome failed = Analyze();
+  EXPECT_EQ(failed.state, v1::ATTEMPT_STATE_FAILED);
+  EXPECT_EQ(failed.error.sqlstate(), "P0001");
+  EXPECT_EQ(Journaled("backfill-2"), "");
+  override_wait_.emplace();
+  override_wait_->set_actor("bob");
+  override_wait_->set_reason("autovacuum will do");
+  const Outcome skipped = Analyze();
+  EXPECT_EQ(skipped.state, v1::ATTEMPT_STATE_SUCCEEDED) << skipped.error.DebugString();
+  EXPECT_EQ(skipped.summary, "skipped by bob: autovacuum will do");
+  EXPECT_EQ(Journaled("backfill-2"), "succeeded");
+}
+
+// Only ANALYZE knows the word: whoever sends it for another kind gets that kind's work.
+TEST_F(AnalyzeTest, NoOtherKindIsLeftOut) {
+  override_wait_.emplace();
+  override_wait_->set_actor("bob");
+  override_wait_->set_reason("x");
+  EXPECT_EQ(Run("add-1", Statements({"CREATE TABLE made (a int)"})).state, v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Sql("SELECT to_regclass('made') IS NOT NULL"), "t");
+  EXPECT_EQ(Run("add-2", Statements({"SELECT 1/0"})).state, v1::ATTEMPT_STATE_FAILED);
+  v1::Action verify;
+  verify.mutable_verify()->add_checks()->set_count_query("SELECT 1::bigint");
+  EXPECT_EQ(Run("check-1", verify).state, v1::ATTEMPT_STATE_FAILED);
+}
+
 TEST_F(AnalyzeTest, LeavesAFewDeadRowsToAutovacuum) {
   Fill("t.id % 100 = 0");
   const Outcome outcome = Analyze();

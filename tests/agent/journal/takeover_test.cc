@@ -54,6 +54,19 @@ TEST_F(TakeoverTest, ADatabaseThatWasRestoredIsNotMineAnyMore) {
   EXPECT_THAT(StillMine(Options("one"), tenure), IsOkAndHolds(false));
 }
 
+// Takeovers that the database has lost must not give their epochs to others.
+TEST_F(TakeoverTest, EpochsOfADatabaseThatWentBackDoNotComeAgain) {
+  ASSERT_OK(TakeOver(Options("one"), cancel_).status());
+  Query(conninfo_, "UPDATE curlew.target SET timeline = 7");
+  ASSERT_OK_AND_ASSIGN(const Tenure promoted, TakeOver(Options("two"), cancel_));
+  EXPECT_GT(promoted.epoch, 1'000'000'000'000);
+  ASSERT_OK_AND_ASSIGN(const Tenure next, TakeOver(Options("three"), cancel_));
+  EXPECT_EQ(next.epoch, promoted.epoch + 1);
+  Query(conninfo_, "UPDATE curlew.target SET system_identifier = '1', epoch = 3");
+  ASSERT_OK_AND_ASSIGN(const Tenure restored, TakeOver(Options("four"), cancel_));
+  EXPECT_GT(restored.epoch, promoted.epoch);
+}
+
 TEST_F(TakeoverTest, AnAgentThatWasReplacedCannotCommit) {
   ASSERT_OK_AND_ASSIGN(const Tenure tenure, TakeOver(Options("one"), cancel_));
   // A session whose name gives nothing away, as if its backend had escaped the takeover.

@@ -128,6 +128,46 @@ TEST_F(AgentProcessTest, SaysHelloBeatsAndSaysGoodbyeOnSigterm) {
   EXPECT_THAT(agent_->output(), HasSubstr("goodbye"));
 }
 
+// Its backend lives on: nobody tells it that its client has gone.
+TEST_F(AgentProcessTest, AKilledAgentsIndexThatStillWaitsIsEndedAndBuiltAnew) {
+  ASSERT_NO_FATAL_FAILURE(StartAgent());
+  AwaitReady();
+  Do("add-1");
+  auto application = Connect(conninfo_);
+  ASSERT_OK(application->Execute("BEGIN").status());
+  ASSERT_OK(application->Execute("UPDATE contacts SET name = 'x' WHERE id = 1").status());
+  Dispatch("add-2");
+  const std::string running =
+      "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE"
+      " 'CREATE INDEX CONCURRENTLY%' AND state = 'active' AND starts_with(application_name, 'curlew crm ')";
+  std::string backend = "0";
+  for (int i = 0; i < 3000 && backend == "0"; ++i) {
+    backend = Query(conninfo_, running);
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  ASSERT_NE(backend, "0");
+  agent_->Kill(SIGKILL);
+  ASSERT_THAT(agent_->Wait(absl::Seconds(10)), IsOk());
+  EXPECT_EQ(Query(conninfo_, running), backend);
+
+  ASSERT_NO_FATAL_FAILURE(StartAgent());
+  controller_->Await(v1::AgentMessage::kHello);
+  EXPECT_EQ(AwaitReady().epoch(), 2);
+  EXPECT_EQ(Query(conninfo_, absl::StrCat("SELECT count(*) FROM pg_stat_activity WHERE pid = ", backend)),
+            "0");
+  EXPECT_EQ(Query(conninfo_, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'contacts_name'::regclass"),
+            "f");
+  ASSERT_OK(application->Execute("COMMIT").status());
+  const v1::Result result = Do("add-2");
+  EXPECT_EQ(result.outcome(), v1::ATTEMPT_STATE_SUCCEEDED) << result.DebugString();
+  EXPECT_EQ(
+      Query(
+          conninfo_,
+          "SELECT string_agg(indexrelid::regclass || ' ' || indisvalid, ', ' ORDER BY 1) FROM pg_index WHERE"
+          " indrelid = 'contacts'::regclass AND NOT indisprimary"),
+      "contacts_name true");
+}
+
 TEST_F(AgentProcessTest, ASecondSigtermEndsAnAgentWhoseServerDoesNotAnswer) {
   // Takes connections and says nothing.
   const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

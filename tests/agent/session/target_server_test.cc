@@ -195,6 +195,63 @@ TEST_F(TargetServerTest, AStepThatTheJournalKnowsIsNotDoneAgain) {
   EXPECT_EQ(Do(again).outcome(), v1::ATTEMPT_STATE_SUCCEEDED);
 }
 
+TEST_F(TargetServerTest, TellsWhatTheJournalHas) {
+  server_ = Serve(conninfo_);
+  v1::TargetReady ready = Ready();
+  EXPECT_THAT(ready.journal(), SizeIs(0));
+  EXPECT_TRUE(ready.journal_is_whole());
+  Do(Command("add-1", 1));
+  ready = Ready();
+  ASSERT_THAT(ready.journal(), SizeIs(1));
+  EXPECT_EQ(ready.journal(0).run(), kRun);
+  EXPECT_EQ(ready.journal(0).compiled_digest(), base::CanonicalDigest(plan_));
+  ASSERT_THAT(ready.journal(0).done(), SizeIs(1));
+  EXPECT_EQ(ready.journal(0).done(0), "add-1");
+  EXPECT_THAT(ready.journal(0).undone(), SizeIs(0));
+  Do(Command("add-1", 2, v1::DIRECTION_UNDO));
+  ready = Ready();
+  ASSERT_THAT(ready.journal(0).undone(), SizeIs(1));
+  EXPECT_EQ(ready.journal(0).undone(0), "add-1");
+  Query(conninfo_,
+        "INSERT INTO curlew.run SELECT 'r' || g, 'p', 'd', '{}', now() - make_interval(days => g) FROM"
+        " generate_series(1, 16) g");
+  ready = Ready();
+  EXPECT_FALSE(ready.journal_is_whole());
+  ASSERT_THAT(ready.journal(), SizeIs(16));
+  EXPECT_EQ(ready.journal(0).run(), kRun);
+  EXPECT_EQ(ready.journal(15).run(), "r15");
+}
+
+TEST_F(TargetServerTest, TheUndoOfWhatWasNeverDoneIsJournaledToo) {
+  server_ = Serve(conninfo_);
+  Ready();
+  EXPECT_EQ(Do(Command("add-1", 1, v1::DIRECTION_UNDO)).outcome(), v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Query(conninfo_, "SELECT state FROM curlew.step WHERE direction = 'undo'"), "succeeded");
+}
+
+TEST_F(TargetServerTest, AnAttemptThatTakesLongerThanItsDeadlineIsErrored) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  v1::Dispatch dispatch = Command("add-2", 2);
+  *dispatch.mutable_deadline() = base::ToProto(absl::Milliseconds(300));
+  const absl::Time began = absl::Now();
+  const v1::Result result = Do(dispatch);
+  EXPECT_EQ(result.outcome(), v1::ATTEMPT_STATE_ERRORED);
+  EXPECT_THAT(result.error().message(), HasSubstr("longer than its deadline of 300ms"));
+  EXPECT_THAT(result.error().message(), HasSubstr("add-2"));
+  EXPECT_NE(result.error().hint(), "");
+  EXPECT_GE(absl::Now() - began, absl::Milliseconds(300));
+  EXPECT_LT(absl::Now() - began, absl::Seconds(10));
+  // Another may begin, and whom an operator stops is CANCELLED, not out of time.
+  v1::Dispatch patient = Command("add-2", 3);
+  *patient.mutable_deadline() = base::ToProto(absl::Hours(1));
+  Send(patient);
+  Await(v1::AgentMessage::kAck);
+  Cancel(3);
+  EXPECT_EQ(Await(v1::AgentMessage::kResult).result().outcome(), v1::ATTEMPT_STATE_CANCELLED);
+}
+
 TEST_F(TargetServerTest, UndoesAStep) {
   server_ = Serve(conninfo_);
   Ready();
