@@ -9,6 +9,7 @@
 #include "cli/help.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
+#include "common/base/version.h"
 
 namespace curlew::cli {
 namespace {
@@ -67,11 +68,13 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
       "curlew");
   app->require_subcommand(1);
   app->set_help_flag("-h,--help", "Show what the command does, with examples");
-  app->set_version_flag("--version", absl::StrCat("curlew ", CURLEW_VERSION));
+  app->set_version_flag("--version", absl::StrCat("curlew ", base::OwnVersion()));
   app->formatter_fn(
       [](const CLI::App* shown, const std::string&, CLI::AppFormatMode) { return Help(*shown); });
   GlobalFlags& flags = context.flags;
-  app->add_option("--controller", flags.controller, "Address of the controller")
+  app->add_option("--controller", flags.controller,
+                  "Address of the controller; of several, with commas between, the one that leads is "
+                  "found")
       ->type_name("HOST:PORT")
       ->default_str(flags.controller);
   app->add_option("--actor", flags.actor, "Who acts, for the record")

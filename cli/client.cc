@@ -1,24 +1,45 @@
 #include "cli/client.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "cli/exit_code.h"
 #include "cli/units.h"
 #include "common/base/error_detail.h"
-#include "common/base/status_macros.h"
-#include "common/rpc/endpoint.h"
 #include "common/rpc/error.h"
+#include "common/rpc/peer_version.h"
 
 namespace curlew::cli {
 
-absl::StatusOr<std::unique_ptr<Client>> Client::Make(const std::string& address, absl::Duration timeout) {
-  ASSIGN_OR_RETURN(const auto channel, rpc::MakeChannel(address));
-  return std::unique_ptr<Client>(new Client(address, timeout, channel));
+namespace {
+
+constexpr absl::Duration kLongestSearch = absl::Seconds(10);
+constexpr absl::Duration kRetryPause = absl::Milliseconds(200);
+// How long one of several is asked what it is, where none leads.
+constexpr absl::Duration kAsk = absl::Seconds(1);
+
+std::unique_ptr<grpc::ClientContext> NewContext(absl::Time deadline) {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->set_deadline(absl::ToChronoTime(deadline));
+  rpc::TellVersion(context.get());
+  return context;
 }
 
-Client::Client(std::string address, absl::Duration timeout, std::shared_ptr<grpc::Channel> channel)
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Make(const std::string& address, absl::Duration timeout) {
+  ASSIGN_OR_RETURN(rpc::ControllerAddress controllers, rpc::ParseControllers(address));
+  ASSIGN_OR_RETURN(const auto channel, rpc::MakeChannel(address));
+  return std::unique_ptr<Client>(new Client(address, std::move(controllers), timeout, channel));
+}
+
+Client::Client(std::string address, rpc::ControllerAddress controllers, absl::Duration timeout,
+               std::shared_ptr<grpc::Channel> channel)
     : address_(std::move(address)),
+      controllers_(std::move(controllers)),
       timeout_(timeout),
       channel_(std::move(channel)),
       plans_(v1::PlanService::NewStub(channel_)),
@@ -26,27 +47,93 @@ Client::Client(std::string address, absl::Duration timeout, std::shared_ptr<grpc
       targets_(v1::TargetService::NewStub(channel_)),
       environments_(v1::EnvironmentService::NewStub(channel_)) {}
 
-std::chrono::system_clock::time_point Client::Deadline() const {
-  return absl::ToChronoTime(absl::Now() + timeout_);
+Client::Effect Client::EffectOf(const google::protobuf::Descriptor& request) {
+  for (const char* prefix : {"Get", "List", "Compile"}) {
+    if (absl::StartsWith(request.name(), prefix)) return Effect::kReads;
+  }
+  return Effect::kChanges;
+}
+
+absl::Status Client::Invoke(Effect effect, absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call) {
+  const absl::Time deadline = absl::Now() + timeout_;
+  while (true) {
+    RETURN_IF_ERROR(WaitForLeader(deadline));
+    const auto context = NewContext(deadline);
+    const grpc::Status status = call(context.get());
+    if (status.ok()) return absl::OkStatus();
+    const absl::Status result = ToStatus(status);
+    const bool nothing_done = base::Detail(result, base::kReason) == rpc::kStandbyReason;
+    const bool lost = status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details().empty();
+    const bool again = nothing_done || (lost && effect == Effect::kReads);
+    if (!several() || !again || absl::Now() + kRetryPause > deadline) {
+      if (!lost || effect == Effect::kReads || !several()) return result;
+      return base::WithDetail(result, base::kHint,
+                              "the connection was lost before the answer came: look whether it was done "
+                              "(curlew rollout list, curlew rollout show ROLLOUT) before you repeat it");
+    }
+    absl::SleepFor(kRetryPause);
+  }
+}
+
+absl::Status Client::WaitForLeader() { return WaitForLeader(absl::Now() + timeout_); }
+
+absl::Status Client::WaitForLeader(absl::Time deadline) {
+  if (!several()) return absl::OkStatus();
+  const absl::Duration patience = std::min(deadline - absl::Now(), kLongestSearch);
+  if (channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + patience))) return absl::OkStatus();
+  return base::WithDetail(
+      base::WithDetail(absl::UnavailableError(
+                           absl::StrCat("no controller leads that can be reached, of ", address_, AskEach())),
+                       base::kReason, kUnreachableReason),
+      base::kHint,
+      "check that a curlew-controller runs at one of these addresses and reaches its store; --timeout waits "
+      "longer, up to 10s");
+}
+
+std::string Client::AskEach() const {
+  std::string answers;
+  for (const std::string& address : controllers_.each) {
+    const auto channel = rpc::MakeChannel(address);
+    if (!channel.ok()) continue;
+    const auto context = NewContext(absl::Now() + kAsk);
+    v1::ListEnvironmentsResponse response;
+    const grpc::Status status =
+        v1::EnvironmentService::NewStub(*channel)->ListEnvironments(context.get(), {}, &response);
+    absl::StrAppend(&answers, answers.empty() ? ": " : "; ");
+    if (status.ok()) {
+      absl::StrAppend(&answers, "the controller at ", address, " leads by now");
+    } else if (!status.error_details().empty()) {
+      absl::StrAppend(&answers, status.error_message());
+    } else {
+      absl::StrAppend(&answers, "the controller at ", address, " cannot be reached");
+    }
+  }
+  return answers;
 }
 
 std::unique_ptr<grpc::ClientReader<v1::WatchRolloutResponse>> Client::Watch(
     grpc::ClientContext* context, const v1::WatchRolloutRequest& request) {
-  // The caller paces its tries; the channel's own pauses grow to two minutes.
+  // The caller paces its tries; the channel's own pauses grow.
   grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+  if (several()) channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + kAsk));
+  rpc::TellVersion(context);
   return rollouts_->WatchRollout(context, request);
 }
 
 absl::Status Client::ToStatus(const grpc::Status& status) const {
   // Statuses of the controller's own carry details; those without are the connection's.
   const bool own = !status.error_details().empty();
+  const absl::string_view who = several() ? "the controllers at " : "the controller at ";
   absl::Status result = rpc::FromGrpc(status);
+  if (own && base::Detail(result, base::kReason) == rpc::kStandbyReason && !several()) {
+    return base::WithDetail(std::move(result), base::kReason, kUnreachableReason);
+  }
   if (own) return result;
   if (absl::IsUnavailable(result)) {
-    result = base::Annotate(result, absl::StrCat("the controller at ", address_, " cannot be reached"));
+    result = base::Annotate(result, absl::StrCat(who, address_, " cannot be reached"));
   } else if (absl::IsDeadlineExceeded(result)) {
     result = absl::DeadlineExceededError(
-        absl::StrCat("the controller at ", address_, " gave no answer within ", ShortDuration(timeout_)));
+        absl::StrCat(who, address_, " gave no answer within ", ShortDuration(timeout_)));
   } else {
     return result;
   }

@@ -17,7 +17,7 @@ namespace curlew::cli {
 
 // Flags that every verb understands.
 struct GlobalFlags {
-  // HOST:PORT of the controller.
+  // HOST:PORT of the controller, or of several with commas between.
   std::string controller = "127.0.0.1:7441";
   // Who acts, for the record.
   std::string actor;

@@ -1,3 +1,5 @@
+#include "common/base/version.h"
+
 #include "cli/verb.h"
 #include "cli/verbs.h"
 #include "common/compiler/compiler.h"
@@ -11,7 +13,8 @@ void AddVersion(CLI::App& root, Context& context) {
            "# Which version is this?\n"
            "curlew version"},
           [&context]() -> absl::StatusOr<ExitCode> {
-            context.out << "curlew " CURLEW_VERSION ", compiler " << compiler::kCompilerVersion << std::endl;
+            context.out << "curlew " << base::OwnVersion() << ", compiler " << compiler::kCompilerVersion
+                        << std::endl;
             return ExitCode::kOk;
           });
 }

@@ -169,6 +169,7 @@ Ended ReadStream(WatchStream& stream, const WatchOptions& options, WatchState& s
 absl::StatusOr<ExitCode> Watch(Context& context, const WatchOptions& options) {
   const absl::StatusOr<Client*> client = context.client();
   if (!client.ok()) return client.status();
+  if (absl::Status status = (*client)->WaitForLeader(); !status.ok()) return status;
   WatchState state(options.after_event);
   Printer printer(context, options.print);
   absl::BitGen random;
@@ -183,7 +184,8 @@ absl::StatusOr<ExitCode> Watch(Context& context, const WatchOptions& options) {
       printer.Finish(state, *ended.outcome);
       return *ended.outcome;
     }
-    if (!WorthAnotherTry(ended.status) || (!ended.status.ok() && !progressed && !ever_progressed))
+    if (!WorthAnotherTry(ended.status) ||
+        (!ended.status.ok() && !progressed && !ever_progressed && !(*client)->several()))
       return ended.status;
     ever_progressed = true;
     if (progressed || lost_since == absl::InfiniteFuture()) {

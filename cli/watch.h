@@ -27,7 +27,7 @@ struct WatchOptions {
   enum class Print { kProgress, kJson, kQuiet } print = Print::kProgress;
   // After a connection was lost, tries go on for so long.
   absl::Duration give_up_after = absl::Minutes(5);
-  base::BackoffOptions backoff = {absl::Milliseconds(200), absl::Seconds(5), 2.0};
+  base::BackoffOptions backoff = {absl::Milliseconds(200), absl::Seconds(2), 2.0};
 };
 
 // Follows a rollout until the goal is reached; goes on from the last event after a lost connection. What went

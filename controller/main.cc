@@ -1,10 +1,17 @@
 // curlew-controller: stores plans and drives rollouts.
+#include <poll.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -14,9 +21,11 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
+#include "common/base/version.h"
 #include "common/rpc/endpoint.h"
-#include "controller/server.h"
-#include "controller/store/sqlite_rollout_store.h"
+#include "controller/candidate.h"
+#include "controller/store/store_location.h"
+#include "controller/store_command.h"
 #include "controller/web/controller_metrics.h"
 
 namespace curlew {
@@ -24,7 +33,9 @@ namespace {
 
 struct Flags {
   std::string listen = rpc::kDefaultAddress;
+  std::string advertise;
   std::string store = "curlew.db";
+  std::string leader_lease = "5s";
   std::string heartbeat_interval = "5s";
   std::string lease_time = "15s";
   std::string metrics;
@@ -39,18 +50,33 @@ constexpr char kFooter[] = R"(Examples:
       The same as a service, with logs for a collector.
   curlew-controller --listen 127.0.0.1:0
       Take any free port; the log says which.
+  curlew-controller --store 'postgresql://curlew@db/curlew'
+      One of several on the same store: one leads, the others stand by, and one of them takes over when it
+      goes. Agents and curlew are told of all: --controller 127.0.0.1:7441,127.0.0.1:7442.
 
+A password of the store stands in ~/.pgpass or PGPASSWORD, where no process list shows it.
 SIGTERM and SIGINT end it cleanly: agents are asked to come again, rollouts go on at the next start.
 SIGUSR1 switches debug lines in the log on and off.)";
 
 void AddFlags(CLI::App* app, Flags* flags) {
-  app->set_version_flag("--version", absl::StrCat("curlew-controller ", CURLEW_VERSION));
+  app->set_version_flag("--version", absl::StrCat("curlew-controller ", base::OwnVersion()));
   app->add_option("--listen", flags->listen,
                   "Address to serve on; loopback only, as connections are plain text")
       ->type_name("HOST:PORT")
       ->capture_default_str();
-  app->add_option("--store", flags->store, "SQLite file that holds everything; made where it does not exist")
-      ->type_name("PATH")
+  app->add_option(
+         "--advertise", flags->advertise,
+         "Where clients reach this controller, as others name it; the address it listens on by default")
+      ->type_name("HOST:PORT");
+  app->add_option(
+         "--store", flags->store,
+         "Where everything is kept: a SQLite file (made where it does not exist), sqlite:///PATH, or "
+         "postgresql://..., which several controllers may share")
+      ->type_name("URL|PATH")
+      ->capture_default_str();
+  app->add_option("--leader-lease", flags->leader_lease,
+                  "With PostgreSQL: how long after its last word a leader is replaced; at least 1s")
+      ->type_name("DURATION")
       ->capture_default_str();
   app->add_option("--heartbeat-interval", flags->heartbeat_interval, "How often agents are to be heard")
       ->type_name("DURATION")
@@ -81,6 +107,14 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view flag, const std::
   return duration;
 }
 
+absl::StatusOr<absl::Duration> LeaderLease(const Flags& flags) {
+  ASSIGN_OR_RETURN(const absl::Duration term, ParseDuration("--leader-lease", flags.leader_lease));
+  if (term >= absl::Seconds(1)) return term;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--leader-lease: ", flags.leader_lease,
+                   " is less than 1s; a leader would lose its lease by a store that is slow for a moment"));
+}
+
 absl::StatusOr<controller::ServerOptions> OptionsOf(const Flags& flags) {
   controller::ServerOptions options;
   options.listen = flags.listen;
@@ -97,7 +131,7 @@ absl::StatusOr<controller::ServerOptions> OptionsOf(const Flags& flags) {
   return options;
 }
 
-// Before any thread: what all of them inherit only WaitForEnd takes.
+// Before any thread: what all of them inherit only Events takes.
 sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -107,43 +141,86 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-void WaitForEnd(const sigset_t& signals) {
-  const auto level = spdlog::default_logger()->level();
-  int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGUSR1) {
-    const bool on = spdlog::default_logger()->level() == spdlog::level::debug;
-    spdlog::default_logger()->set_level(on && level != spdlog::level::debug ? level : spdlog::level::debug);
+// What the main thread waits for: signals, and calls of Wake.
+class Events {
+ public:
+  explicit Events(const sigset_t& signals)
+      : signals_(signalfd(-1, &signals, SFD_CLOEXEC)), woken_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  ~Events() {
+    close(signals_);
+    close(woken_);
   }
-  spdlog::info("{}", base::WithFields("shutting down", {{"signal", strsignal(signal)}}));
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  // On any thread.
+  void Wake() const { eventfd_write(woken_, 1); }
+
+  // Until a signal has come, Wake was called or `timeout` has passed. The signal, or 0.
+  int Wait(absl::Duration timeout) const {
+    pollfd fds[] = {{.fd = signals_, .events = POLLIN}, {.fd = woken_, .events = POLLIN}};
+    const int64_t milliseconds = absl::ToInt64Milliseconds(absl::Ceil(timeout, absl::Milliseconds(1)));
+    if (poll(fds, std::size(fds), static_cast<int>(std::clamp<int64_t>(milliseconds, 0, INT_MAX))) <= 0) {
+      return 0;
+    }
+    eventfd_t count = 0;
+    eventfd_read(woken_, &count);
+    signalfd_siginfo info = {};
+    if (fds[0].revents == 0 || read(signals_, &info, sizeof info) != sizeof info) return 0;
+    return static_cast<int>(info.ssi_signo);
+  }
+
+ private:
+  const int signals_;
+  const int woken_;
+};
+
+// Leads and stands by, until a signal ends it. Returns that.
+int Run(controller::Candidate* candidate, const Events& events) {
+  const auto level = spdlog::default_logger()->level();
+  while (true) {
+    const int signal = events.Wait(candidate->Act());
+    if (signal == SIGUSR1) {
+      const bool on = spdlog::default_logger()->level() == spdlog::level::debug;
+      spdlog::default_logger()->set_level(on && level != spdlog::level::debug ? level : spdlog::level::debug);
+    } else if (signal != 0) {
+      return signal;
+    }
+  }
 }
 
 absl::Status Serve(const Flags& flags) {
-  ASSIGN_OR_RETURN(controller::ServerOptions options, OptionsOf(flags));
+  controller::CandidateOptions options;
+  ASSIGN_OR_RETURN(options.server, OptionsOf(flags));
+  options.advertise = flags.advertise;
+  ASSIGN_OR_RETURN(const absl::Duration term, LeaderLease(flags));
+  ASSIGN_OR_RETURN(const auto location, store::StoreLocation::Parse(flags.store, term));
   const sigset_t signals = BlockSignals();
   base::SetUpLog("controller", flags.log_level,
                  flags.log_format == "json" ? base::LogFormat::kJson : base::LogFormat::kText);
-  ASSIGN_OR_RETURN(const auto store, store::SqliteRolloutStore::Open({.path = flags.store}));
   const base::SystemClock clock;
   // Before everything that it is told of.
   std::unique_ptr<web::ControllerMetrics> metrics;
   if (!flags.metrics.empty()) {
-    ASSIGN_OR_RETURN(metrics, web::ControllerMetrics::Start(
-                                  {.address = flags.metrics, .version = CURLEW_VERSION}, &clock));
+    ASSIGN_OR_RETURN(metrics,
+                     web::ControllerMetrics::Start(
+                         {.address = flags.metrics, .version = std::string(base::OwnVersion())}, &clock));
     spdlog::info("{}",
                  base::WithFields("serves metrics",
                                   {{"address", absl::StrCat(flags.metrics.substr(0, flags.metrics.rfind(':')),
                                                             ":", metrics->port())}}));
-    options.metrics = metrics.get();
+    options.server.metrics = metrics.get();
   }
-  ASSIGN_OR_RETURN(const auto server, controller::Server::Start(store.get(), &clock, options));
-  spdlog::info(
-      "{}",
-      base::WithFields("listening", {{"address", absl::StrCat(flags.listen.substr(0, flags.listen.rfind(':')),
-                                                              ":", server->port())},
-                                     {"store", flags.store},
-                                     {"version", CURLEW_VERSION}}));
-  WaitForEnd(signals);
-  server->Shutdown();
+  const Events events(signals);
+  ASSIGN_OR_RETURN(const auto candidate, controller::Candidate::Start(location.get(), &clock, options,
+                                                                      [&events] { events.Wake(); }));
+  spdlog::info("{}", base::WithFields("listening", {{"address", candidate->address()},
+                                                    {"store", location->Name()},
+                                                    {"role", candidate->leads() ? "leader" : "standby"},
+                                                    {"version", base::OwnVersion()}}));
+  const int signal = Run(candidate.get(), events);
+  spdlog::info("{}", base::WithFields("shutting down", {{"signal", strsignal(signal)}}));
+  candidate->Shutdown();
   spdlog::info("ended");
   return absl::OkStatus();
 }
@@ -155,7 +232,10 @@ int main(int argc, char** argv) {
   CLI::App app("Stores plans and drives rollouts: the controller of Curlew.", "curlew-controller");
   curlew::Flags flags;
   curlew::AddFlags(&app, &flags);
+  std::function<int()> verb;
+  curlew::controller::AddStoreCommand(&app, &verb);
   CLI11_PARSE(app, argc, argv);
+  if (verb) return verb();
   const absl::Status status = curlew::Serve(flags);
   if (status.ok()) return 0;
   std::cerr << "curlew-controller: " << status.message() << "\n";

@@ -2,15 +2,16 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/endpoint.h"
+#include "controller/listen.h"
 
 namespace curlew::controller {
 
@@ -34,34 +35,28 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store
     server->engine_.ObserveTargets([sessions = &server->sessions_] { sessions->TargetsChanged(); });
     server->sessions_.TargetsChanged();
   });
-  RETURN_IF_ERROR(server->Listen());
+  RETURN_IF_ERROR(server->Serve());
   if (server->options_.metrics != nullptr) {
     server->options_.metrics->Leads(&server->engine_, server->options_.epoch);
   }
   return server;
 }
 
-absl::Status Server::Listen() {
+absl::Status Server::Serve() {
+  if (options_.before_listening) options_.before_listening();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  grpc::ServerBuilder builder;
-  rpc::ConfigureServer(&builder);
-  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
-  if (options_.metrics != nullptr) options_.metrics->CountRpcs(&builder);
-  builder.RegisterService(&agent_service_);
-  builder.RegisterService(&plan_service_);
-  builder.RegisterService(&rollout_service_);
-  builder.RegisterService(&target_service_);
-  builder.RegisterService(&environment_service_);
-  server_ = builder.BuildAndStart();
-  if (server_ == nullptr) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options_.listen,
-                     ": is another process using the port? choose another with --listen"));
-  }
+  ASSIGN_OR_RETURN(server_, Listen(options_.listen, &port_, [&](grpc::ServerBuilder& builder) {
+                     if (options_.metrics != nullptr) options_.metrics->CountRpcs(&builder);
+                     builder.RegisterService(&agent_service_);
+                     builder.RegisterService(&plan_service_);
+                     builder.RegisterService(&rollout_service_);
+                     builder.RegisterService(&target_service_);
+                     builder.RegisterService(&environment_service_);
+                   }));
   for (const char* name : {v1::AgentService::service_full_name(), v1::PlanService::service_full_name(),
                            v1::RolloutService::service_full_name(), v1::TargetService::service_full_name(),
-                           v1::EnvironmentService::service_full_name()}) {
+                           v1::EnvironmentService::service_full_name(), rpc::kLeaderService}) {
     server_->GetHealthCheckService()->SetServingStatus(name, true);
   }
   return absl::OkStatus();
@@ -69,15 +64,19 @@ absl::Status Server::Listen() {
 
 Server::~Server() { Shutdown(); }
 
-void Server::Shutdown() {
+void Server::Shutdown(absl::string_view why) {
   if (options_.metrics != nullptr) options_.metrics->StandsBy();
   if (server_ != nullptr) {
     server_->GetHealthCheckService()->Shutdown();
-    engine_.Drain(absl::UnavailableError("the controller is shutting down; watch again from the last event"));
-    engine_.loop().Run([this] { sessions_.Drain(); });
     // Calls are answered by the loop, so it runs on until the last one is done; streams that do not end by
-    // themselves are cancelled at the deadline, and finish then.
-    server_->Shutdown(absl::ToChronoTime(absl::Now() + options_.drain_deadline));
+    // themselves are cancelled at the deadline, and finish then. On a thread of its own, as the loop may be
+    // held up by the store: clients shall not wait for that.
+    std::thread cut([this, deadline = absl::ToChronoTime(absl::Now() + options_.drain_deadline)] {
+      server_->Shutdown(deadline);
+    });
+    engine_.Drain(absl::UnavailableError(absl::StrCat(why, "; watch again from the last event")));
+    engine_.loop().Run([this] { sessions_.Drain(); });
+    cut.join();
     server_.reset();
   }
   engine_.Stop();

@@ -4,10 +4,12 @@
 
 #include <grpcpp/server.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "controller/dispatch/engine.h"
@@ -28,13 +30,16 @@ struct ServerOptions {
   session::SessionOptions session;
   // How long a farewell may take: what is open after it is cut off.
   absl::Duration drain_deadline = absl::Seconds(5);
+  // Called when all is loaded, just before the port is taken: whoever has it until then gives it up.
+  std::function<void()> before_listening;
   // Is told of the term, its store and its calls; null for nobody. Not owned.
   web::ControllerMetrics* metrics = nullptr;
   // Number of the term, for the metrics.
   int64_t epoch = 0;
 };
 
-// A running controller, with the health and reflection services. Thread-safe.
+// A running controller that leads, with the health and reflection services: "" and rpc::kLeaderService are
+// SERVING. Thread-safe.
 class Server {
  public:
   // Loads the store and begins to listen. `store` and `clock` must outlive the server. FAILED_PRECONDITION
@@ -48,13 +53,14 @@ class Server {
   // The port that it listens on.
   int port() const { return port_; }
 
-  // Says so on the health service, asks agents to come again, ends watchers with UNAVAILABLE, answers the
-  // calls that are open, and stops. What rollouts do goes on from the store at the next start. Idempotent.
-  void Shutdown();
+  // Says so on the health service, asks agents to come again, ends watchers with UNAVAILABLE and `why`,
+  // answers the calls that are open, and stops. What is open after drain_deadline is cut off, also where the
+  // store hangs. What rollouts do goes on from the store at the next start, here or elsewhere. Idempotent.
+  void Shutdown(absl::string_view why = "the controller is shutting down");
 
  private:
   Server(store::RolloutStore* store, const base::Clock* clock, ServerOptions options);
-  absl::Status Listen();
+  absl::Status Serve();
 
   const ServerOptions options_;
   const std::unique_ptr<store::RolloutStore> metered_;  // null without metrics

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
 #include "common/rpc/error.h"
+#include "common/rpc/peer_version.h"
 
 namespace curlew::service {
 namespace {
@@ -23,6 +24,10 @@ grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, dispatch:
 grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, dispatch::Loop* loop,
                                       std::function<void(std::function<void(absl::Status)> done)> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (const absl::Status status = rpc::CheckClientVersion(context); !status.ok()) {
+    reactor->Finish(rpc::ToGrpc(status));
+    return reactor;
+  }
   const bool posted = loop->Post([reactor, work = std::move(work)] {
     work([reactor](const absl::Status& status) { reactor->Finish(rpc::ToGrpc(status)); });
   });

@@ -141,9 +141,9 @@ grpc::ServerUnaryReactor* RolloutService::ListRollouts(grpc::CallbackServerConte
 }
 
 grpc::ServerWriteReactor<v1::WatchRolloutResponse>* RolloutService::WatchRollout(
-    grpc::CallbackServerContext*, const v1::WatchRolloutRequest* request) {
+    grpc::CallbackServerContext* context, const v1::WatchRolloutRequest* request) {
   const auto stream = std::make_shared<WatchStream>(engine_);
-  stream->Start(NameOf(request->name()), request->after_event());
+  stream->Start(context, NameOf(request->name()), request->after_event());
   return stream.get();
 }
 

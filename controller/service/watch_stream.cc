@@ -4,12 +4,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/rpc/error.h"
+#include "common/rpc/peer_version.h"
 #include "controller/service/call.h"
 
 namespace curlew::service {
 
-void WatchStream::Start(std::string rollout, int64_t after_event) {
+void WatchStream::Start(grpc::CallbackServerContext* context, std::string rollout, int64_t after_event) {
   self_ = shared_from_this();
+  if (const absl::Status status = rpc::CheckClientVersion(context); !status.ok()) {
+    writes_.FinishNow(rpc::ToGrpc(status));
+    return;
+  }
   rollout_ = std::move(rollout);
   cursor_.event = after_event;
   if (!engine_->loop().Post([self = self_] { self->Begin(); })) {

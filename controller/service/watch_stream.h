@@ -26,7 +26,7 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
   // `engine` must outlive it. Call Start next.
   explicit WatchStream(dispatch::Engine* engine) : engine_(engine), writes_(this) {}
   // Begins. The object must be owned by a shared_ptr.
-  void Start(std::string rollout, int64_t after_event);
+  void Start(grpc::CallbackServerContext* context, std::string rollout, int64_t after_event);
 
   // Watcher, on the loop's thread.
   void Changed() override;

@@ -1,3 +1,5 @@
+#include "controller/session/session_manager.h"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -10,7 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/log.h"
 #include "common/base/proto_time.h"
-#include "controller/session/session_manager.h"
+#include "common/base/version.h"
 
 namespace curlew::session {
 namespace {
@@ -23,8 +25,12 @@ absl::Status CheckHello(const v1::Hello& hello) {
   if (hello.protocol_version() != kProtocolVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat("the agent (version \"", hello.version(), "\") speaks version ",
-                     hello.protocol_version(), " of the session, this controller (", CURLEW_VERSION,
+                     hello.protocol_version(), " of the session, this controller (", base::OwnVersion(),
                      ") version ", kProtocolVersion, "; install matching versions"));
+  }
+  if (absl::Status skew = base::CheckSkew({"controller", base::OwnVersion()}, {"agent", hello.version()});
+      !skew.ok()) {
+    return skew;
   }
   if (hello.agent_id().empty())
     return absl::InvalidArgumentError("Hello.agent_id is empty; every agent has an identity");
@@ -133,7 +139,7 @@ void SessionManager::Welcome(AgentPeer* stream) {
   welcome->set_session(stream->id());
   *welcome->mutable_heartbeat_interval() = base::ToProto(options_.heartbeat_interval * stretch);
   *welcome->mutable_lease_time() = base::ToProto(lease_time);
-  welcome->set_version(CURLEW_VERSION);
+  welcome->set_version(std::string(base::OwnVersion()));
   stream->Send(std::move(message));
   ExpireLater(stream->id(), lease_time, lease_time);
 

@@ -1,0 +1,35 @@
+#include "controller/listen.h"
+
+#include <grpcpp/security/server_credentials.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "common/rpc/endpoint.h"
+
+namespace curlew::controller {
+namespace {
+
+constexpr absl::Duration kLongest = absl::Seconds(1);
+constexpr absl::Duration kPause = absl::Milliseconds(20);
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const std::string& listen, int* port,
+                                                     absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
+  const absl::Time end = absl::Now() + kLongest;
+  while (true) {
+    grpc::ServerBuilder builder;
+    rpc::ConfigureServer(&builder);
+    builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), port);
+    add(builder);
+    if (std::unique_ptr<grpc::Server> server = builder.BuildAndStart(); server != nullptr) return server;
+    if (absl::Now() > end) {
+      return absl::UnavailableError(absl::StrCat(
+          "cannot listen on ", listen, ": is another process using the port? choose another with --listen"));
+    }
+    absl::SleepFor(kPause);
+  }
+}
+
+}  // namespace curlew::controller

@@ -1,0 +1,25 @@
+// Taking the port of a controller.
+#ifndef CURLEW_CONTROLLER_LISTEN_H_
+#define CURLEW_CONTROLLER_LISTEN_H_
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+
+namespace curlew::controller {
+
+// A server on `listen` ("127.0.0.1:7441"; port 0 for any free one) with our settings and what `add` gives the
+// builder, which may be called several times: the server that this process had on the port just before may
+// need a moment to let it go, so tries go on for a second. `port` gets the number. UNAVAILABLE where another
+// process has the port.
+absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const std::string& listen, int* port,
+                                                     absl::FunctionRef<void(grpc::ServerBuilder&)> add);
+
+}  // namespace curlew::controller
+
+#endif  // CURLEW_CONTROLLER_LISTEN_H_
