@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "agent/throttle_file.h"
+#include "common/base/version.h"
 
 namespace curlew::agent {
 namespace {
@@ -36,6 +37,9 @@ Examples:
       required: true
   disk_path: /var/lib/postgresql
   max_workers: 4
+
+  # One of several controllers; the agent goes to the one that leads.
+  curlew-agent --controller 127.0.0.1:7441,127.0.0.1:7442 --target staging-crm
 
 The role must own the tables that plans change, or be a member of their owner, and needs
 CREATE on the database and membership in pg_monitor. No superuser is needed. The agent
@@ -106,10 +110,12 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
   std::string throttle;
   bool report_row_keys = false;
   CLI::App app("Executes the steps of Curlew's migrations on PostgreSQL databases.", "curlew-agent");
-  app.set_version_flag("--version", absl::StrCat("curlew-agent ", CURLEW_VERSION));
+  app.set_version_flag("--version", absl::StrCat("curlew-agent ", base::OwnVersion()));
   app.footer(kFooter);
-  app.add_option("--controller", flags.controller, "Address of the controller; on this machine")
-      ->type_name("HOST:PORT")
+  app.add_option("--controller", flags.controller,
+                 "Address of the controller, on this machine; of several, with commas between, the one that "
+                 "leads is found")
+      ->type_name("HOST:PORT[,HOST:PORT...]")
       ->capture_default_str();
   app.add_option("--id", flags.id, "Who this agent is: the same after a restart")
       ->type_name("NAME")

@@ -15,6 +15,7 @@
 #include "agent/session/target_server.h"
 #include "common/base/id.h"
 #include "common/base/log.h"
+#include "common/base/version.h"
 #include "common/rpc/endpoint.h"
 
 namespace curlew::agent {
@@ -24,6 +25,7 @@ namespace {
 constexpr absl::Duration kLongestTurn = absl::Minutes(1);
 
 int Run(const Flags& flags) {
+  const auto controllers = rpc::ParseControllers(flags.controller);
   const auto channel = rpc::MakeChannel(flags.controller);
   if (!channel.ok()) {
     std::cerr << "curlew-agent: --controller " << flags.controller << ": "
@@ -47,7 +49,7 @@ int Run(const Flags& flags) {
   WalkMetrics* const walks = metrics == nullptr ? nullptr : metrics->walks();
   AgentMetrics* const agent_metrics = metrics == nullptr ? nullptr : metrics->agent();
   const std::string instance_id = base::RandomId(16);
-  spdlog::info(base::WithFields("agent starts", {{"version", CURLEW_VERSION},
+  spdlog::info(base::WithFields("agent starts", {{"version", base::OwnVersion()},
                                                  {"id", flags.id},
                                                  {"instance", instance_id},
                                                  {"controller", flags.controller}}));
@@ -68,9 +70,10 @@ int Run(const Flags& flags) {
     targets.push_back(servers.back().get());
   }
   Session session({.controller = flags.controller,
+                   .controllers = controllers->controllers,
                    .agent_id = flags.id,
                    .instance_id = instance_id,
-                   .version = CURLEW_VERSION,
+                   .version = std::string(base::OwnVersion()),
                    .metrics = agent_metrics},
                   *channel, targets, &outbox, &lease);
   if (metrics != nullptr) {

@@ -2,14 +2,19 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
 #include "common/base/log.h"
 #include "common/base/proto_time.h"
+#include "common/base/version.h"
+#include "common/rpc/error.h"
+#include "common/rpc/peer_version.h"
 
 namespace curlew::agent {
 namespace {
@@ -17,34 +22,59 @@ namespace {
 constexpr int kProtocolVersion = 1;
 // How long the controller may take to end the stream after goodbye.
 constexpr absl::Duration kGoodbye = absl::Seconds(2);
+// How long Stop may have to wait for a look for the leader.
+constexpr std::chrono::milliseconds kLook(200);
+constexpr absl::Duration kSpread = absl::Milliseconds(500);
 
 }  // namespace
 
 Session::Session(SessionOptions options, std::shared_ptr<grpc::Channel> channel,
                  std::vector<TargetServer*> targets, Outbox* outbox, LeaseClock* lease)
     : options_(std::move(options)),
-      stub_(v1::AgentService::NewStub(std::move(channel))),
+      channel_(std::move(channel)),
+      stub_(v1::AgentService::NewStub(channel_)),
       targets_(std::move(targets)),
       outbox_(outbox),
       lease_(lease),
       backoff_(options_.reconnect, random_) {}
 
 void Session::Run() {
-  while (!stopping()) {
+  while (FindLeader()) {
     asked_to_wait_ = absl::ZeroDuration();
-    const grpc::Status status = Serve();
+    refused_ = absl::OkStatus();
+    absl::Status status = Serve();
     for (TargetServer* target : targets_) target->SessionLost();
     if (stopping()) return;
+    if (!refused_.ok()) status = refused_;
     // What the controller asks for is jittered too: its agents must not come back all at once.
-    const absl::Duration pause = std::max(backoff_.Next(), asked_to_wait_ * absl::Uniform(random_, 1.0, 1.5));
+    absl::Duration pause = std::max(backoff_.Next(), asked_to_wait_ * absl::Uniform(random_, 1.0, 1.5));
+    if (absl::IsFailedPrecondition(status)) pause = std::max(pause, options_.refused_pause);
     spdlog::warn(base::WithFields(
         "session ended", {{"controller", options_.controller},
-                          {"code", absl::StrCat(static_cast<int>(status.error_code()))},
-                          {"message", status.error_message()},
+                          {"code", absl::StrCat(static_cast<int>(status.code()))},
+                          {"message", status.message()},
+                          {"hint", base::Detail(status, base::kHint)},
                           {"retry_in", absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1)))}}));
     absl::MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
   }
+}
+
+bool Session::FindLeader() {
+  // This agent paces its tries; the channel's own pauses come on top.
+  grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+  if (options_.controllers == rpc::Controllers::kOne || channel_->GetState(true) == GRPC_CHANNEL_READY) {
+    return !stopping();
+  }
+  spdlog::info(
+      base::WithFields("looks for the controller that leads", {{"controller", options_.controller}}));
+  while (!stopping()) {
+    if (!channel_->WaitForConnected(std::chrono::system_clock::now() + kLook)) continue;
+    // All agents see a new leader at the same moment, and must not come all at once.
+    absl::MutexLock lock(&mutex_);
+    return !mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kSpread * absl::Uniform(random_, 0.0, 1.0));
+  }
+  return false;
 }
 
 void Session::Stop() {
@@ -63,12 +93,16 @@ bool Session::stopping() const {
   return stopping_;
 }
 
-grpc::Status Session::Serve() {
+absl::Status Session::Serve() {
   grpc::ClientContext context;
+  rpc::TellVersion(&context);
   {
     absl::MutexLock lock(&mutex_);
-    if (stopping_) return grpc::Status::OK;
+    if (stopping_) return absl::OkStatus();
     context_ = &context;
+    heard_ = std::chrono::steady_clock::now();
+    patience_ = options_.welcome_deadline;
+    gave_up_ = false;
   }
   const std::unique_ptr<Stream> stream = stub_->Session(&context);
   v1::AgentMessage message;
@@ -90,18 +124,28 @@ grpc::Status Session::Serve() {
   OrNobody(options_.metrics)->SessionEnded();
   outbox_->Close();
   writer.join();
-  const grpc::Status status = stream->Finish();
+  const absl::Status status = rpc::FromGrpc(stream->Finish());
   absl::MutexLock lock(&mutex_);
   context_ = nullptr;
-  return status;
+  if (!gave_up_) return status;
+  return absl::UnavailableError(
+      absl::StrCat("nothing was heard from the controller for ", absl::FormatDuration(patience_)));
 }
 
 void Session::Write(Stream* stream) {
   absl::Time heartbeat = NextHeartbeat();
   while (true) {
-    std::optional<v1::AgentMessage> message = outbox_->Pop(heartbeat);
+    const absl::Duration silence = absl::FromChrono(SilenceEnds() - std::chrono::steady_clock::now());
+    std::optional<v1::AgentMessage> message = outbox_->Pop(std::min(heartbeat, absl::Now() + silence));
+    if (SilenceEnds() <= std::chrono::steady_clock::now()) {
+      absl::MutexLock lock(&mutex_);
+      gave_up_ = true;
+      if (context_ != nullptr) context_->TryCancel();
+      break;
+    }
     if (!message.has_value()) {
       if (!outbox_->open()) break;
+      if (absl::Now() < heartbeat) continue;
       message.emplace();
       message->mutable_heartbeat();
     }
@@ -118,8 +162,20 @@ absl::Time Session::NextHeartbeat() {
   return absl::Now() + heartbeat_interval_;
 }
 
-void Session::On(v1::ControllerMessage message) {
+std::chrono::steady_clock::time_point Session::SilenceEnds() const {
+  absl::MutexLock lock(&mutex_);
+  return heard_ + absl::ToChronoNanoseconds(patience_);
+}
+
+void Session::Heard() {
   lease_->Heard();
+  absl::MutexLock lock(&mutex_);
+  heard_ = std::chrono::steady_clock::now();
+}
+
+void Session::On(v1::ControllerMessage message) {
+  if (!refused_.ok()) return;
+  Heard();
   TargetServer* target = nullptr;
   switch (message.kind_case()) {
     case v1::ControllerMessage::kWelcome:
@@ -165,14 +221,18 @@ void Session::On(v1::ControllerMessage message) {
 }
 
 void Session::On(const v1::Welcome& welcome) {
+  refused_ = base::CheckSkew({"agent", options_.version}, {"controller", welcome.version()});
+  if (!refused_.ok()) return outbox_->Close();
   spdlog::info(base::WithFields("session begins", {{"controller", options_.controller},
                                                    {"session", absl::StrCat(welcome.session())},
                                                    {"version", welcome.version()}}));
   OrNobody(options_.metrics)->SessionBegan();
   backoff_.Reset();
-  lease_->SetLeaseTime(base::FromProto(welcome.lease_time()));
+  const absl::Duration lease_time = base::FromProto(welcome.lease_time());
+  lease_->SetLeaseTime(lease_time);
   const absl::Duration interval = base::FromProto(welcome.heartbeat_interval());
   absl::MutexLock lock(&mutex_);
+  patience_ = std::max(lease_time, interval * 2);
   if (interval > absl::ZeroDuration()) heartbeat_interval_ = interval;
 }
 

@@ -2,12 +2,14 @@
 #ifndef CURLEW_AGENT_SESSION_SESSION_H_
 #define CURLEW_AGENT_SESSION_SESSION_H_
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/random/random.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/guard/agent_metrics.h"
 #include "agent/guard/lease_clock.h"
@@ -15,21 +17,29 @@
 #include "agent/session/outbox.h"
 #include "agent/session/target_server.h"
 #include "common/base/backoff.h"
+#include "common/rpc/endpoint.h"
 #include "curlew/v1/agent.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 
 namespace curlew::agent {
 
 struct SessionOptions {
-  // "host:port"; for messages.
+  // "host:port", or several; for messages.
   std::string controller;
+  // Of several, a session begins with the one that leads, once there is one.
+  rpc::Controllers controllers = rpc::Controllers::kOne;
   std::string agent_id;
   std::string instance_id;
   std::string version;
   // Takes numbers of sessions; null for nobody. Not owned.
   AgentMetrics* metrics = nullptr;
   // Pauses between tries to reach the controller.
-  base::BackoffOptions reconnect = {.first = absl::Milliseconds(500), .longest = absl::Seconds(15)};
+  base::BackoffOptions reconnect = {.first = absl::Milliseconds(500), .longest = absl::Seconds(5)};
+  // The same after a controller that does not work with this agent: only people can change that.
+  absl::Duration refused_pause = absl::Seconds(15);
+  // How long a controller may take to answer Hello. Later its answers to heartbeats may be missing for the
+  // lease time; a session that has heard nothing for longer is ended, and looks for another controller.
+  absl::Duration welcome_deadline = absl::Seconds(10);
 };
 
 // Dials, says hello, carries messages both ways, and dials again with jittered pauses when the stream ends.
@@ -50,12 +60,19 @@ class Session {
  private:
   using Stream = grpc::ClientReaderWriter<v1::AgentMessage, v1::ControllerMessage>;
 
-  // One session, from hello to the end of its stream.
-  grpc::Status Serve();
+  // Waits, where there are several controllers, until one that leads can be reached. False where Stop came
+  // first.
+  bool FindLeader();
+  // One session, from hello to the end of its stream. UNAVAILABLE, FAILED_PRECONDITION; what the controller
+  // says.
+  absl::Status Serve();
   // Sends what the outbox holds, and a heartbeat where that is nothing, until it closes or the stream breaks.
   void Write(Stream* stream);
   void On(v1::ControllerMessage message);
   void On(const v1::Welcome& welcome);
+  void Heard();
+  // When the session is to end unless something is heard before.
+  std::chrono::steady_clock::time_point SilenceEnds() const;
   TargetServer* Find(const std::string& target) const;
   // The target of a message that names only a run: "rollouts/x/runs/TARGET".
   TargetServer* FindByRun(const std::string& run) const;
@@ -63,6 +80,7 @@ class Session {
   bool stopping() const;
 
   const SessionOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::AgentService::Stub> stub_;
   const std::vector<TargetServer*> targets_;
   Outbox* const outbox_;
@@ -72,11 +90,15 @@ class Session {
   absl::BitGen random_;
   base::Backoff backoff_;
   absl::Duration asked_to_wait_;  // by Reconnect
+  absl::Status refused_;          // why this controller is none for this agent
 
   mutable absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
   absl::Duration heartbeat_interval_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(5);
+  std::chrono::steady_clock::time_point heard_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration patience_ ABSL_GUARDED_BY(mutex_);  // after heard_
+  bool gave_up_ ABSL_GUARDED_BY(mutex_) = false;     // nothing was heard for that
 };
 
 }  // namespace curlew::agent
