@@ -29,7 +29,6 @@ import rounds  # noqa: E402
 import sabotage  # noqa: E402
 from cluster import SUPERUSER, Cluster  # noqa: E402
 from faults import PACK  # noqa: E402
-from points import Deck  # noqa: E402
 from proxy import Proxies  # noqa: E402
 from rounds import TARGETS, TEMPLATE, Course, Lab, Outcome, Round  # noqa: E402
 from server import SETTINGS, Server  # noqa: E402
@@ -80,7 +79,7 @@ class Chaos:
             return self._report()
         reference = undisturbed.reference
         lab.sabotage = options.sabotage
-        decks = {side: Deck(names, f"{options.seed}:{side}") for side, names in self._points.items()}
+        decks = points.decks(self._points, options.seed)
         number = 0
         while not self._wrong and (self._counts.total() < options.faults or self._has_more_to_reach(number)):
             number += 1

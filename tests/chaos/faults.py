@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +30,17 @@ FULL_DISK = "full disk"
 FILE_LIMIT = "file limit"
 KILL_WATCHER = "kill watcher"
 FAULT_POINT = "fault point"
+FREEZE_AT_POINT = "freeze at fault point"
+LONGER_THAN_A_LEASE = 4.5  # Seconds.
 
 # How often each is in the pack that a round draws from.
 PACK = {KILL_CONTROLLER: 2, FREEZE_CONTROLLER: 2, KILL_AGENT: 2, FREEZE_AGENT: 2, END_BACKEND: 2, KILL_BACKEND: 1,
         STOP_POSTMASTER: 1, KILL_POSTMASTER: 1, CUT: 2, SLOW: 1, BLACK_HOLE: 2, FULL_DISK: 1, FILE_LIMIT: 1,
-        KILL_WATCHER: 1, FAULT_POINT: 10}
+        KILL_WATCHER: 1, FAULT_POINT: 10, FREEZE_AT_POINT: 4}
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 1.8
 RANDOM_BELOW = 0.8  # Seconds: a fault that lasts less may be anywhere, the others where the rollout is.
+PROTECTED_SECONDS = 8.0
+CONTROLLERS_SHARE = 0.35  # Of the fault points.
 BACKENDS = """
 SELECT pid FROM pg_stat_activity WHERE datname = %s AND usename = 'curlew' AND pid <> pg_backend_pid()
 ORDER BY (state <> 'idle') DESC, random() LIMIT 1
@@ -65,8 +70,8 @@ def draw_faults(rng: random.Random, decks: dict[str, Deck]) -> list[Fault]:
         draw, detail = rng.random(), ""
         if kind == BLACK_HOLE:
             detail = rng.choice(("up down", "up", "down"))
-        if kind == FAULT_POINT:
-            detail = decks["controller" if draw < 0.4 else "agent"].draw()
+        if kind in (FAULT_POINT, FREEZE_AT_POINT):
+            detail = decks["controller" if draw < CONTROLLERS_SHARE else "agent"].draw()
         faults.append(Fault(kind, draw, rng.uniform(SHORTEST_PAUSE, LONGEST_PAUSE), rng.uniform(0.3, 5.0), detail))
     return faults
 
@@ -84,6 +89,19 @@ class World:
     kill_watcher: Callable[[], bool]
     active: str  # The target that the rollout is at, as last seen.
     phase: str  # And the phase.
+
+    def protects(self, service: Service) -> bool:
+        """Whether it is left alone for a while, so that it comes to its fault point."""
+        active = service in self.controllers or service in self.agents[self.active]
+        return service.waits_for_point(PROTECTED_SECONDS if active else float("inf"))
+
+    def without(self, part: Server | Link) -> ExitStack:
+        """Controllers may fail to start meanwhile where `part` is between them and their store."""
+        stack = ExitStack()
+        if part is self.servers.get("store") or part in self.links.get("store", []):
+            for controller in self.controllers:
+                stack.enter_context(controller.without_store())
+        return stack
 
     def here(self, fault: Fault, parts: dict[str, list]) -> list:
         """Those of the active target and of the store; now and then also of the others."""
@@ -146,7 +164,7 @@ class Injector:
 
     def _kill(self, parts: dict[str, list[Service]], fault: Fault) -> None:
         service = fault.pick(self._world.here(fault, parts))
-        if service.kill():
+        if not self._world.protects(service) and service.kill():
             self._made(fault, service.name)
 
     def _freeze(self, parts: dict[str, list[Service]], fault: Fault) -> None:
@@ -158,27 +176,27 @@ class Injector:
 
     def _end_backend(self, fault: Fault) -> None:
         server = self._server(fault)
-        with server.fault:
+        with server.fault, self._world.without(server):
             found = server.query("postgres", BACKENDS, (self._world.database,))
             if found and server.query("postgres", "SELECT pg_terminate_backend(%s)", found[0])[0][0]:
-                self._made(fault, f"of the agent on {server.name}")
+                self._made(fault, f"of Curlew on {server.name}")
 
     def _kill_backend(self, fault: Fault) -> None:
         server = self._server(fault)
-        with server.fault:
+        with server.fault, self._world.without(server):
             found = server.query("postgres", BACKENDS, (self._world.database,))
             if found and server.kill_backend(found[0][0]):
-                self._made(fault, f"of the agent on {server.name}")
+                self._made(fault, f"of Curlew on {server.name}")
 
     def _postmaster(self, how: Callable[[Server], None], fault: Fault) -> None:
         server = self._server(fault)
-        with server.fault:
+        with server.fault, self._world.without(server):
             how(server)
             self._made(fault, server.name)
 
     def _link(self, harm: Callable[[Link], None], fault: Fault) -> None:
         link = fault.pick(self._world.here(fault, self._world.links))
-        with link.fault:
+        with link.fault, self._world.without(link):
             harm(link)
             self._made(fault, f"{link.name} {fault.detail} for {fault.seconds:.1f} s".replace("  ", " "))
             self._last(fault)
@@ -189,7 +207,10 @@ class Injector:
         if folder is None:
             return
         filler = folder / f"filler-{fault.draw}"
-        try:
+        with ExitStack() as stack:
+            for controller in self._world.controllers:
+                stack.enter_context(controller.without_store())
+            stack.callback(filler.unlink, missing_ok=True)
             with open(filler, "wb", buffering=0) as full:
                 try:
                     while True:
@@ -199,28 +220,29 @@ class Injector:
                     pass
             self._made(fault, f"of the store for {fault.seconds:.1f} s")
             self._last(fault)
-        finally:
-            filler.unlink(missing_ok=True)
 
     def _file_limit(self, fault: Fault) -> None:
         service = fault.pick(self._world.controllers)
-        try:
-            free = service.limit_files()
-        except (ProcessLookupError, PermissionError):
-            return
-        self._made(fault, f"{service.name} for {fault.seconds:.1f} s")
-        self._last(fault)
-        free()
+        with service.without_store():
+            try:
+                free = service.limit_files()
+            except (ProcessLookupError, PermissionError):
+                return
+            self._made(fault, f"{service.name} for {fault.seconds:.1f} s")
+            self._last(fault)
+            free()
 
     def _kill_watcher(self, fault: Fault) -> None:
         if self._world.kill_watcher():
             self._made(fault, "it goes on from the last event")
 
     def _arm(self, fault: Fault) -> None:
-        """Counted when it dies."""
-        services = self._world.controllers if fault.draw < 0.4 else self._world.agents[self._world.active]
+        """Counted when it dies or freezes."""
+        services = self._world.controllers if fault.draw < CONTROLLERS_SHARE else self._world.agents[self._world.active]
         service = services[int(fault.draw * 1000) % len(services)]
-        service.arm(fault.detail)
+        if self._world.protects(service):
+            return
+        service.arm(fault.detail, LONGER_THAN_A_LEASE if fault.kind == FREEZE_AT_POINT else 0.0)
 
 
 MAKE: dict[str, Callable[[Injector, Fault], None]] = {
@@ -239,4 +261,5 @@ MAKE: dict[str, Callable[[Injector, Fault], None]] = {
     FILE_LIMIT: Injector._file_limit,
     KILL_WATCHER: Injector._kill_watcher,
     FAULT_POINT: Injector._arm,
+    FREEZE_AT_POINT: Injector._arm,
 }

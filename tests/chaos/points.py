@@ -26,6 +26,12 @@ def scan(repository: Path) -> dict[str, list[str]]:
     return {side: sorted(names) for side, names in found.items()}
 
 
+def decks(found: dict[str, list[str]], seed: int) -> dict[str, Deck]:
+    """By side: what processes that are armed in the course of a round die at. "first controller" and "first agent": what
+    those die at that a round begins with, which come past every point."""
+    return {f"{when}{side}": Deck(names, f"{seed}:{when}{side}") for side, names in found.items() for when in ("", "first ")}
+
+
 class Deck:
     """Deals the points of one side in an order that follows from the seed. The first time each is to strike at its
     first pass, later at a random one."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 CHUNK = 65536
 
 
-@dataclass
+@dataclass(eq=False)
 class Link:
     """One proxy: what comes to 127.0.0.1:port goes to 127.0.0.1:to_port. Its methods may be called by any thread; whoever
     harms it holds `fault` until it is healed."""

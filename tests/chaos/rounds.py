@@ -17,7 +17,7 @@ import sabotage
 from clients import Client
 from cluster import free_port
 from curlew import Curlew, CurlewError, Rollout
-from faults import FAULT_POINT, Fault, Injector, World, draw_faults
+from faults import FAULT_POINT, FREEZE_AT_POINT, Fault, Injector, World, draw_faults
 from oracle import Findings
 from points import Deck
 from proxy import Link, Proxies
@@ -73,8 +73,9 @@ def draw_course(seed: int, number: int, decks: dict[str, Deck], can_share_store:
     rng = random.Random(f"{seed}:{number}")
     several, standby = rng.random() < 0.5 and can_share_store, rng.random() < 0.4
     rolls_back = rng.choice(TARGETS) if number % 3 == 2 else ""
-    points = (decks["controller"].draw(), decks["agent"].draw(), decks["agent"].draw())
-    return Course(number, several, standby, rolls_back, rng.choice((1, 3, 6, 9, 14, 20, 30, 99)),
+    points = (decks["first controller"].draw(), *(decks["first agent"].draw() for target in TARGETS
+                                                  if target == TARGETS[0] or rolls_back != TARGETS[0]))
+    return Course(number, several, standby, rolls_back, rng.choice((1, 6, 9, 12, 16, 22, 30, 99)),
                   tuple(draw_faults(rng, decks)), points)
 
 
@@ -214,7 +215,7 @@ class Round:
                     [str(lab.binaries / "curlew-controller"), "--listen", f"127.0.0.1:{port}", "--store", store[i],
                      "--heartbeat-interval", "500ms", "--lease-time", "3s",
                      *(("--leader-lease", "3s") if course.several_controllers else ())],
-                    self._folder / f"controller-{i}.log", self._died_at_point, self._note)
+                    self._folder / f"controller-{i}.log", self._at_point, self._note)
             for i, port in enumerate(ports)]
         self._curlew = Curlew(lab.binaries / "curlew", ",".join(f"127.0.0.1:{port}" for port in ports), self._folder)
         agents: dict[str, list[Service]] = {target: [] for target in TARGETS}
@@ -231,7 +232,7 @@ class Round:
                     [str(lab.binaries / "curlew-agent"), "--controller",
                      ",".join(f"127.0.0.1:{link.port}" for link in to_controllers), "--id", f"agent-{target}", "--target",
                      f"{target}={conninfo}", "--report-row-keys"],
-                    self._folder / f"agent-{target}-{i}.log", self._died_at_point, self._note))
+                    self._folder / f"agent-{target}-{i}.log", self._at_point, self._note))
         points = iter(course.points)
         for services in (controllers, *agents.values()):
             for number, service in enumerate(services):
@@ -296,6 +297,9 @@ class Round:
     def _act(self, seen: Rollout) -> None:
         for target in TARGETS:
             if seen.run(target).get("state", "RUN_STATE_PENDING") not in ("RUN_STATE_PENDING", "RUN_STATE_SUCCEEDED"):
+                if self._world.active != target:
+                    for agent in self._world.agents[target]:
+                        agent.touch()
                 self._world.active, self._world.phase = target, phase_of(seen, target)
             self._act_on(seen, target)
         if seen.state == "FAILED":
@@ -411,12 +415,13 @@ class Round:
                        sum(client.excused for client in clients), self._resumed, time.monotonic() - began,
                        max((client.longest_seconds for client in clients), default=0.0), reference)
 
-    def _died_at_point(self, service: Service, point: str) -> None:
+    def _at_point(self, service: Service, point: str, what: str) -> None:
+        kind = FAULT_POINT if what == "died" else FREEZE_AT_POINT
         with self._lock:
             self._points.add(point)
-            self._counts[FAULT_POINT] += 1
+            self._counts[kind] += 1
             self._phases[self._world.phase] += 1
-        self._tell(f"{FAULT_POINT}: {service.name} died at {point}")
+        self._tell(f"{kind}: {service.name} {what} at {point}")
 
     def _note(self, problem: str) -> None:
         with self._lock:

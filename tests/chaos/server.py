@@ -40,7 +40,7 @@ class Downtime:
             return any(first <= ended and began <= last for first, last in self._spans)
 
 
-@dataclass
+@dataclass(eq=False)
 class Server(Cluster):
     """A cluster of the harness. One fault at a time: whoever makes one holds `fault`."""
 

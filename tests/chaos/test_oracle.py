@@ -168,7 +168,7 @@ class ChoiceTest(unittest.TestCase):
     """The same seed makes the same choice."""
 
     def courses(self, seed: int) -> list[rounds.Course]:
-        decks = {side: Deck(names, f"{seed}:{side}") for side, names in points.scan(REPOSITORY).items()}
+        decks = points.decks(points.scan(REPOSITORY), seed)
         return [rounds.draw_course(seed, number, decks, True) for number in range(1, 6)]
 
     def test_a_seed_replays_its_choice_and_another_does_not(self) -> None:
