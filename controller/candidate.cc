@@ -70,7 +70,7 @@ absl::Duration Candidate::Act() {
     End(why);
     view = keeper_->Look();
   }
-  if (view.valid_for > absl::ZeroDuration() && view.leadership.epoch > refused_epoch_) {
+  if (view.valid_for > absl::ZeroDuration()) {
     const absl::Status begun = Begin(view);
     if (begun.ok()) return absl::ZeroDuration();
     const absl::Duration pause = backoff_.Next();
@@ -113,6 +113,9 @@ std::string Candidate::Ends(const LeaseKeeper::View& view) const {
 }
 
 absl::Status Candidate::Begin(const LeaseKeeper::View& view) {
+  if (view.leadership.epoch <= refused_epoch_) {
+    return absl::AbortedError("the store takes no writes of this epoch");
+  }
   ASSIGN_OR_RETURN(auto store, location_->OpenStore(view.leadership.epoch));
   deposed_ = false;
   store_ = std::make_unique<FencedStore>(std::move(store), [this] {
@@ -121,7 +124,6 @@ absl::Status Candidate::Begin(const LeaseKeeper::View& view) {
   });
   options_.server.epoch = view.leadership.epoch;
   options_.server.before_listening = [this] { standby_.reset(); };
-  options_.server.epoch = view.leadership.epoch;
   auto server = Server::Start(store_.get(), clock_, options_.server);
   if (!server.ok()) {
     store_.reset();
