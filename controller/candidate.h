@@ -83,7 +83,7 @@ class Candidate {
   std::unique_ptr<Server> server_;
   int64_t epoch_ = 0;
   std::atomic<bool> deposed_ = false;
-  // The store refused a write of this epoch: it is never led under again.
+  // The store refused a write of this epoch: it is never led under again, but given up for a newer one.
   int64_t refused_epoch_ = -1;
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/rpc/endpoint.h"
 #include "common/rpc/error.h"
 #include "common/rpc/peer_version.h"
 
@@ -32,8 +33,10 @@ grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, disp
     work([reactor](const absl::Status& status) { reactor->Finish(rpc::ToGrpc(status)); });
   });
   if (!posted) {
-    reactor->Finish(
-        grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down; try again later"));
+    // As one that stands by: nothing was done, and the call may be repeated elsewhere.
+    reactor->Finish(rpc::ToGrpc(
+        base::WithDetail(absl::UnavailableError("the controller is shutting down; try again later"),
+                         base::kReason, rpc::kStandbyReason)));
   }
   return reactor;
 }
