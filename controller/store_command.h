@@ -12,7 +12,11 @@ namespace curlew::controller {
 //
 //   std::function<int()> verb;
 //   AddStoreCommand(&app, &verb);
-//   CLI11_PARSE(app, argc, argv);  // ends with 2 on wrong usage
+//   try {
+//     app.parse(argc, argv);
+//   } catch (const CLI::ParseError& error) {
+//     return app.exit(error) == 0 ? 0 : 2;  // CLI11's own codes are others
+//   }
 //   if (verb) return verb();
 //   return Serve(...);
 //

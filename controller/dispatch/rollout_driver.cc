@@ -25,7 +25,9 @@ constexpr absl::Duration kShortestWake = absl::Milliseconds(5);
 bool MayChange(const v1::Rollout& rollout) { return !rollout::Ended(rollout) || HasLiveAttempt(rollout); }
 
 absl::Status NotStored(const absl::Status& status) {
-  if (!absl::IsUnavailable(status)) return status;
+  // Of what is in doubt nobody can say that nothing was changed.
+  if (!absl::IsUnavailable(status) || base::Detail(status, base::kReason) == store::kStoreInDoubt)
+    return status;
   return base::WithDetail(base::Annotate(status, "nothing was changed, the controller's store failed"),
                           base::kReason, "STORE_UNAVAILABLE");
 }

@@ -8,6 +8,7 @@
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "common/pg/conninfo.h"
+#include "controller/store/rollout_store.h"
 #include "controller/store/store_location.h"
 
 namespace curlew::store {
@@ -126,7 +127,7 @@ absl::Status PostgresWork::Commit() {
       base::WithDetail(absl::UnavailableError(absl::StrCat(
                            "store ", session_->name_, ": ", doing_, ": ", status.message(),
                            "; it may have been stored or not: what the store has counts, and is looked up")),
-                       base::kReason, "STORE_IN_DOUBT"),
+                       base::kReason, kStoreInDoubt),
       base::kHint, "look again, then try again where it is not there");
 }
 

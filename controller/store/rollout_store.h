@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "curlew/v1/operator.pb.h"
 #include "curlew/v1/rollout.pb.h"
 #include "curlew/v1/step.pb.h"
@@ -56,8 +57,13 @@ struct Page {
   std::string token;
 };
 
+// base::kReason of an UNAVAILABLE change that may have been stored or not: only the store knows.
+inline constexpr absl::string_view kStoreInDoubt = "STORE_IN_DOUBT";
+
 // Durable storage. Not thread-safe: one thread owns it. Every method is one transaction, durable when it
-// returns OK. UNAVAILABLE where the disk is full or the store cannot be reached: nothing has changed then.
+// returns OK. UNAVAILABLE where the disk is full or the store cannot be reached: nothing has changed then,
+// save with kStoreInDoubt. Texts that stand beside the protos (names, targets, kinds) are valid UTF-8 without
+// NUL: INVALID_ARGUMENT else, and such a name is never found.
 class RolloutStore {
  public:
   virtual ~RolloutStore() = default;

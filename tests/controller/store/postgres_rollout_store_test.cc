@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <memory>
 #include <set>
@@ -13,6 +15,8 @@
 #include "controller/store/store_location.h"
 #include "tests/controller/store/postgres_store.h"
 #include "tests/controller/store/rollout_store_suite.h"
+#include "tests/controller/store/temp_folder.h"
+#include "tests/controller/store/tiny_file_system.h"
 
 namespace curlew::store {
 namespace {
@@ -189,6 +193,42 @@ TEST_F(PostgresRolloutStoreTest, AFullDiskMakesItUnavailableAndNothingChangesUnt
   EXPECT_EQ(events.size(), 1u);
   database_.Sql("DROP TRIGGER full_disk ON curlew_controller.outbox");
   EXPECT_THAT(store_->Commit(change), IsOkAndHolds(2));
+}
+
+// The same with a disk that is full in truth: the tables are moved to one of a few megabytes.
+TEST_F(PostgresRolloutStoreTest, AFullTablespaceMakesItUnavailableAndNothingChangesUntilThereIsRoomAgain) {
+  const TempFolder folder;
+  const TinyFileSystem disk(folder.File("disk"), 4);
+  const passwd* const owner = getpwnam("postgres");
+  if (!disk.mounted() || owner == nullptr) GTEST_SKIP() << "mounting a file system needs root";
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  ASSERT_EQ(mkdir(folder.File("disk/data").c_str(), 0700), 0);
+  ASSERT_EQ(chown(folder.File("disk/data").c_str(), owner->pw_uid, owner->pw_gid), 0);
+  const std::string tablespace = database_.Sql("SELECT current_database()") + "_full";
+  database_.Sql(absl::StrCat("CREATE TABLESPACE ", tablespace, " LOCATION '", folder.File("disk/data"), "'"));
+  for (const char* table : {"rollout", "event", "outbox"}) {
+    database_.Sql(absl::StrCat("ALTER TABLE curlew_controller.", table, " SET TABLESPACE ", tablespace));
+  }
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  disk.FillUp();
+  RolloutChange change = MakeChange("rollouts/a", 1, 1, 2);
+  change.outbox = {MakeEntry("rollouts/a", "t", "compile", "")};
+  // Of what cannot be compressed.
+  for (int i = 0; i < 40000; ++i)
+    absl::StrAppend(change.rollout.mutable_reason(), absl::Hex(i * 2654435761u));
+  const absl::Status status = store_->Commit(change).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               AllOf(HasSubstr("nothing has changed"), HasSubstr("free space"))));
+  EXPECT_EQ(base::Detail(status, base::kReason), "STORE_FULL");
+  ASSERT_OK_AND_ASSIGN(const VersionedRollout read, store_->GetRollout("rollouts/a"));
+  EXPECT_EQ(read.version, 1);
+  disk.MakeRoom();
+  EXPECT_THAT(store_->Commit(change), IsOkAndHolds(2));
+  // A tablespace outlives its database, so it goes before the disk does.
+  for (const char* table : {"rollout", "event", "outbox"}) {
+    database_.Sql(absl::StrCat("ALTER TABLE curlew_controller.", table, " SET TABLESPACE pg_default"));
+  }
+  database_.Sql(absl::StrCat("DROP TABLESPACE ", tablespace));
 }
 
 TEST_F(PostgresRolloutStoreTest, CommitsSynchronouslyAlsoWhereTheDatabaseDoesNot) {

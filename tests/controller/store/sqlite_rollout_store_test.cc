@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "common/base/error_detail.h"
 #include "tests/controller/store/builders.h"
 #include "tests/controller/store/temp_folder.h"
+#include "tests/controller/store/tiny_file_system.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::store {
@@ -218,34 +218,13 @@ TEST_F(SqliteRolloutStoreTest, AStoreThatCannotBeMadeForWantOfSpaceCanBeMadeLate
   EXPECT_OK(Open());
 }
 
-// A file system of two megabytes; only root may make one.
-class TinyFileSystem {
- public:
-  explicit TinyFileSystem(const std::string& path) : path_(path) {
-    std::filesystem::create_directory(path);
-    mounted_ = mount("tmpfs", path.c_str(), "tmpfs", 0, "size=2m") == 0;
-  }
-  ~TinyFileSystem() {
-    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-
- private:
-  std::string path_;
-  bool mounted_ = false;
-};
-
 TEST_F(SqliteRolloutStoreTest, AFullDiskMakesItUnavailableAndNothingChangesUntilThereIsRoomAgain) {
-  const TinyFileSystem disk(folder_.File("disk"));
+  const TinyFileSystem disk(folder_.File("disk"), 2);
   if (!disk.mounted()) GTEST_SKIP() << "mounting a file system needs root";
   path_ = folder_.File("disk/store.db");
   ASSERT_OK_AND_ASSIGN(auto store, Open());
   ASSERT_OK(store->Commit(MakeChange("rollouts/small", 0, 0, 1)));
-  const std::string ballast = folder_.File("disk/ballast");
-  {
-    std::ofstream file(ballast);
-    for (int i = 0; i < 4 << 10 && file.good(); ++i) file << std::string(1024, 'x') << std::flush;
-  }
+  disk.FillUp();
   RolloutChange change = MakeChange("rollouts/large", 0, 0, 2);
   change.rollout.set_reason(std::string(200 << 10, 'x'));
   const absl::Status status = store->Commit(change).status();
@@ -253,7 +232,7 @@ TEST_F(SqliteRolloutStoreTest, AFullDiskMakesItUnavailableAndNothingChangesUntil
               StatusIs(absl::StatusCode::kUnavailable, AllOf(HasSubstr(path_), HasSubstr("free space"))));
   EXPECT_EQ(base::Detail(status, base::kReason), "STORE_FULL");
   ExpectUnchangedAndWorking(*store);
-  std::filesystem::remove(ballast);
+  disk.MakeRoom();
   EXPECT_THAT(store->Commit(change), IsOkAndHolds(1));
 }
 
