@@ -278,7 +278,9 @@ void Engine::OnResult(AgentLink* link, const v1::Result& result) {
                    v1::ControllerMessage message;
                    message.mutable_result_ack()->set_run(run);
                    message.mutable_result_ack()->set_attempt(attempt);
+                   base::FaultPoint("result.before_ack");
                    entry->link->Send(std::move(message));
+                   base::FaultPoint("result.after_ack");
                  });
 }
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 #include "controller/store/postgres_schema.h"
 
@@ -77,7 +78,9 @@ absl::StatusOr<Leadership> PostgresLeaderLease::Hold() {
     ASSIGN_OR_RETURN(const pg::Result now, work.Execute(kLook, {identity_.instance}));
     return Leadership{.mine = false, .epoch = now.Int(0, 0), .address = now.Bool(0, 2) ? "" : now.Text(0, 1)};
   }
+  mine ? base::FaultPoint("lease.before_renew") : base::FaultPoint("lease.before_take");
   RETURN_IF_ERROR(work.Commit());
+  mine ? base::FaultPoint("lease.after_renew") : base::FaultPoint("lease.after_take");
   return Leadership{.mine = true, .epoch = taken.Int(0, 0), .address = identity_.address};
 }
 
@@ -88,7 +91,9 @@ void PostgresLeaderLease::Release() {
   if (work->Execute("UPDATE curlew_controller.leader SET released = true WHERE instance = $1",
                     {identity_.instance})
           .ok()) {
+    base::FaultPoint("lease.before_release");
     (void)work->Commit();
+    base::FaultPoint("lease.after_release");
   }
 }
 
