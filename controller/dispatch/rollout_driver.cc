@@ -221,7 +221,8 @@ absl::Status RolloutDriver::CheckTargetsFree(const v1::Rollout& rollout) const {
 absl::Status RolloutDriver::Commit(Held* held, rollout::Transition transition, const rollout::Input& input,
                                    const std::vector<int64_t>& answers) {
   const v1::Rollout& old = held->stored.rollout;
-  if (transition.events.empty() && transition.commands.empty() && answers.empty() &&
+  std::vector<int64_t> done = runner_.Done(transition.state);
+  if (transition.events.empty() && transition.commands.empty() && answers.empty() && done.empty() &&
       held->stored.version > 0 && rollout::SameState(old, transition.state)) {
     Wake(held, transition.wake);
     return absl::OkStatus();
@@ -233,7 +234,7 @@ absl::Status RolloutDriver::Commit(Held* held, rollout::Transition transition, c
   for (const rollout::Command& command : transition.commands) {
     change.outbox.push_back(EncodeCommand(transition.state.name(), command));
   }
-  change.outbox_done = runner_.Done(transition.state);
+  change.outbox_done = std::move(done);
   for (const int64_t id : answers) {
     if (std::find(change.outbox_done.begin(), change.outbox_done.end(), id) == change.outbox_done.end()) {
       change.outbox_done.push_back(id);
@@ -382,6 +383,18 @@ void RolloutDriver::Wake(Held* held, absl::Time when) {
                    });
 }
 
+void RolloutDriver::ForgetDone() {
+  for (const std::string& name : runner_.Rollouts()) {
+    const auto held = held_.find(name);
+    if (held == held_.end() || pending_.count(name) > 0 ||
+        runner_.Done(held->second.stored.rollout).empty()) {
+      continue;
+    }
+    pending_[name].push_back(Pending{rollout::Ticked{}, nullptr, {}});
+    DrainOrRetry(name);
+  }
+}
+
 void RolloutDriver::CarryOut() {
   absl::Status status;
   if (outbox_changed_) {
@@ -389,6 +402,7 @@ void RolloutDriver::CarryOut() {
     if (status.ok()) outbox_changed_ = false;
   }
   status.Update(runner_.DeliverAll());
+  ForgetDone();
   if (status.ok()) return;
   spdlog::error("{}",
                 base::WithFields(absl::StrCat("the store failed, trying again: ", status.message()), {}));

@@ -99,6 +99,9 @@ class RolloutDriver {
   void DropIfDone(const std::string& name);
   void Wake(Held* held, absl::Time when);
   void CarryOut();
+  // Takes what is done with out of the store's outbox where no other change of its rollout does: a cancel
+  // that was sent after its attempt had become one of the past.
+  void ForgetDone();
   void CarryOutSoon();
   void Retry();
   void RetryLater();

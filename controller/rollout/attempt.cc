@@ -372,7 +372,10 @@ void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input) {
       SendTuningOf(draft, run);
     }
   }
-  if (live && !is_held && IsSent(live->attempt())) MarkUnknown(*live);
+  if (!live || is_held || !IsSent(live->attempt())) return;
+  MarkUnknown(*live);
+  // Where nothing goes on by itself, nobody else would settle it.
+  if (Ended(draft.state) || run.state() == v1::RUN_STATE_FAILED) SettleUnknown(draft, run, *live);
 }
 
 StepPolicy DefaultPolicy(const MachineOptions& options) {

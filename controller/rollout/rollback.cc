@@ -35,6 +35,10 @@ void TurnBack(Draft& draft, v1::Run& run, absl::string_view reason) {
 // The run stays as it is: what it is doing is stopped, nothing is undone.
 void LeaveBehind(Draft& draft, v1::Run& run, const v1::StepStatus& past, absl::string_view reason) {
   Stop(draft, run, reason);
+  if (v1::StepStatus* live = LiveStep(run);
+      live && live->attempt().state() == v1::ATTEMPT_STATE_UNKNOWN && run.epoch() > 0) {
+    SettleUnknown(draft, run, *live);
+  }
   if (run.state() == v1::RUN_STATE_SUCCEEDED || run.state() == v1::RUN_STATE_FAILED) return;
   run.mutable_error()->set_message(
       absl::StrCat("the rollback came after its point of no return, step ", past.key()));

@@ -213,6 +213,27 @@ TEST(RollbackTest, RunsPastNoReturnAreStoppedNamedAndLeft) {
   EXPECT_EQ(driver.Try(kBack).code(), kMisfit);
 }
 
+TEST(RollbackTest, WhatTheAgentOfARunLeftBehindDoesNotHoldIsSettledWhenItIsBack) {
+  Driver driver = HalfDropped();
+  driver.Apply(AgentLost{"p"});
+  driver.Apply(kBack);
+  EXPECT_EQ(driver.step("p", "drop").attempt().state(), v1::ATTEMPT_STATE_UNKNOWN);
+  driver.Apply(AgentReady{.target = "p", .epoch = 2});
+  EXPECT_EQ(driver.step("p", "drop").attempt().state(), v1::ATTEMPT_STATE_ERRORED);
+  EXPECT_TRUE(driver.step("p", "drop").in_doubt());
+}
+
+TEST(RollbackTest, WhatTheAgentOfARunLeftBehindDoesNotHoldIsSettledAtOnceWhereItIsThere) {
+  Driver driver = HalfDropped();
+  driver.Apply(PauseAsked{"bob"});
+  driver.Apply(AgentLost{"p"});
+  driver.Apply(AgentReady{.target = "p", .epoch = 2});
+  EXPECT_EQ(driver.step("p", "drop").attempt().state(), v1::ATTEMPT_STATE_UNKNOWN);
+  driver.Apply(kBack);
+  EXPECT_EQ(driver.step("p", "drop").attempt().state(), v1::ATTEMPT_STATE_ERRORED);
+  EXPECT_TRUE(driver.step("p", "drop").in_doubt());
+}
+
 TEST(RollbackTest, ARunThatTurnsOutNotToHaveDroppedCanStillBeRolledBack) {
   Driver driver = HalfDropped();
   driver.Apply(kBack);
