@@ -19,8 +19,9 @@ namespace curlew::agent {
 namespace {
 
 constexpr absl::Duration kLook = absl::Milliseconds(200);
-// Whoever stops a walk loses no batch, unless it is one that does not end.
-constexpr absl::Duration kLastBatch = absl::Milliseconds(500);
+// Whoever stops a walk loses no batch, unless it is one that takes long. With the looks between, all has ended
+// within a second.
+constexpr absl::Duration kLastBatch = absl::Milliseconds(300);
 
 // Rows of the table and its partitions, as the planner knows them; 0 where it does not.
 constexpr char kEstimate[] =
