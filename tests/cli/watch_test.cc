@@ -101,7 +101,7 @@ TEST_F(WatchTest, AFailureIsExplainedOnTheErrorStream) {
        absl::OkStatus()});
   EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kRolloutFailed));
   EXPECT_THAT(err_.str(), HasSubstr("contacts (id)=(42)"));
-  EXPECT_THAT(err_.str(), HasSubstr("curlew rollout resume r1"));
+  EXPECT_THAT(err_.str(), HasSubstr("curlew rollout retry r1"));
 }
 
 TEST_F(WatchTest, ARollbackThatWasAskedForIsASuccess) {
