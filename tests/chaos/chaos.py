@@ -83,7 +83,7 @@ class Chaos:
         number = 0
         while not self._wrong and (self._counts.total() < options.faults or self._has_more_to_reach(number)):
             number += 1
-            course = rounds.draw_course(options.seed, number, decks, self._can_share_store)
+            course = rounds.draw_course(options.seed, number, decks, self._can_share_store, self._wanted())
             self._say(f"round {number}: {course.describe()}")
             self._round(lab, course, reference)
         self._judge_points()
@@ -139,8 +139,16 @@ class Chaos:
 
     def _missing(self) -> list[str]:
         """Fault points that the plan should pass and did not."""
-        names = {name for names in self._points.values() for name in names}
+        names = {name for names in self._points.values() for name in names
+                 if self._can_share_store or not name.startswith(points.NEED_SEVERAL)}
         return sorted(names - self._reached - set(points.NEED_ANOTHER_PLAN))
+
+    def _wanted(self) -> dict[str, list[str]] | None:
+        """By side, what the rounds begin with that a long run adds for their sake."""
+        if self._counts.total() < self._options.faults:
+            return None
+        missing = self._missing()
+        return {side: [name for name in missing if name in names] for side, names in self._points.items()}
 
     def _judge_points(self) -> None:
         missing = self._missing()

@@ -104,6 +104,15 @@ def ledger_is_tallied_once(server: Server, database: str, migrated: bool) -> lis
     return few([f"ledger {number} was tallied {times or 'not at all'}" for number, times in found], "wrong tallies")
 
 
+def attic_is_purged(server: Server, database: str, migrated: bool) -> list[str]:
+    """Every third row is left, or all are, and the words of those that are left are whole."""
+    found = server.query(database, "SELECT g.id, a.id IS NOT NULL FROM generate_series(1, 9000) AS g (id)"
+                         " LEFT JOIN attic a ON a.id = g.id AND a.stale = (mod(g.id, 3) > 0) AND a.words = repeat('y', 40)"
+                         " WHERE (a.id IS NOT NULL) <> (mod(g.id, 3) = 0 OR NOT %s)", (migrated,))
+    return few([f"attic {number} is {'still there' if there else 'gone or changed'}" for number, there in found],
+               "wrong rows of the attic")
+
+
 def untouched_data(server: Server, database: str) -> str:
     return str(server.query(database, "SELECT md5(string_agg(u::text, '|' ORDER BY id)), count(*) FROM untouched u")[0]
                + server.query(database, "SELECT md5(string_agg(l::text, '|' ORDER BY id)), count(*) FROM ledger l")[0])

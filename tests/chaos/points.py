@@ -11,6 +11,8 @@ CALL = re.compile(r'FaultPoint\("([a-z_.]+)"\)')
 
 # Points that neither the plan of this harness nor its faults arrive at, with what would.
 NEED_ANOTHER_PLAN: dict[str, str] = {}
+# How the names of those begin that only several controllers pass.
+NEED_SEVERAL = "lease."
 
 
 def scan(repository: Path) -> dict[str, list[str]]:

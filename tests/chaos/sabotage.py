@@ -17,6 +17,8 @@ AT_THE_END = {
     "lost-write": "UPDATE account_twin SET score = score + 1 WHERE id = 7",
     "lost-row": "DELETE FROM account WHERE id = 11",
     "tally-twice": "UPDATE tally SET times = times + 1 WHERE id = 5",
+    "purged-too-much": "DELETE FROM attic WHERE id = 9",
+    "purged-too-little": "INSERT INTO attic VALUES (10, true, repeat('y', 40))",
     "invalid-index": "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'account_email_idx'::regclass",
     "not-valid": "ALTER TABLE account ADD CONSTRAINT late CHECK (hits > 0) NOT VALID",
     "marker-left": "ALTER TABLE account ADD COLUMN curlew_pending_x boolean DEFAULT false",

@@ -38,6 +38,7 @@ ALTER TABLE account DROP COLUMN phone, DROP COLUMN old_code, ALTER COLUMN weight
 CREATE INDEX account_domain_idx ON account (domain);
 CREATE INDEX account_email_idx ON account (email);
 INSERT INTO tally SELECT id, 1 FROM ledger;
+DELETE FROM attic WHERE stale;
 INSERT INTO curlew.run VALUES ('r', 'p', 'd', '{}');
 INSERT INTO curlew.step (run, step, direction, state, attempt, epoch, finished)
   SELECT 'r', step, 'do', 'succeeded', 1, 1, now() FROM unnest(ARRAY['add-1', 'add-2', 'drop-3']) AS step;
@@ -79,6 +80,7 @@ class OracleTest(unittest.TestCase):
             *oracle.rows_equal_the_twin(self.server, database, migrated)[1],
             *oracle.rows_are_counted_once(self.server, database, migrated, ROWS),
             *oracle.ledger_is_tallied_once(self.server, database, migrated),
+            *oracle.attic_is_purged(self.server, database, migrated),
             *oracle.same_text("data", oracle.untouched_data(self.server, database),
                               oracle.untouched_data(self.server, expected)),
             *oracle.left_over(self.server, database),
@@ -97,7 +99,7 @@ class OracleTest(unittest.TestCase):
             "lost-row": "is missing", "tally-twice": "ledger 5 was tallied 2", "invalid-index": "account_email_idx is not valid",
             "not-valid": "late of account is NOT VALID", "marker-left": "left over: column curlew_pending_x",
             "index-lost": "pg_dump differs", "other-data": "data differs", "journal-lost": "does not have drop-3 as done",
-            "journal-half": "has add-2 as begun only",
+            "journal-half": "has add-2 as begun only", "purged-too-much": "attic 9 is gone", "purged-too-little": "attic 10 is still",
         }
         self.assertEqual(sorted(expected), sorted(sabotage.AT_THE_END))
         for name, text in expected.items():
@@ -107,6 +109,7 @@ class OracleTest(unittest.TestCase):
     def test_what_a_rollback_left_is_found(self) -> None:
         for script, text in (
                 ("UPDATE account SET hits = hits + 1 WHERE id = 3", "account 3 was counted 1 times instead of never"),
+                ("DELETE FROM attic WHERE id = 10", "attic 10 is gone"),
                 ("INSERT INTO tally VALUES (4, 1)", "ledger 4 was tallied 1"),
                 ("UPDATE account SET phone = '1' WHERE id = 3", "account 3 differs from its twin: phone"),
                 ("ALTER TABLE account ADD COLUMN domain text", "pg_dump differs"),
