@@ -55,10 +55,37 @@ TEST_F(MainTest, RefusesAnAddressThatOthersReachAndSaysWhy) {
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/store.db"));
 }
 
+TEST_F(MainTest, ASecondOneOnTheSameFileStandsByAndLeadsWhenTheFirstIsGone) {
+  const std::vector<std::string> arguments = {"--listen", "127.0.0.1:0", "--store", folder_ + "/store.db"};
+  auto first = Start(arguments);
+  ASSERT_THAT(first->WaitForOutput("listening.*role=leader", absl::Seconds(20)), IsOk());
+  auto second = Start(arguments);
+  ASSERT_THAT(second->WaitForOutput("stands by leader=127.0.0.1:[0-9]+", absl::Seconds(20)), IsOk());
+  ASSERT_THAT(second->WaitForOutput("listening.*role=standby", absl::Seconds(20)), IsOk());
+  first->Kill(SIGKILL);
+  ASSERT_THAT(second->WaitForOutput("leads epoch=2", absl::Seconds(20)), IsOk());
+  auto third = Start(arguments);
+  ASSERT_THAT(third->WaitForOutput("listening.*role=standby", absl::Seconds(20)), IsOk());
+  second->Kill(SIGTERM);
+  ASSERT_THAT(third->WaitForOutput("leads epoch=3", absl::Seconds(20)), IsOk());
+  EXPECT_THAT(second->Wait(absl::Seconds(20)), IsOkAndHolds(0));
+  third->Kill(SIGTERM);
+  EXPECT_THAT(third->Wait(absl::Seconds(20)), IsOkAndHolds(0)) << third->output();
+}
+
+TEST_F(MainTest, RefusesStoresThatItCannotHaveWithoutShowingAPassword) {
+  auto controller = Start({"--listen", "127.0.0.1:0", "--store", "mysql://me:secret@db/x"});
+  EXPECT_THAT(controller->Wait(absl::Seconds(20)), IsOkAndHolds(2));
+  EXPECT_THAT(controller->output(), ::testing::Not(HasSubstr("secret")));
+}
+
 TEST_F(MainTest, RefusesTimesThatMakeNoSense) {
   auto controller = Start({"--lease-time", "soon"});
   EXPECT_THAT(controller->Wait(absl::Seconds(20)), IsOkAndHolds(2));
   EXPECT_THAT(controller->output(), HasSubstr("--lease-time: \"soon\" is no duration"));
+  auto hasty = Start({"--leader-lease", "900ms"});
+  EXPECT_THAT(hasty->Wait(absl::Seconds(20)), IsOkAndHolds(2));
+  EXPECT_THAT(hasty->output(), HasSubstr("--leader-lease"));
   auto too_short = Start({"--lease-time", "1s", "--heartbeat-interval", "900ms"});
   EXPECT_THAT(too_short->Wait(absl::Seconds(20)), IsOkAndHolds(2));
 }

@@ -52,7 +52,7 @@ TEST_F(ServerTest, DoesNotStartOnAStoreThatCannotBeRead) {
 TEST_F(ServerTest, HealthAndReflectionAnswer) {
   // The health service's messages are one string field and one enum field, both number 1.
   for (const char* service :
-       {"", "curlew.v1.AgentService", "curlew.v1.PlanService", "curlew.v1.RolloutService",
+       {"", "curlew.v1.AgentService", "curlew.v1.PlanService", "curlew.v1.RolloutService", "curlew.leader",
         "curlew.v1.TargetService", "curlew.v1.EnvironmentService"}) {
     v1::GetPlanRequest request;  // string name = 1
     request.set_name(service);
@@ -79,6 +79,74 @@ TEST_F(ServerTest, HealthAndReflectionAnswer) {
           channel.get(), method, &context));
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(ServerTest, WhatANewerAgentSaysAndThisControllerDoesNotKnowIsIgnoredOrAnError) {
+  ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
+  FakeAgent agent(Channel());
+  agent.SayHello();
+  ASSERT_EQ(agent.TakeLease(), v1::LEASE_STATE_GRANTED);
+  v1::AgentMessage message;
+  // Field 99 of the message, with two bytes in it: a kind of a later version.
+  ASSERT_TRUE(message.ParseFromString("\x9a\x06\x02hi"));
+  ASSERT_EQ(message.kind_case(), v1::AgentMessage::KIND_NOT_SET);
+  agent.Say(message);
+  message.mutable_nack()->set_run("rollouts/add-note-1/runs/staging-crm");
+  message.mutable_nack()->set_reason(static_cast<v1::NackReason>(99));
+  agent.Say(message);
+  message.mutable_result()->set_target("staging-crm");
+  message.mutable_result()->set_run("rollouts/add-note-1/runs/staging-crm");
+  message.mutable_result()->set_attempt(1);
+  message.mutable_result()->set_outcome(static_cast<v1::AttemptState>(99));
+  agent.Say(message);
+  message.mutable_heartbeat();
+  agent.Say(message);
+  EXPECT_THAT(agent.Take(v1::ControllerMessage::kHeartbeat), IsOk()) << "the session goes on";
+  agent.Serve(testing::Items());
+  EXPECT_EQ(WaitForState("rollouts/add-note-1", v1::ROLLOUT_STATE_RUNNING).state(),
+            v1::ROLLOUT_STATE_RUNNING);
+}
+
+TEST_F(ServerTest, ClientsOfAnotherVersionAreRefusedOnEveryServiceAndOlderOnesWithoutAVersionAreNot) {
+  const auto with = [&](const char* version, auto call) {
+    grpc::ClientContext context;
+    if (*version != 0) context.AddMetadata("curlew-version", version);
+    const absl::Status status = rpc::FromGrpc(call(&context));
+    const auto& answered = context.GetServerInitialMetadata();
+    EXPECT_EQ(answered.count("curlew-version"), 1u);
+    return status;
+  };
+  const auto list_plans = [&](grpc::ClientContext* context) {
+    v1::ListPlansResponse response;
+    return v1::PlanService::NewStub(Channel())->ListPlans(context, {}, &response);
+  };
+  const auto list_targets = [&](grpc::ClientContext* context) {
+    v1::ListTargetsResponse response;
+    return v1::TargetService::NewStub(Channel())->ListTargets(context, {}, &response);
+  };
+  const auto apply = [&](grpc::ClientContext* context) {
+    v1::ListEnvironmentsResponse response;
+    return v1::EnvironmentService::NewStub(Channel())->ApplyEnvironments(context, testing::TwoEnvironments(),
+                                                                         &response);
+  };
+  const auto watch = [&](grpc::ClientContext* context) {
+    v1::WatchRolloutRequest request;
+    request.set_name("rollouts/nosuch");
+    const auto channel = Channel();
+    const auto stub = v1::RolloutService::NewStub(channel);
+    const auto reader = stub->WatchRollout(context, request);
+    v1::WatchRolloutResponse response;
+    while (reader->Read(&response)) continue;
+    return reader->Finish();
+  };
+  const auto refused = StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("the client version 7.0.0"));
+  EXPECT_THAT(with("7.0.0", list_plans), refused);
+  EXPECT_THAT(with("7.0.0", list_targets), refused);
+  EXPECT_THAT(with("7.0.0", apply), refused);
+  EXPECT_THAT(with("7.0.0", watch), refused);
+  EXPECT_THAT(GetTarget("staging-crm"), StatusIs(absl::StatusCode::kNotFound)) << "nothing was applied";
+  EXPECT_THAT(with("", list_plans), IsOk());
+  EXPECT_THAT(with("", apply), IsOk());
 }
 
 TEST_F(ServerTest, ShutsDownInTimeWithOpenStreamsOfEveryKind) {
