@@ -17,9 +17,8 @@ Oid ElementOf(const Catalogue& c, Oid type) {
 
 namespace {
 
-constexpr Oid kBit = 1560, kVarbit = 1562, kVarchar = 1043, kNumeric = 1700, kTimestamp = 1114,
-              kTimestamptz = 1184, kTime = 1083, kTimetz = 1266, kInterval = 1186, kBpchar = 1042,
-              kBtree = 403, kText = 25;
+constexpr Oid kVarbit = 1562, kVarchar = 1043, kNumeric = 1700, kTimestamp = 1114, kTimestamptz = 1184,
+              kTime = 1083, kTimetz = 1266, kInterval = 1186, kBtree = 403, kText = 25;
 
 // intervaltypmodleastfield: the smallest field that the modifier keeps, 0 for seconds.
 int LeastField(int typmod) {

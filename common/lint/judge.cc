@@ -33,7 +33,7 @@ std::string SizeOf(const Relation& r) {
   const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
   int unit = 0;
   for (; size >= 1024 && unit < 4; ++unit) size /= 1024;
-  return absl::StrFormat(unit == 0 || size >= 10 ? "%.0f %s" : "%.1f %s", size, units[unit]);
+  return absl::StrFormat("%.*f %s", unit == 0 || size >= 10 ? 0 : 1, size, units[unit]);
 }
 
 class Judging {

@@ -38,7 +38,8 @@ Hazard HazardOf(const ScriptError& error) {
   hazard.code = std::string(error.kind == Kind::kEncoding ? kEncoding : psql ? kPsqlCommand : kSyntaxError);
   hazard.severity = error.kind == Kind::kPsqlDisplay ? Severity::kWarning : Severity::kError;
   hazard.message = error.message;
-  hazard.offset = static_cast<int>(error.place.offset - error.begin.offset);
+  // What is wrong may be the word behind the piece: then its end tells where.
+  hazard.offset = static_cast<int>(std::min(error.place.offset - error.begin.offset, error.text.size()));
   return hazard;
 }
 

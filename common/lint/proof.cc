@@ -17,7 +17,7 @@ bool IsNullConstant(const Node& node) {
 // it.
 class Proof {
  public:
-  Proof(const Effects& e, absl::string_view column) : e_(e), column_(column) {}
+  explicit Proof(absl::string_view column) : column_(column) {}
 
   // Whether "clause is true or NULL" (what a CHECK says) proves that the column is not NULL. As
   // predicate_implied_by(..., weak = true) refutes: a clause that gives NULL for a NULL column proves
@@ -89,15 +89,14 @@ class Proof {
     return false;
   }
 
-  const Effects& e_;
   const absl::string_view column_;
 };
 
 }  // namespace
 
-bool ProvesNotNull(const Effects& e, const Relation&, absl::string_view check, absl::string_view column) {
+bool ProvesNotNull(const Effects&, const Relation&, absl::string_view check, absl::string_view column) {
   const auto tree = ParseExpression(check);
-  return tree.has_value() && Proof(e, column).Implies(*tree);
+  return tree.has_value() && Proof(column).Implies(*tree);
 }
 
 bool SomeCheckProvesNotNull(const Effects& e, const Relation& table, absl::string_view column) {

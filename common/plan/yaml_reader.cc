@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
@@ -259,6 +260,15 @@ Place PlaceOf(absl::string_view text, size_t offset) {
           static_cast<int>(offset - line_start) + 1};
 }
 
+// The first character that YAML cannot hold (its rule c-printable), or npos. yaml-cpp takes some for the end,
+// and reads on behind its buffer.
+size_t FindControl(absl::string_view text) {
+  const auto found = std::find_if(text.begin(), text.end(), [](char c) {
+    return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == '\x7F';
+  });
+  return found == text.end() ? absl::string_view::npos : static_cast<size_t>(found - text.begin());
+}
+
 }  // namespace
 
 Place Places::Find(absl::string_view path) const {
@@ -294,6 +304,12 @@ absl::Status ReadYamlWithPlaces(absl::string_view text, absl::string_view file, 
   if (const size_t bad = base::FindInvalidUtf8(text); bad != absl::string_view::npos) {
     return reader.Error(PlaceOf(text, bad), "", "not UTF-8; save the file as UTF-8");
   }
+  if (const size_t bad = FindControl(text); bad != absl::string_view::npos) {
+    return reader.Error(PlaceOf(text, bad), "",
+                        absl::StrFormat("the control character U+%04X cannot stand in YAML; take it out, or "
+                                        "write it as \\x%02x in double quotes",
+                                        static_cast<unsigned>(text[bad]), static_cast<unsigned>(text[bad])));
+  }
   // The end is marked because yaml-cpp takes a quote that is still open at the end of the file for closed.
   const std::string marked = absl::StrCat(text, text.empty() || text.back() == '\n' ? "" : "\n", "...\n");
   const Place end = PlaceOf(marked, marked.size() - 4);
@@ -313,7 +329,7 @@ absl::Status ReadYamlWithPlaces(absl::string_view text, absl::string_view file, 
     const Place place = At(e.mark);
     return reader.Error(
         place, "",
-        absl::StrCat("malformed YAML: ", e.msg,
+        absl::StrCat("malformed YAML: ", base::Utf8Prefix(e.msg, base::FindInvalidUtf8(e.msg)),
                      place.line >= end.line ? "; look for a quote, bracket or brace left open" : ""));
   }
 }

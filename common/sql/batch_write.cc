@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/sql/one_statement.h"
 #include "common/sql/parser.h"
 #include "common/sql/table_references.h"
@@ -165,7 +166,7 @@ absl::Status TakeStatement(Node* node, BatchWrite* write) {
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("another kind of statement where one INSERT, UPDATE, DELETE or MERGE stands: ",
-                       write->text.substr(0, 80)));
+                       base::Utf8Prefix(write->text, 80)));
   }
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/sql/one_statement.h"
 #include "common/sql/parser.h"
 #include "common/sql/type_name.h"
@@ -89,7 +90,7 @@ absl::StatusOr<Replacement> PlaceBeforeParenthesis(const OneStatement& one, size
   size_t last = from;
   while (last + 1 < one.tokens.size() && !IsWord(one, last + 1, "(")) ++last;
   if (from >= one.tokens.size() || last + 1 >= one.tokens.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("no name before \"(\": ", one.text.substr(0, 80)));
+    return absl::InvalidArgumentError(absl::StrCat("no name before \"(\": ", base::Utf8Prefix(one.text, 80)));
   }
   return Replacement{one.tokens[from].start, one.tokens[last].end, std::move(text)};
 }
@@ -106,7 +107,7 @@ absl::StatusOr<Replacement> PlaceOfName(const OneStatement& one, int start, std:
   while (i < one.tokens.size() && one.tokens[i].start != start) ++i;
   if (i == one.tokens.size()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the place of a name cannot be found: ", one.text.substr(0, 80)));
+        absl::StrCat("the place of a name cannot be found: ", base::Utf8Prefix(one.text, 80)));
   }
   while (IsWord(one, i + 1, ".")) i += 2;
   return Replacement{start, one.tokens[i].end, std::move(text)};
@@ -146,7 +147,7 @@ absl::StatusOr<FunctionDefinition> ParseFunction(absl::string_view text) {
   ASSIGN_OR_RETURN(const OneStatement one, ParseOneStatement(text, "CREATE FUNCTION or CREATE PROCEDURE"));
   if (!one.stmt.has_create_function_stmt()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("not CREATE FUNCTION or CREATE PROCEDURE: ", one.text.substr(0, 80)));
+        absl::StrCat("not CREATE FUNCTION or CREATE PROCEDURE: ", base::Utf8Prefix(one.text, 80)));
   }
   const pg_query::CreateFunctionStmt& stmt = one.stmt.create_function_stmt();
   FunctionDefinition function;
@@ -210,7 +211,7 @@ absl::StatusOr<TableName> NameOfFunction(absl::string_view text) {
 absl::StatusOr<TriggerDefinition> ParseTrigger(absl::string_view text) {
   ASSIGN_OR_RETURN(const OneStatement one, ParseOneStatement(text, "CREATE TRIGGER"));
   if (!one.stmt.has_create_trig_stmt()) {
-    return absl::InvalidArgumentError(absl::StrCat("not CREATE TRIGGER: ", one.text.substr(0, 80)));
+    return absl::InvalidArgumentError(absl::StrCat("not CREATE TRIGGER: ", base::Utf8Prefix(one.text, 80)));
   }
   const pg_query::CreateTrigStmt& stmt = one.stmt.create_trig_stmt();
   TriggerDefinition trigger;

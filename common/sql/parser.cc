@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/base/utf8.h"
 #include "common/sql/parse_problem.h"
 #include "common/sql/script.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -31,6 +32,13 @@ int OffsetOf(absl::string_view text, const PgQueryError& error) {
   return static_cast<int>(i);
 }
 
+// The parser names single bytes of a character too: "25\xC3" of 25\xC3\xA9.
+std::string MessageOf(const PgQueryError& error) {
+  std::string message = error.message;
+  for (size_t bad; (bad = base::FindInvalidUtf8(message)) != std::string::npos;) message.erase(bad, 1);
+  return message;
+}
+
 absl::Status SyntaxError(absl::string_view text, const ParseProblem& problem) {
   if (problem.kind == ParseProblem::Kind::kTooLong) return absl::InvalidArgumentError(problem.message);
   std::string where;
@@ -38,7 +46,8 @@ absl::Status SyntaxError(absl::string_view text, const ParseProblem& problem) {
     const Place place = PlaceAt(text, problem.offset);
     where = absl::StrCat(" at line ", place.line, ", column ", place.column);
   }
-  return absl::InvalidArgumentError(absl::StrCat(problem.message, where, " of: ", text.substr(0, 200)));
+  return absl::InvalidArgumentError(
+      absl::StrCat(problem.message, where, " of: ", base::Utf8Prefix(text, 200)));
 }
 
 // The parser walks its trees on the stack: on one of 2 MB it overflows between 2,000 and 4,000 levels of one
@@ -50,7 +59,11 @@ constexpr int kDeepestMessage = 2000;
 
 absl::Status CheckText(absl::string_view text) {
   if (text.find('\0') != absl::string_view::npos) return absl::InvalidArgumentError("SQL with a NUL byte");
-  return absl::OkStatus();
+  const size_t bad = base::FindInvalidUtf8(text);
+  if (bad == absl::string_view::npos) return absl::OkStatus();
+  const Place place = PlaceAt(text, bad);
+  return absl::InvalidArgumentError(
+      absl::StrCat("SQL that is not UTF-8, at line ", place.line, ", column ", place.column));
 }
 
 std::optional<ParseProblem> CheckSize(absl::string_view text) {
@@ -83,7 +96,7 @@ std::optional<ParseProblem> ParseUnchecked(absl::string_view text, pg_query::Par
   PgQueryProtobufParseResult raw = pg_query_parse_protobuf(std::string(text).c_str());
   std::optional<ParseProblem> problem;
   if (raw.error != nullptr) {
-    problem = ParseProblem{.message = raw.error->message, .offset = OffsetOf(text, *raw.error)};
+    problem = ParseProblem{.message = MessageOf(*raw.error), .offset = OffsetOf(text, *raw.error)};
   } else {
     google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(raw.parse_tree.data),
                                                   static_cast<int>(raw.parse_tree.len));
@@ -110,7 +123,7 @@ absl::StatusOr<std::vector<Token>> Scan(absl::string_view text) {
   PgQueryScanResult raw = pg_query_scan(std::string(text).c_str());
   absl::StatusOr<std::vector<Token>> result;
   if (raw.error != nullptr) {
-    result = SyntaxError(text, {.message = raw.error->message, .offset = OffsetOf(text, *raw.error)});
+    result = SyntaxError(text, {.message = MessageOf(*raw.error), .offset = OffsetOf(text, *raw.error)});
   } else {
     pg_query::ScanResult scan;
     scan.ParseFromArray(raw.pbuf.data, static_cast<int>(raw.pbuf.len));
@@ -132,8 +145,8 @@ absl::StatusOr<std::string> ParsePlpgsql(absl::string_view definition) {
   PgQueryPlpgsqlParseResult raw = pg_query_parse_plpgsql(std::string(definition).c_str());
   absl::StatusOr<std::string> result;
   if (raw.error != nullptr) {
-    result =
-        SyntaxError(definition, {.message = raw.error->message, .offset = OffsetOf(definition, *raw.error)});
+    result = SyntaxError(definition,
+                         {.message = MessageOf(*raw.error), .offset = OffsetOf(definition, *raw.error)});
   } else {
     result = std::string(raw.plpgsql_funcs);
   }
@@ -146,7 +159,7 @@ absl::StatusOr<std::string> Deparse(const pg_query::ParseResult& tree) {
   PgQueryDeparseResult raw = pg_query_deparse_protobuf({bytes.size(), bytes.data()});
   absl::StatusOr<std::string> result;
   if (raw.error != nullptr) {
-    result = absl::InternalError(absl::StrCat("cannot write a parse tree as SQL: ", raw.error->message));
+    result = absl::InternalError(absl::StrCat("cannot write a parse tree as SQL: ", MessageOf(*raw.error)));
   } else {
     result = std::string(raw.query);
   }

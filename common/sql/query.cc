@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/sql/one_statement.h"
 #include "common/sql/parser.h"
 #include "common/sql/table_references.h"
@@ -205,8 +206,8 @@ std::string ColumnName(const pg_query::ResTarget& target) {
 absl::StatusOr<Query> ParseQuery(absl::string_view text) {
   ASSIGN_OR_RETURN(const OneStatement one, ParseOneStatement(text, "query"));
   if (!one.stmt.has_select_stmt()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the query is another kind of statement; write SELECT ...: ", one.text.substr(0, 80)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the query is another kind of statement; write SELECT ...: ", base::Utf8Prefix(one.text, 80)));
   }
   RETURN_IF_ERROR(CheckOnlyReads(one.stmt));
   Query query;

@@ -64,6 +64,9 @@ Node Bool(pg_query::BoolExprType op, const std::vector<Node>& args) {
   return node;
 }
 
+// Bytes of what is written once and read twice.
+constexpr size_t kLargestDoubled = 4096;
+
 // Takes `schema` from a name of two parts.
 void Unqualify(Nodes* name, absl::string_view schema) {
   if (name->size() == 2 && (*name)[0].string().sval() == schema) name->DeleteSubrange(0, 1);
@@ -92,6 +95,9 @@ void SimplifyOperator(Node* node) {
     case pg_query::AEXPR_NOT_BETWEEN: {
       const bool negated = expr->kind() == pg_query::AEXPR_NOT_BETWEEN;
       const Node value = expr->lexpr();
+      // It comes to stand there twice: where it is a BETWEEN itself, and so on, the tree would grow without
+      // end.
+      if (value.ByteSizeLong() > kLargestDoubled) return;
       const Node low = expr->rexpr().list().items(0), high = expr->rexpr().list().items(1);
       *node = Bool(negated ? pg_query::OR_EXPR : pg_query::AND_EXPR,
                    {Operator(value, negated ? "<" : ">=", low), Operator(value, negated ? ">" : "<=", high)});

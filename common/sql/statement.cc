@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/sql/expression.h"
 #include "common/sql/parser.h"
 
@@ -163,7 +164,7 @@ class Classifier {
  private:
   absl::Status Refuse(absl::string_view why) const {
     return absl::InvalidArgumentError(
-        absl::StrCat("line ", out_.line, ": ", why, ": ", out_.text.substr(0, 120)));
+        absl::StrCat("line ", out_.line, ": ", why, ": ", base::Utf8Prefix(out_.text, 120)));
   }
   void Hazard(absl::string_view name) {
     if (std::find(out_.hazards.begin(), out_.hazards.end(), name) == out_.hazards.end())

@@ -129,6 +129,14 @@ TEST(LintScriptTest, DataAndEncodingsAreToldWithTheirPlace) {
   EXPECT_THAT(Told(findings), ElementsAre("2:9 encoding", "2:11 blocks-writes"));
 }
 
+TEST(LintScriptTest, AMistakeInTheWordBehindAPieceIsToldAtThePiecesEnd) {
+  const auto findings = Lint("CREATE TABLE t (a int)\n\nCREATE TABLE u (a int);");
+  ASSERT_THAT(findings, SizeIs(2));
+  ASSERT_THAT(findings[0].report.hazards, SizeIs(1));
+  EXPECT_LE(findings[0].report.hazards[0].offset, findings[0].statement.size());
+  EXPECT_EQ(PlaceOf(findings[0]).line, 1);
+}
+
 TEST(LintScriptTest, FiftyMegabytesTakeSeconds) {
   std::string script = "SELECT 'rewrites-table';\n";
   while (script.size() < 50'000'000)

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
 #include "common/base/proto_time.h"
+#include "common/base/utf8.h"
 #include "common/plan/plan_reader.h"
 #include "common/plan/scalar.h"
 #include "curlew/v1/rollout.pb.h"
@@ -289,6 +290,25 @@ TEST(ReadYamlTest, RefusesAFileAboveOneMebibyte) {
 
 TEST(ReadYamlTest, RefusesWhatIsNotUtf8WithThePlace) {
   EXPECT_THAT(Fail("name: p\ndescription: caf\xe9\n"), RefusedAt("2:17", "not UTF-8"));
+}
+
+// yaml-cpp takes a NUL and byte 4 for the end, and reads on behind its buffer.
+TEST(ReadYamlTest, RefusesControlCharactersWithThePlace) {
+  EXPECT_THAT(Fail(absl::string_view("name: p\ndescription: a\0b\n", 24)), RefusedAt("2:15", "U+0000"));
+  EXPECT_THAT(Fail("name: p\ndescription: a\x04"
+                   "b\n"),
+              RefusedAt("2:15", "write it as \\x04"));
+  EXPECT_THAT(Fail("name: p\ndescription: a\x7F\n"), RefusedAt("2:15", "U+007F"));
+  EXPECT_EQ(Read("description: \"a\\x04b\"").description(),
+            "a\x04"
+            "b");
+  EXPECT_EQ(Read("description:\ta\r\n").description(), "a");
+}
+
+TEST(ReadYamlTest, NamesAWrongEscapeInWholeCharacters) {
+  const absl::Status status = Fail("name: \"\\\xC3\xA9\"");
+  EXPECT_THAT(status, RefusedAt("1:10", "unknown escape character"));
+  EXPECT_EQ(base::FindInvalidUtf8(status.message()), absl::string_view::npos);
 }
 
 TEST(ReadYamlTest, RefusesTheCharacterNul) { EXPECT_THAT(Fail("name: \"a\\0b\""), RefusedAt("1:7", "NUL")); }

@@ -242,5 +242,19 @@ TEST(SameSqlTest, CastsMayStandOnOneSideOnly) {
   EXPECT_FALSE(SameSql("(v)::text = b", "v = (b)::text"));
 }
 
+// Both took time in the power of their depth.
+TEST(SameSqlTest, WhatIsNestedDeepTakesNoLongerThanItIsLong) {
+  std::string a = "a", b = "b", between = "a";
+  for (int i = 0; i < 100; ++i) {
+    a += "::text";
+    b += "::text";
+    between = "((" + between + ") BETWEEN 1 AND 2)";
+  }
+  EXPECT_FALSE(SameSql(a, b));
+  EXPECT_TRUE(SameSql(a, a));
+  EXPECT_TRUE(SameSql(between, between));
+  EXPECT_FALSE(SameSql(between, "a"));
+}
+
 }  // namespace
 }  // namespace curlew::sql

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/utf8.h"
 #include "common/sql/expression.h"
 #include "common/sql/identifier.h"
+#include "common/sql/parser.h"
 #include "common/sql/rewrite.h"
 #include "common/sql/scan.h"
 #include "common/sql/statement.h"
@@ -154,6 +156,26 @@ TEST(ScanTest, SeesTablesAsAWhole) {
   EXPECT_FALSE(MentionsTable("", "contacts"));
   EXPECT_TRUE(MentionsTable("SELECT 1 FROM contacts WHERE name = 'cut of", "contacts"));
   EXPECT_FALSE(MentionsTable("SELECT 1 FROM people WHERE name = 'cut of", "contacts"));
+}
+
+// libpg_query reads bytes, and its trees are protobuf, which holds none but UTF-8.
+TEST(ParserTest, RefusesWhatIsNotUtf8WithThePlace) {
+  EXPECT_THAT(Parse("SELECT 1,\n '\xE9'").status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not UTF-8, at line 2, column 3")));
+  EXPECT_THAT(Scan("\"\xE9\"").status(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("UTF-8")));
+}
+
+TEST(ParserTest, RefusalsHoldWholeCharacters) {
+  const std::string long_text = absl::StrCat(std::string(199, ' '), "\xC3\xA9 SELECT");  // cut at byte 200
+  for (const std::string& text : {long_text, std::string("SELECT 25\xC3\xA9")}) {
+    const absl::Status status = Parse(text).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_EQ(base::FindInvalidUtf8(status.message()), absl::string_view::npos) << status;
+  }
+  const std::string statement = absl::StrCat("SET a = '", std::string(110, 'x'), "\xC3\xA9'");  // at 120
+  const absl::Status status = ParseStatements(statement).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(base::FindInvalidUtf8(status.message()), absl::string_view::npos) << status;
 }
 
 TEST(StatementTest, SplitsWithLinesAndKeepsText) {
