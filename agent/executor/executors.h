@@ -49,8 +49,8 @@ absl::StatusOr<StepResult> RunTransformRows(const RunContext& context, const v1:
 absl::StatusOr<StepResult> RunVerify(const RunContext& context, const v1::Verify& action);
 
 // ANALYZE; before it, where the plan asks for it, VACUUM of the heaps that are bloated (vacuum.h). The
-// summary says how much the run made the table grow. With an override nothing is run: the step is journaled as
-// done, and the summary says who skipped it and why.
+// summary says how much the run made the table grow. With an override nothing is run: the step is journaled
+// as done, and the summary says who skipped it and why.
 absl::StatusOr<StepResult> RunAnalyze(const RunContext& context, const v1::Analyze& action);
 
 // Waits until the condition holds, however long that takes; only a cancel ends it. With an override it does

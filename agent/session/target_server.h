@@ -93,8 +93,8 @@ class TargetServer {
   // True where it is; false where another has it, by its journal, and the controller must be asked anew.
   absl::StatusOr<bool> Secure();
   void SayReady(RunJournals journals);
-  // Whether the database is still the one that was taken over. A pool dials again by itself: it may have come to
-  // a standby that was promoted, and that has the same epoch.
+  // Whether the database is still the one that was taken over. A pool dials again by itself: it may have come
+  // to a standby that was promoted, and that has the same epoch.
   bool IsSameDatabase();
   // Looks at an idle target from time to time, so that a failover is noticed before the next command.
   void LookAfter();
