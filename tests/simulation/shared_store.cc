@@ -1,0 +1,214 @@
+#include "tests/simulation/shared_store.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/error_detail.h"
+#include "common/base/status_macros.h"
+#include "controller/rollout/machine.h"
+#include "curlew/v1/agent.pb.h"
+
+namespace curlew::simulation {
+
+store::Leadership SharedStore::Hold(const std::string& holder, absl::Duration term) {
+  const absl::Duration now = scheduler_->now();
+  if (holder_ != holder && now >= expires_) {
+    holder_ = holder;
+    ++epoch_;
+    scheduler_->Tell(absl::StrCat(holder, " leads, epoch ", epoch_));
+  }
+  if (holder_ == holder) expires_ = now + term;
+  return {.mine = holder_ == holder, .epoch = epoch_, .address = holder_};
+}
+
+void SharedStore::Release(const std::string& holder) {
+  if (holder_ == holder) expires_ = -absl::InfiniteDuration();
+}
+
+absl::Status SharedStore::Fence(int64_t epoch) {
+  if (epoch == epoch_ || mutations_->no_store_fence) return absl::OkStatus();
+  ++scheduler_->story().figures.fenced_in_store;
+  return absl::FailedPreconditionError(
+      absl::StrCat("another controller leads: epoch ", epoch_, ", this one has ", epoch));
+}
+
+absl::StatusOr<int64_t> SharedStore::Commit(const std::string& holder, int64_t epoch,
+                                            const store::RolloutChange& change) {
+  RETURN_IF_ERROR(Fence(epoch));
+  ASSIGN_OR_RETURN(const int64_t version, rows_.Commit(change));
+  Judge(holder, epoch, change);
+  changed_.insert(change.rollout.name());
+  return version;
+}
+
+absl::Duration SharedStore::ended(const std::string& rollout) const {
+  const auto found = ended_.find(rollout);
+  return found == ended_.end() ? absl::InfiniteDuration() : found->second;
+}
+
+void SharedStore::Judge(const std::string& holder, int64_t epoch, const store::RolloutChange& change) {
+  Story& story = scheduler_->story();
+  const v1::Rollout& next = change.rollout;
+  const std::string& name = next.name();
+  std::string told = absl::StrCat(holder, " commits ", name, " v", change.expected_version + 1, " ",
+                                  v1::RolloutState_Name(next.state()).substr(14));
+  for (const v1::Event& event : change.events)
+    absl::StrAppend(&told, " [", event.number(), " ", event.target(), " ", event.step(), " ", event.message(),
+                    "]");
+
+  // Who commits.
+  std::string& committer = committer_[epoch];
+  if (committer.empty()) committer = holder;
+  if (committer != holder) {
+    story.Violate(absl::StrCat(holder, " and ", committer, " both commit under epoch ", epoch));
+  }
+  if (epoch < newest_committing_epoch_) {
+    story.Violate(absl::StrCat(holder, " commits under epoch ", epoch, " after one of epoch ",
+                               newest_committing_epoch_));
+  }
+  newest_committing_epoch_ = std::max(newest_committing_epoch_, epoch);
+
+  // Events.
+  std::vector<v1::Event>& all = told_[name];
+  for (const v1::Event& event : change.events) {
+    if (event.number() != static_cast<int64_t>(all.size()) + 1) {
+      story.Violate(absl::StrCat(name, ": event ", event.number(), " is stored after ", all.size()));
+    }
+    all.push_back(event);
+  }
+
+  // Ends are final; numbers of attempts ascend.
+  if (const auto before = states_.find(name); before != states_.end()) {
+    const v1::RolloutState was = before->second.state();
+    if ((was == v1::ROLLOUT_STATE_SUCCEEDED || was == v1::ROLLOUT_STATE_ROLLED_BACK) && next.state() != was) {
+      story.Violate(absl::StrCat(name, " left ", v1::RolloutState_Name(was), " for ",
+                                 v1::RolloutState_Name(next.state())));
+    }
+    for (int i = 0; i < std::min(next.runs_size(), before->second.runs_size()); ++i) {
+      if (next.runs(i).last_attempt() < before->second.runs(i).last_attempt()) {
+        story.Violate(absl::StrCat(next.runs(i).name(), ": its last attempt falls from ",
+                                   before->second.runs(i).last_attempt(), " to ",
+                                   next.runs(i).last_attempt()));
+      }
+    }
+  }
+  for (const store::OutboxEntry& entry : change.outbox) {
+    absl::StrAppend(&told, " +", entry.kind, " ", entry.target);
+    v1::Dispatch dispatch;
+    if (entry.kind != "dispatch" || !dispatch.ParseFromString(entry.payload)) continue;
+    absl::StrAppend(&told, " ", dispatch.step(), "#", dispatch.attempt());
+    int& newest = newest_dispatched_[dispatch.run()];
+    if (dispatch.attempt() < newest) {
+      story.Violate(
+          absl::StrCat(dispatch.run(), ": attempt ", dispatch.attempt(), " is dispatched after ", newest));
+    }
+    newest = std::max(newest, dispatch.attempt());
+  }
+  if (rollout::Ended(next)) {
+    ended_.emplace(name, scheduler_->now());
+  } else {
+    ended_.erase(name);
+  }
+  states_[name] = next;
+  scheduler_->Tell(std::move(told));
+}
+
+// --- The view. ---
+
+absl::Status StoreView::Reach() const {
+  if (reachable()) return absl::OkStatus();
+  return absl::UnavailableError("the store cannot be reached");
+}
+
+void StoreView::Die() {
+  dead_ = true;
+  die_();
+}
+
+absl::StatusOr<int64_t> StoreView::Commit(const store::RolloutChange& change) {
+  RETURN_IF_ERROR(Reach());
+  Story& story = scheduler_->story();
+  if (random_.Chance(luck_->slow)) {
+    story.Fault("slow store");
+    stall_(random_.Between(absl::Milliseconds(50), absl::Seconds(12)));
+  }
+  if (random_.Chance(luck_->unavailable)) {
+    story.Fault("store unavailable");
+    doubtful_.insert(change.rollout.name());
+    return absl::UnavailableError("the store is full");
+  }
+  if (random_.Chance(luck_->crash_before)) {
+    story.Fault("controller crash before a commit");
+    Die();
+    return absl::UnavailableError("it is dead");
+  }
+  const auto version = shared_->Commit(holder_, epoch_, change);
+  if (version.ok() && random_.Chance(luck_->crash_after)) {
+    story.Fault("controller crash after a commit");
+    Die();
+    return absl::UnavailableError("it is dead");
+  }
+  if (version.ok() && random_.Chance(luck_->lost_answer)) {
+    story.Fault("store commit whose answer is lost");
+    doubtful_.insert(change.rollout.name());
+    return base::WithDetail(absl::UnavailableError("the connection to the store broke"), base::kReason,
+                            store::kStoreInDoubt);
+  }
+  return version;
+}
+
+absl::StatusOr<v1::StoredPlan> StoreView::PutPlan(const v1::StoredPlan& plan) {
+  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(shared_->Fence(epoch_));
+  return shared_->rows().PutPlan(plan);
+}
+
+absl::StatusOr<v1::StoredPlan> StoreView::GetPlan(const std::string& name) {
+  RETURN_IF_ERROR(Reach());
+  return shared_->rows().GetPlan(name);
+}
+
+absl::StatusOr<std::vector<v1::StoredPlan>> StoreView::ListPlans(const store::Page& page, std::string* next) {
+  RETURN_IF_ERROR(Reach());
+  return shared_->rows().ListPlans(page, next);
+}
+
+absl::Status StoreView::PutEnvironments(const std::vector<v1::Environment>& environments) {
+  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(shared_->Fence(epoch_));
+  return shared_->rows().PutEnvironments(environments);
+}
+
+absl::StatusOr<std::vector<v1::Environment>> StoreView::ListEnvironments() {
+  RETURN_IF_ERROR(Reach());
+  return shared_->rows().ListEnvironments();
+}
+
+absl::StatusOr<store::VersionedRollout> StoreView::GetRollout(const std::string& name) {
+  RETURN_IF_ERROR(Reach());
+  return shared_->rows().GetRollout(name);
+}
+
+absl::StatusOr<std::vector<store::VersionedRollout>> StoreView::ListRollouts(const store::Page& page,
+                                                                             std::string* next) {
+  RETURN_IF_ERROR(Reach());
+  return shared_->rows().ListRollouts(page, next);
+}
+
+absl::StatusOr<std::vector<v1::Event>> StoreView::ListEvents(const std::string& rollout, int64_t after,
+                                                             int limit) {
+  RETURN_IF_ERROR(Reach());
+  return shared_->rows().ListEvents(rollout, after, limit);
+}
+
+absl::StatusOr<v1::CompiledPlan> StoreView::GetCompiledPlan(const std::string& run) {
+  RETURN_IF_ERROR(Reach());
+  return shared_->rows().GetCompiledPlan(run);
+}
+
+absl::StatusOr<std::vector<store::OutboxEntry>> StoreView::PendingOutbox() {
+  RETURN_IF_ERROR(Reach());
+  return shared_->rows().PendingOutbox();
+}
+
+}  // namespace curlew::simulation
