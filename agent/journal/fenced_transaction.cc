@@ -56,9 +56,10 @@ absl::Status FenceSession(pg::Connection* connection, int64_t epoch) {
 absl::StatusOr<FencedTransaction> FencedTransaction::Begin(pg::Connection* connection, int64_t epoch,
                                                            const Options& options) {
   ASSIGN_OR_RETURN(auto transaction, pg::Transaction::Begin(connection));
-  std::string prelude =
-      absl::StrCat("SET LOCAL lock_timeout = ", Milliseconds(options.lock_timeout),
-                   "; SET LOCAL statement_timeout = ", Milliseconds(options.statement_timeout), "; ");
+  std::string prelude = absl::StrCat(
+      "SET LOCAL lock_timeout = ", Milliseconds(options.lock_timeout),
+      "; SET LOCAL statement_timeout = ", Milliseconds(options.statement_timeout),
+      "; SET LOCAL idle_in_transaction_session_timeout = ", Milliseconds(options.idle_timeout), "; ");
   absl::StrAppend(&prelude, options.search_path.empty()
                                 ? absl::StrCat(SearchPathWithoutOurSchema(SettingScope::kTransaction), "; ")
                                 : absl::StrCat("SET LOCAL search_path = ", options.search_path, "; "));

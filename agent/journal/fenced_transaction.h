@@ -45,6 +45,10 @@ class FencedTransaction {
     absl::Duration lock_timeout = absl::Milliseconds(500);
     // Of each statement; zero for none.
     absl::Duration statement_timeout = absl::ZeroDuration();
+    // How long the agent may say nothing before the server ends the session, and with it the locks that
+    // applications wait for: an agent that is frozen or cut off, or a machine that has died, holds them no
+    // longer. Then the next call is UNAVAILABLE.
+    absl::Duration idle_timeout = absl::Seconds(2);
     // An SQL list; "" for the session's, without schema curlew.
     std::string search_path;
     Durability durability = Durability::kSynchronous;

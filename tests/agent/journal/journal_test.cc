@@ -45,6 +45,24 @@ TEST_F(JournalTest, PinsAPlanForGood) {
   EXPECT_EQ(pinned->compiled.steps(0).title(), plan.steps(0).title());
 }
 
+TEST_F(JournalTest, ATransactionOfAnAgentThatStandsStillDoesNotKeepItsLocks) {
+  ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection_.get(), tenure_.epoch,
+                                                                  {.idle_timeout = absl::Milliseconds(50)}));
+  ASSERT_OK(transaction.Execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE").status());
+  // The agent is frozen from here on; an application gets on.
+  const auto application = Connect(conninfo_);
+  ASSERT_OK(application->Execute("SET lock_timeout = '20s'").status());
+  EXPECT_OK(application->Execute("UPDATE t SET a = a WHERE a = 1").status());
+  EXPECT_THAT(transaction.Commit(), ::testing::Not(::curlew::testing::IsOk()));
+}
+
+TEST_F(JournalTest, TheLongestSilenceOfATransactionIsShorterThanApplicationsNotice) {
+  ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection_.get(), tenure_.epoch, {}));
+  ASSERT_OK_AND_ASSIGN(const pg::Result shown,
+                       transaction.Execute("SHOW idle_in_transaction_session_timeout"));
+  EXPECT_EQ(shown.Text(0, 0), "2s");
+}
+
 TEST_F(JournalTest, NoticesAPlanThatWasChangedByHand) {
   v1::CompiledPlan plan;
   plan.set_plan_name("p");
