@@ -520,6 +520,31 @@ TEST_F(EngineTest, ARolloutThatAnswersAnEndedOneIsBackWithTheAgentOfToday) {
   EXPECT_EQ(successor.Take(Kind::kDispatch)->dispatch().epoch(), 9);
 }
 
+TEST_F(EngineTest, ACancelThatIsSentToTheNextAgentLeavesTheOutboxByItself) {
+  FakeAgent agent(Channel());
+  const v1::Dispatch dispatch = StartFirstStep(&agent);
+  agent.SayAck(dispatch);
+  WaitFor(kName,
+          [&](const v1::Rollout& r) { return AttemptOf(r, dispatch).state() == v1::ATTEMPT_STATE_RUNNING; });
+  v1::ChangeRolloutRequest request;
+  request.set_name(kName);
+  grpc::ClientContext context;
+  v1::Rollout aborted;
+  ASSERT_TRUE(v1::RolloutService::NewStub(Channel())->AbortRollout(&context, request, &aborted).ok());
+  ASSERT_THAT(agent.Take(Kind::kCancel), IsOk());
+  agent.Break();
+  FakeAgent successor(Channel(), {"agent-a", "instance-2", {"staging-crm"}});
+  successor.SayHello();
+  ASSERT_EQ(successor.TakeLease(), v1::LEASE_STATE_GRANTED);
+  successor.SayReady("staging-crm", /*epoch=*/2);
+  EXPECT_THAT(successor.Take(Kind::kCancel), IsOk());
+  WaitFor(kName, [&](const v1::Rollout&) {
+    const auto left = store_.PendingOutbox();
+    return left.ok() && left->empty();
+  });
+  EXPECT_THAT(*store_.PendingOutbox(), SizeIs(0));
+}
+
 // A stream that only counts.
 class CountingLink : public AgentLink {
  public:
