@@ -231,9 +231,15 @@ void Session::On(const v1::Welcome& welcome) {
   const absl::Duration lease_time = base::FromProto(welcome.lease_time());
   lease_->SetLeaseTime(lease_time);
   const absl::Duration interval = base::FromProto(welcome.heartbeat_interval());
-  absl::MutexLock lock(&mutex_);
-  patience_ = std::max(lease_time, interval * 2);
-  if (interval > absl::ZeroDuration()) heartbeat_interval_ = interval;
+  {
+    absl::MutexLock lock(&mutex_);
+    patience_ = std::max(lease_time, interval * 2);
+    if (interval > absl::ZeroDuration()) heartbeat_interval_ = interval;
+  }
+  // So that the writer goes by these times from now on.
+  v1::AgentMessage heartbeat;
+  heartbeat.mutable_heartbeat();
+  outbox_->Push(std::move(heartbeat));
 }
 
 TargetServer* Session::Find(const std::string& target) const {

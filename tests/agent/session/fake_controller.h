@@ -36,6 +36,18 @@ class FakeController : public v1::AgentService::Service {
   int port() const { return port_; }
   std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
 
+  // What Welcome says from now on.
+  void SetVersion(const std::string& version) {
+    absl::MutexLock lock(&mutex_);
+    version_ = version;
+  }
+  // From now on no heartbeat is answered, in sessions with this lease time.
+  void FallSilent(absl::Duration lease_time) {
+    absl::MutexLock lock(&mutex_);
+    silent_ = true;
+    lease_time_ = lease_time;
+  }
+
   // Sends on the session that is open.
   void Send(const v1::ControllerMessage& message) {
     absl::MutexLock lock(&mutex_);
@@ -83,7 +95,8 @@ class FakeController : public v1::AgentService::Service {
       v1::ControllerMessage answer;
       answer.mutable_welcome()->set_session(sessions_);
       *answer.mutable_welcome()->mutable_heartbeat_interval() = base::ToProto(absl::Milliseconds(100));
-      *answer.mutable_welcome()->mutable_lease_time() = base::ToProto(absl::Seconds(15));
+      *answer.mutable_welcome()->mutable_lease_time() = base::ToProto(lease_time_);
+      answer.mutable_welcome()->set_version(version_);
       stream->Write(answer);
       for (const std::string& target : message.hello().targets()) {
         answer.mutable_lease()->set_target(target);
@@ -94,7 +107,7 @@ class FakeController : public v1::AgentService::Service {
     }
     while (stream->Read(&message)) {
       absl::MutexLock lock(&mutex_);
-      if (message.has_heartbeat()) {
+      if (message.has_heartbeat() && !silent_) {
         v1::ControllerMessage answer;
         answer.mutable_heartbeat();
         stream->Write(answer);
@@ -114,6 +127,9 @@ class FakeController : public v1::AgentService::Service {
   std::deque<v1::AgentMessage> heard_ ABSL_GUARDED_BY(mutex_);
   int sessions_ ABSL_GUARDED_BY(mutex_) = 0;
   int goodbyes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string version_ ABSL_GUARDED_BY(mutex_);
+  bool silent_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Duration lease_time_ ABSL_GUARDED_BY(mutex_) = absl::Seconds(15);
   grpc::ServerReaderWriter<v1::ControllerMessage, v1::AgentMessage>* stream_ ABSL_GUARDED_BY(mutex_) =
       nullptr;
 };
