@@ -1,7 +1,5 @@
 #include "controller/listen.h"
 
-#include <grpcpp/security/server_credentials.h>
-
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -15,18 +13,23 @@ constexpr absl::Duration kPause = absl::Milliseconds(20);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const std::string& listen, int* port,
-                                                     absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
+absl::StatusOr<std::unique_ptr<rpc::AcceptingServer>> Listen(
+    const std::string& listen, int* port, absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
   const absl::Time end = absl::Now() + kLongest;
   while (true) {
-    grpc::ServerBuilder builder;
-    rpc::ConfigureServer(&builder);
-    builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), port);
-    add(builder);
-    if (std::unique_ptr<grpc::Server> server = builder.BuildAndStart(); server != nullptr) return server;
+    auto server = rpc::AcceptingServer::Start(listen, [&](grpc::ServerBuilder& builder) {
+      rpc::ConfigureServer(&builder);
+      add(builder);
+    });
+    if (server.ok()) {
+      *port = (*server)->port();
+      return server;
+    }
+    if (!absl::IsUnavailable(server.status())) return server;
     if (absl::Now() > end) {
-      return absl::UnavailableError(absl::StrCat(
-          "cannot listen on ", listen, ": is another process using the port? choose another with --listen"));
+      return absl::UnavailableError(absl::StrCat("cannot listen on ", listen, " (", server.status().message(),
+                                                 "): is another process using the port? choose another with "
+                                                 "--listen"));
     }
     absl::SleepFor(kPause);
   }

@@ -2,7 +2,6 @@
 #ifndef CURLEW_CONTROLLER_LISTEN_H_
 #define CURLEW_CONTROLLER_LISTEN_H_
 
-#include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
 #include <memory>
@@ -10,15 +9,15 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "common/rpc/acceptor.h"
 
 namespace curlew::controller {
 
 // A server on `listen` ("127.0.0.1:7441"; port 0 for any free one) with our settings and what `add` gives the
-// builder, which may be called several times: the server that this process had on the port just before may
-// need a moment to let it go, so tries go on for a second. `port` gets the number. UNAVAILABLE where another
-// process has the port.
-absl::StatusOr<std::unique_ptr<grpc::Server>> Listen(const std::string& listen, int* port,
-                                                     absl::FunctionRef<void(grpc::ServerBuilder&)> add);
+// builder: the server that this process had on the port just before may need a moment to let it go, so tries
+// go on for a second. `port` gets the number. UNAVAILABLE where another process has the port.
+absl::StatusOr<std::unique_ptr<rpc::AcceptingServer>> Listen(
+    const std::string& listen, int* port, absl::FunctionRef<void(grpc::ServerBuilder&)> add);
 
 }  // namespace curlew::controller
 

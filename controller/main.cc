@@ -22,6 +22,7 @@
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/rpc/acceptor.h"
 #include "common/rpc/endpoint.h"
 #include "controller/candidate.h"
 #include "controller/store/store_location.h"
@@ -36,6 +37,7 @@ struct Flags {
   std::string advertise;
   std::string store = "curlew.db";
   std::string leader_lease = "5s";
+  std::string event_retention = "2160h";
   std::string heartbeat_interval = "5s";
   std::string lease_time = "15s";
   std::string metrics;
@@ -78,6 +80,10 @@ void AddFlags(CLI::App* app, Flags* flags) {
                   "With PostgreSQL: how long after its last word a leader is replaced; at least 1s")
       ->type_name("DURATION")
       ->capture_default_str();
+  app->add_option("--event-retention", flags->event_retention,
+                  "How long the events of a rollout are kept after it has ended; inf for ever")
+      ->type_name("DURATION")
+      ->capture_default_str();
   app->add_option("--heartbeat-interval", flags->heartbeat_interval, "How often agents are to be heard")
       ->type_name("DURATION")
       ->capture_default_str();
@@ -118,6 +124,7 @@ absl::StatusOr<absl::Duration> LeaderLease(const Flags& flags) {
 absl::StatusOr<controller::ServerOptions> OptionsOf(const Flags& flags) {
   controller::ServerOptions options;
   options.listen = flags.listen;
+  ASSIGN_OR_RETURN(options.events.retention, ParseDuration("--event-retention", flags.event_retention));
   ASSIGN_OR_RETURN(options.session.heartbeat_interval,
                    ParseDuration("--heartbeat-interval", flags.heartbeat_interval));
   ASSIGN_OR_RETURN(options.session.lease_time, ParseDuration("--lease-time", flags.lease_time));
@@ -236,6 +243,7 @@ int main(int argc, char** argv) {
   curlew::controller::AddStoreCommand(&app, &verb);
   CLI11_PARSE(app, argc, argv);
   if (verb) return verb();
+  curlew::rpc::RaiseFileLimit();
   const absl::Status status = curlew::Serve(flags);
   if (status.ok()) return 0;
   std::cerr << "curlew-controller: " << status.message() << "\n";

@@ -2,8 +2,6 @@
 #ifndef CURLEW_CONTROLLER_SERVER_H_
 #define CURLEW_CONTROLLER_SERVER_H_
 
-#include <grpcpp/server.h>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,7 +10,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "common/rpc/acceptor.h"
 #include "controller/dispatch/engine.h"
+#include "controller/dispatch/event_retention.h"
 #include "controller/service/plan_service.h"
 #include "controller/service/rollout_service.h"
 #include "controller/service/target_service.h"
@@ -28,6 +28,7 @@ struct ServerOptions {
   std::string listen;  // "127.0.0.1:7441"; port 0 for any free one
   dispatch::EngineOptions engine;
   session::SessionOptions session;
+  dispatch::EventRetention::Options events;
   // How long a farewell may take: what is open after it is cut off.
   absl::Duration drain_deadline = absl::Seconds(5);
   // Called when all is loaded, just before the port is taken: whoever has it until then gives it up.
@@ -65,13 +66,14 @@ class Server {
   const ServerOptions options_;
   const std::unique_ptr<store::RolloutStore> metered_;  // null without metrics
   dispatch::Engine engine_;
+  dispatch::EventRetention retention_;
   session::SessionManager sessions_;
   session::SessionService agent_service_;
   service::PlanService plan_service_;
   service::RolloutService rollout_service_;
   service::TargetService target_service_;
   service::EnvironmentService environment_service_;
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<rpc::AcceptingServer> server_;
   int port_ = 0;
 };
 

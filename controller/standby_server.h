@@ -3,7 +3,6 @@
 #define CURLEW_CONTROLLER_STANDBY_SERVER_H_
 
 #include <grpcpp/generic/async_generic_service.h>
-#include <grpcpp/server.h>
 
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/rpc/acceptor.h"
 
 namespace curlew::controller {
 
@@ -40,7 +40,7 @@ class StandbyServer {
   mutable absl::Mutex mutex_;
   absl::Status answer_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::CallbackGenericService> service_;
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<rpc::AcceptingServer> server_;
   int port_ = 0;
 };
 
