@@ -19,6 +19,7 @@ Server::Server(store::RolloutStore* store, const base::Clock* clock, ServerOptio
     : options_(std::move(options)),
       metered_(options_.metrics == nullptr ? nullptr : options_.metrics->Meter(store)),
       engine_(metered_ == nullptr ? store : metered_.get(), clock, options_.engine),
+      retention_(&engine_.loop(), &engine_.store(), clock, options_.events),
       sessions_(&engine_, options_.session),
       agent_service_(&engine_, &sessions_),
       plan_service_(&engine_),
@@ -34,6 +35,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store
   server->engine_.loop().Run([&] {
     server->engine_.ObserveTargets([sessions = &server->sessions_] { sessions->TargetsChanged(); });
     server->sessions_.TargetsChanged();
+    server->retention_.Start();
   });
   RETURN_IF_ERROR(server->Serve());
   if (server->options_.metrics != nullptr) {
