@@ -222,6 +222,30 @@ TEST_F(TargetServerTest, TellsWhatTheJournalHas) {
   EXPECT_EQ(ready.journal(15).run(), "r15");
 }
 
+// A standby that was promoted lacks the step: that is no mistake of the controller's.
+TEST_F(TargetServerTest, WhatTheJournalLacksIsTheDatabasesFaultWhereItIsNotTheSameAnyMore) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Query(conninfo_, "DELETE FROM curlew.step; UPDATE curlew.target SET epoch = epoch - 1");
+  Send(Command("add-2", 2));
+  // It ends the session, so that the controller gives the lease anew.
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (outbox_.open() && absl::Now() < deadline) {
+    const auto message = outbox_.Pop(absl::Now() + absl::Milliseconds(5));
+    if (message.has_value() && message->has_nack()) {
+      EXPECT_EQ(message->nack().reason(), v1::NACK_REASON_WRONG_EPOCH);
+    }
+  }
+  ASSERT_FALSE(outbox_.open());
+  outbox_.Open();
+  const v1::TargetReady ready = Ready();
+  EXPECT_EQ(ready.epoch(), 1);  // after 0
+  ASSERT_THAT(ready.journal(), SizeIs(1));
+  EXPECT_THAT(ready.journal(0).done(), SizeIs(0));
+  EXPECT_THAT(ready.held(), SizeIs(0));
+}
+
 TEST_F(TargetServerTest, TheUndoOfWhatWasNeverDoneIsJournaledToo) {
   server_ = Serve(conninfo_);
   Ready();
