@@ -91,15 +91,15 @@ void Operators::Apply(const Started& started, const std::string& what, const rol
 
 void Operators::Approve(Started* started, const std::string& gate, const std::string& actor) {
   // Noted when it is said: it may count although no answer comes.
-  const bool fresh = started->approvals[gate].insert(actor).second;
+  ++started->approvals[gate][actor];
   Call(
       absl::StrCat("approve ", gate, " of ", started->name, " by ", actor),
       [name = started->name, gate, actor](dispatch::Engine& engine) {
         return engine.rollouts().Apply(name, rollout::Approved{gate, actor, ""}).status();
       },
-      [started, gate, actor, fresh](const absl::Status& status) {
-        if (fresh && (absl::IsFailedPrecondition(status) || absl::IsNotFound(status)))
-          started->approvals[gate].erase(actor);
+      [started, gate, actor](const absl::Status& status) {
+        if (!absl::IsFailedPrecondition(status) && !absl::IsNotFound(status)) return;
+        if (--started->approvals[gate][actor] == 0) started->approvals[gate].erase(actor);
       });
 }
 

@@ -24,8 +24,9 @@ struct Started {
   bool created = false;
   bool wants_rollback = false;
   bool nothing_to_undo = false;  // an ABORTED one
-  // Who has approved which gate, as far as anybody can tell: also where no answer came.
-  std::map<std::string, std::set<std::string>> approvals;
+  // Who has approved which gate, and by how many calls that were not refused: also by those that were never
+  // answered, which may count.
+  std::map<std::string, std::map<std::string, int>> approvals;
 };
 
 class Operators {

@@ -80,7 +80,12 @@ void SharedStore::Judge(const std::string& holder, int64_t epoch, const store::R
   // Ends are final; numbers of attempts ascend.
   if (const auto before = states_.find(name); before != states_.end()) {
     const v1::RolloutState was = before->second.state();
-    if ((was == v1::ROLLOUT_STATE_SUCCEEDED || was == v1::ROLLOUT_STATE_ROLLED_BACK) && next.state() != was) {
+    // Runs that were left behind can be rolled back later, where an operator asks for it.
+    const bool asked = next.state() == v1::ROLLOUT_STATE_ROLLING_BACK &&
+                       was == v1::ROLLOUT_STATE_ROLLED_BACK && !change.events.empty() &&
+                       !change.events.front().actor().empty();
+    if ((was == v1::ROLLOUT_STATE_SUCCEEDED || was == v1::ROLLOUT_STATE_ROLLED_BACK) && next.state() != was &&
+        !asked) {
       story.Violate(absl::StrCat(name, " left ", v1::RolloutState_Name(was), " for ",
                                  v1::RolloutState_Name(next.state())));
     }
