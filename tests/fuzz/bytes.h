@@ -30,7 +30,8 @@ class Bytes {
   }
   // As many bytes as the next one says.
   absl::string_view Take() {
-    const size_t size = std::min<size_t>(Byte(), left_.size());
+    const size_t wanted = Byte();
+    const size_t size = std::min(wanted, left_.size());
     const absl::string_view taken = left_.substr(0, size);
     left_.remove_prefix(size);
     return taken;

@@ -216,7 +216,8 @@ class World {
   void Say(FakePeer* peer, const v1::AgentMessage& message) {
     if (peer->ended()) return;
     // As the engine sees it: only of a target that is leased to the peer.
-    if (message.has_target_ready() &&
+    // An epoch of 0 or less is none, and not listened to.
+    if (message.has_target_ready() && message.target_ready().epoch() > 0 &&
         peer->leases[message.target_ready().target()] == v1::LEASE_STATE_GRANTED) {
       peer->epochs[message.target_ready().target()] = message.target_ready().epoch();
     }
