@@ -185,6 +185,11 @@ TargetEntry* Engine::LeasedTo(AgentLink* link, const std::string& target) {
 void Engine::OnReady(AgentLink* link, const v1::TargetReady& ready) {
   TargetEntry* entry = LeasedTo(link, ready.target());
   if (entry == nullptr) return;
+  if (ready.epoch() <= 0) {
+    spdlog::warn("{}", base::WithFields("ignored an agent that is ready without an epoch",
+                                        {{"target", ready.target()}, {"agent", link->agent_id()}}));
+    return;
+  }
   const bool went_elsewhere = IsElsewhere(entry->facts, ready);
   entry->ready = true;
   entry->problem.clear();
