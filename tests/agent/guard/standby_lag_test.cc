@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "agent/guard/load_monitor.h"
 #include "agent/guard/signals.h"
+#include "agent/journal/takeover.h"
 #include "tests/support/pg_test.h"
 #include "tests/support/standby.h"
 #include "tests/support/status_matchers.h"
@@ -18,6 +19,7 @@ namespace curlew::agent {
 namespace {
 
 using ::curlew::testing::PrimaryAndStandby;
+using ::curlew::testing::StatusIs;
 using ::testing::HasSubstr;
 
 class StandbyLagTest : public ::curlew::testing::PgTest {
@@ -84,6 +86,15 @@ TEST_F(StandbyLagTest, AWalkPausesWhileAStandbyIsBehindOrGoneAndGoesOnAfterwards
   }
   ASSERT_OK(servers_->StartStandby());
   Until(monitor, [](const v1::Load& l) { return l.workers() > 0; });
+}
+
+TEST_F(StandbyLagTest, AStandbyIsNotServed) {
+  CancelToken never;
+  EXPECT_THAT(
+      TakeOver({.connect = {.conninfo = standby_}, .target = "staging", .agent_id = "a", .instance_id = "i"},
+               never),
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is a standby and takes no writes")));
+  EXPECT_EQ(Query(standby_, "SELECT count(*) FROM pg_namespace WHERE nspname = 'curlew'"), "0");
 }
 
 }  // namespace
