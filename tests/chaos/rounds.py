@@ -245,7 +245,10 @@ class Round:
         points = iter(course.points)
         for services in (controllers, *agents.values()):
             for number, service in enumerate(services):
-                service.start(next(points, "") if number == 0 else "")
+                if number == 0:
+                    point = next(points, "")
+                # Any of several controllers may be the first that takes the lease.
+                service.start(point if number == 0 or point.startswith(NEED_SEVERAL) else "")
         self._closers.append(Supervisor([*controllers, *(agent for both in agents.values() for agent in both)]).close)
         names = [*TARGETS, *(["store"] if course.several_controllers else [])]
         return World(controllers, agents, {name: lab.servers[name] for name in names}, self._database, links,
