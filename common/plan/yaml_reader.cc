@@ -67,10 +67,15 @@ class Reader {
     return path.empty() ? status : base::WithDetail(status, base::kField, path);
   }
 
-  // Refuses what would never end, or explode, when it is walked.
+  // Refuses what would never end, or explode, when it is walked, and what yaml-cpp reads wrongly.
   absl::Status CheckTree(const YAML::Node& node) {
     if (++values_ > kMostValues) {
       return Error(At(node.Mark()), "", absl::StrCat("more than ", kMostValues, " values, aliases counted"));
+    }
+    // yaml-cpp gives two escapes a single byte of Latin-1.
+    if (node.IsScalar() && base::FindInvalidUtf8(node.Scalar()) != absl::string_view::npos) {
+      return Error(At(node.Mark()), "",
+                   "the escapes \\N and \\_ are not read here; write \\u0085 and \\u00a0 for them");
     }
     if (!node.IsMap() && !node.IsSequence()) return absl::OkStatus();
     for (const YAML::Node& around : around_) {

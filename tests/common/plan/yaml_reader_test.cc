@@ -288,6 +288,15 @@ TEST(ReadYamlTest, RefusesAFileAboveOneMebibyte) {
   EXPECT_THAT(Fail(std::string((1 << 20) + 1, '#')), RefusedAt("1:1", "at most 1 MiB"));
 }
 
+TEST(ReadYamlTest, RefusesEscapesThatGiveNoUtf8) {
+  EXPECT_THAT(Fail("name: p\ndescription: \"a\\Nb\"\n"), RefusedAt("2:14", "write \\u0085"));
+  EXPECT_THAT(Fail("name: p\ndescription: \"a\\_b\"\n"), RefusedAt("2:14", "write \\u0085 and \\u00a0"));
+  EXPECT_THAT(Fail("\"na\\_me\": p\n"), RefusedAt("1:1", "write \\u0085 and \\u00a0"));
+  EXPECT_EQ(Read("name: p\ndescription: \"a\\u0085\\u00a0b\\x85\"\n").description(),
+            "a\xC2\x85\xC2\xA0"
+            "b\xC2\x85");
+}
+
 TEST(ReadYamlTest, RefusesWhatIsNotUtf8WithThePlace) {
   EXPECT_THAT(Fail("name: p\ndescription: caf\xe9\n"), RefusedAt("2:17", "not UTF-8"));
 }
