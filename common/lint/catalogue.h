@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/lint/shared.h"
 
 namespace curlew::lint {
 
@@ -187,7 +188,8 @@ struct Dependency {
   char kind = 'n';
 };
 
-// A value; copied for each linter. Maps keep the addresses of what they hold.
+// A value; copied for each linter, what PostgreSQL has most of only where it is changed. Maps keep the
+// addresses of what they hold.
 struct Catalogue {
   // Whether relations that are not here do not exist. Without a database they are assumed when named.
   bool complete = false;
@@ -198,9 +200,9 @@ struct Catalogue {
   std::map<Oid, Rule> rules;
   std::map<Oid, Policy> policies;
   std::map<Oid, Type> types;
-  std::map<std::pair<Oid, Oid>, Cast> casts;
-  std::map<Oid, Function> functions;
-  std::map<Oid, Opclass> opclasses;
+  Shared<std::map<std::pair<Oid, Oid>, Cast>> casts;
+  Shared<std::map<Oid, Function>> functions;
+  Shared<std::map<Oid, Opclass>> opclasses;
   std::map<Oid, Named> schemas, extensions, statistics, publications, methods;
   std::map<Oid, std::vector<std::string>> enum_values;
   std::map<Address, Named> others;  // servers, collations, access methods, languages...
@@ -211,7 +213,7 @@ struct Catalogue {
 
   // --- Indexes over the above, kept by Add, AddRelation and the like. ---
   std::map<std::pair<std::string, std::string>, Oid> relation_by_name, type_by_name;
-  std::multimap<std::string, Oid> functions_by_name;
+  Shared<std::multimap<std::string, Oid>> functions_by_name;
   std::multimap<Oid, Oid> indexes_of;  // table -> index
 
   // Takes one row of `table`, a query of read_catalogue.h or builtin.tsv, in text. INVALID_ARGUMENT for a

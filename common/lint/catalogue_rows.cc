@@ -229,11 +229,11 @@ absl::Status Catalogue::Add(absl::string_view table, const std::vector<std::stri
     c.function = f.Id();
     c.context = f.Char();
     c.method = f.Char();
-    casts[{c.source, c.target}] = c;
+    casts.Change()[{c.source, c.target}] = c;
   } else if (table == "function") {
     Function p = ReadFunction(f);
-    functions_by_name.emplace(p.name, p.oid);
-    functions[p.oid] = std::move(p);
+    functions_by_name.Change().emplace(p.name, p.oid);
+    functions.Change()[p.oid] = std::move(p);
   } else if (table == "opclass") {
     Opclass o;
     o.oid = f.Id();
@@ -242,7 +242,7 @@ absl::Status Catalogue::Add(absl::string_view table, const std::vector<std::stri
     o.family = f.Id();
     o.input = f.Id();
     o.is_default = f.Bool();
-    opclasses[o.oid] = o;
+    opclasses.Change()[o.oid] = o;
   } else if (table == "schema") {
     const Oid oid = f.Id();
     const std::string name = f.Text();

@@ -82,7 +82,7 @@ bool IsString(const Catalogue& c, Oid type) {
 Coercion CoerceType(const Session& s, Oid from, Oid to, char context) {
   if (from == to) return Coercion::kSameBytes;
   const Catalogue& c = s.catalogue;
-  if (const auto it = c.casts.find({from, to}); it != c.casts.end()) {
+  if (const auto it = c.casts->find({from, to}); it != c.casts->end()) {
     const Cast& cast = it->second;
     const bool allowed = cast.context == 'i' || context == 'e' || (context == 'a' && cast.context == 'a');
     if (!allowed) return Coercion::kImpossible;
@@ -127,8 +127,8 @@ Coercion Coerce(const Session& session, TypeUse from, TypeUse to, char context) 
 }
 
 bool IsPolymorphic(const Catalogue& c, Oid opclass) {
-  const auto it = c.opclasses.find(opclass);
-  if (it == c.opclasses.end()) return false;
+  const auto it = c.opclasses->find(opclass);
+  if (it == c.opclasses->end()) return false;
   const Type* t = c.type(it->second.input);
   return t != nullptr && t->kind == 'p';
 }
@@ -139,13 +139,13 @@ Oid DefaultOpclass(const Catalogue& c, Oid type, Oid method) {
   const Type* t = c.type(type);
   if (method == 0) method = kBtree;
   Oid coercible = 0;
-  for (const auto& [oid, opclass] : c.opclasses) {
+  for (const auto& [oid, opclass] : *c.opclasses) {
     if (opclass.method != method || !opclass.is_default) continue;
     if (opclass.input == type) return oid;
     const Type* input = c.type(opclass.input);
     if (input == nullptr || t == nullptr) continue;
-    if (const auto it = c.casts.find({type, opclass.input});
-        it != c.casts.end() && it->second.method == 'b' && it->second.context == 'i') {
+    if (const auto it = c.casts->find({type, opclass.input});
+        it != c.casts->end() && it->second.method == 'b' && it->second.context == 'i') {
       // Text is preferred among strings.
       if (coercible == 0 || opclass.input == kText) coercible = oid;
     } else if (input->kind == 'p' && coercible == 0) {

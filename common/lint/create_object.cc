@@ -144,18 +144,18 @@ absl::Status Function_(Effects& e, const pg_query::CreateFunctionStmt& create) {
                     ResolveType(e, parameter.function_parameter().arg_type()).type);
   }
   Catalogue& c = e.catalogue;
-  const auto [first, last] = c.functions_by_name.equal_range(name);
+  const auto [first, last] = c.functions_by_name->equal_range(name);
   for (auto it = first; it != last; ++it) {
-    Function& there = c.functions[it->second];
+    const Function& there = c.functions->at(it->second);
     if (there.schema == made.schema && there.argument_types == made.argument_types) {
       if (!create.replace()) return e.Fail("42723", absl::StrCat("function \"", name, "\" already exists"));
       made.oid = there.oid;
-      there = made;
+      c.functions.Change()[made.oid] = made;
       return absl::OkStatus();
     }
   }
-  c.functions_by_name.emplace(name, made.oid);
-  c.functions[made.oid] = made;
+  c.functions_by_name.Change().emplace(name, made.oid);
+  c.functions.Change()[made.oid] = made;
   return absl::OkStatus();
 }
 

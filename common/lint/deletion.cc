@@ -275,8 +275,8 @@ std::string Describe(const Effects& e, const Address& object) {
     if (t != nullptr) return absl::StrCat("type ", t->name);
   }
   if (object.catalogue == kPgProc) {
-    const auto it = c.functions.find(object.id);
-    if (it != c.functions.end()) return absl::StrCat("function ", it->second.name);
+    const auto it = c.functions->find(object.id);
+    if (it != c.functions->end()) return absl::StrCat("function ", it->second.name);
   }
   if (object.catalogue == kPgExtension) {
     const auto it = c.extensions.find(object.id);

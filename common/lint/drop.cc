@@ -150,11 +150,11 @@ Oid FindFunctionToDrop(const Effects& e, const pg_query::ObjectWithArgs& object)
   for (const Node& argument : object.objargs()) {
     absl::StrAppend(&types, types.empty() ? "" : " ", ResolveType(e, argument.type_name()).type);
   }
-  const auto [first, last] = e.catalogue.functions_by_name.equal_range(name);
+  const auto [first, last] = e.catalogue.functions_by_name->equal_range(name);
   Oid only = 0;
   int count = 0;
   for (auto it = first; it != last; ++it) {
-    const Function& f = e.catalogue.functions.at(it->second);
+    const Function& f = e.catalogue.functions->at(it->second);
     if (!schema.empty() && f.schema != schema) continue;
     if (!object.args_unspecified() && f.argument_types == types) return f.oid;
     only = f.oid;

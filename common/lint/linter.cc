@@ -163,8 +163,9 @@ absl::Status LintCall(Effects& e, const pg_query::FuncCall& call) {
 
 // How many objects there are, by which it shows that some were made.
 size_t SizeOf(const Catalogue& c) {
-  return c.relations.size() + c.constraints.size() + c.types.size() + c.functions.size() + c.triggers.size() +
-         c.policies.size() + c.schemas.size() + c.extensions.size() + c.dependencies.size();
+  return c.relations.size() + c.constraints.size() + c.types.size() + c.functions->size() +
+         c.triggers.size() + c.policies.size() + c.schemas.size() + c.extensions.size() +
+         c.dependencies.size();
 }
 
 // A label that the open transaction gave an enum may not be used before it ends.

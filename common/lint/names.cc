@@ -219,9 +219,9 @@ TypeUse ResolveType(const Effects& e, const pg_query::TypeName& name) {
 const Function* FindFunction(const Session& session, const Nodes& names, int arguments) {
   const auto [schema, name] = NameParts(names);
   const Function* found = nullptr;
-  const auto [first, last] = session.catalogue.functions_by_name.equal_range(name);
+  const auto [first, last] = session.catalogue.functions_by_name->equal_range(name);
   for (auto it = first; it != last; ++it) {
-    const Function& f = session.catalogue.functions.at(it->second);
+    const Function& f = session.catalogue.functions->at(it->second);
     const bool visible =
         schema.empty() ? f.schema == "pg_catalog" ||
                              std::count(session.search_path.begin(), session.search_path.end(), f.schema) > 0

@@ -95,8 +95,8 @@ absl::Status FireTriggers(Effects& e, const Node& node, Oid target) {
   for (const auto& [oid, trigger] : e.catalogue.triggers) {
     if (trigger.table != target || trigger.internal || (trigger.type & event) == 0 || trigger.enabled == 'D')
       continue;
-    const auto it = e.catalogue.functions.find(trigger.function);
-    if (it != e.catalogue.functions.end() && !it->second.body.empty()) functions.push_back(&it->second);
+    const auto it = e.catalogue.functions->find(trigger.function);
+    if (it != e.catalogue.functions->end() && !it->second.body.empty()) functions.push_back(&it->second);
   }
   for (const Function* f : functions) {
     const Function copy = *f;

@@ -69,6 +69,15 @@ TEST(LinterTest, AVolatileCallThatIsNeverReachedDoesNotCount) {
   EXPECT_TRUE(LintLast("ALTER TABLE c ADD COLUMN z float8 DEFAULT coalesce(NULL, random())").rewrites);
 }
 
+TEST(LinterTest, AFunctionOfOneScriptIsNotKnownToTheNext) {
+  const std::string use = "ALTER TABLE c ADD COLUMN t text DEFAULT upper(now()::text)";
+  const std::string make =
+      "CREATE FUNCTION upper(text) RETURNS text LANGUAGE sql VOLATILE AS 'SELECT random()::text'; ";
+  EXPECT_FALSE(LintLast(use).rewrites);
+  EXPECT_TRUE(LintLast(make + use).rewrites);
+  EXPECT_FALSE(LintLast(use).rewrites);
+}
+
 TEST(LinterTest, SetNotNullScansUnlessACheckOfTheScriptProvesIt) {
   EXPECT_THAT(Codes(LintLast("ALTER TABLE c ALTER COLUMN x SET NOT NULL")), Contains("scans-under-lock"));
   const std::string check = "ALTER TABLE c ADD CONSTRAINT x_nn CHECK (x IS NOT NULL) NOT VALID;";
