@@ -23,10 +23,31 @@ Function* Real(const char* name) {
   return reinterpret_cast<Function*>(found);
 }
 
-void Locking(void* mutex, unsigned flags = 0) { __tsan_mutex_pre_lock(mutex, flags); }
-void Locked(void* mutex, unsigned flags = 0) { __tsan_mutex_post_lock(mutex, flags, 0); }
-void Unlocking(void* mutex, unsigned flags = 0) { __tsan_mutex_pre_unlock(mutex, flags); }
-void Unlocked(void* mutex, unsigned flags = 0) { __tsan_mutex_post_unlock(mutex, flags); }
+// How many of the library's functions this thread is in: some call others of these, which has been told then.
+thread_local int inside = 0;
+
+void Locking(void* mutex, unsigned flags = 0) {
+  if (inside == 0) __tsan_mutex_pre_lock(mutex, flags);
+}
+void Locked(void* mutex, unsigned flags = 0) {
+  if (inside == 0) __tsan_mutex_post_lock(mutex, flags, 0);
+}
+void Unlocking(void* mutex, unsigned flags = 0) {
+  if (inside == 0) __tsan_mutex_pre_unlock(mutex, flags);
+}
+void Unlocked(void* mutex, unsigned flags = 0) {
+  if (inside == 0) __tsan_mutex_post_unlock(mutex, flags);
+}
+
+// Calls a function of the library.
+template <typename Function, typename... Args>
+auto Call(Function* real, const Args&... args) {
+  struct Inside {
+    Inside() { ++inside; }
+    ~Inside() { --inside; }
+  } const in_it;
+  return real(args...);
+}
 
 }  // namespace
 
@@ -39,27 +60,27 @@ ABSL_NAMESPACE_BEGIN
 Mutex::~Mutex() {
   REAL(void(Mutex*), "5MutexD1Ev");
   __tsan_mutex_destroy(this, __tsan_mutex_not_static);
-  real(this);
+  Call(real, this);
 }
 
 void Mutex::Lock() {
   REAL(void(Mutex*), "5Mutex4LockEv");
   Locking(this);
-  real(this);
+  Call(real, this);
   Locked(this);
 }
 
 void Mutex::Unlock() {
   REAL(void(Mutex*), "5Mutex6UnlockEv");
   Unlocking(this);
-  real(this);
+  Call(real, this);
   Unlocked(this);
 }
 
 bool Mutex::TryLock() {
   REAL(bool(Mutex*), "5Mutex7TryLockEv");
   Locking(this, __tsan_mutex_try_lock);
-  const bool locked = real(this);
+  const bool locked = Call(real, this);
   Locked(this, locked ? __tsan_mutex_try_lock : __tsan_mutex_try_lock_failed);
   return locked;
 }
@@ -67,21 +88,21 @@ bool Mutex::TryLock() {
 void Mutex::ReaderLock() {
   REAL(void(Mutex*), "5Mutex10ReaderLockEv");
   Locking(this, __tsan_mutex_read_lock);
-  real(this);
+  Call(real, this);
   Locked(this, __tsan_mutex_read_lock);
 }
 
 void Mutex::ReaderUnlock() {
   REAL(void(Mutex*), "5Mutex12ReaderUnlockEv");
   Unlocking(this, __tsan_mutex_read_lock);
-  real(this);
+  Call(real, this);
   Unlocked(this, __tsan_mutex_read_lock);
 }
 
 void Mutex::LockWhen(const Condition& condition) {
   REAL(void(Mutex*, const Condition&), "5Mutex8LockWhenERKNS0_9ConditionE");
   Locking(this);
-  real(this, condition);
+  Call(real, this, condition);
   Locked(this);
 }
 
@@ -89,7 +110,7 @@ bool Mutex::LockWhenWithTimeout(const Condition& condition, Duration timeout) {
   REAL(bool(Mutex*, const Condition&, Duration),
        "5Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE");
   Locking(this);
-  const bool holds = real(this, condition, timeout);
+  const bool holds = Call(real, this, condition, timeout);
   Locked(this);
   return holds;
 }
@@ -97,7 +118,7 @@ bool Mutex::LockWhenWithTimeout(const Condition& condition, Duration timeout) {
 bool Mutex::LockWhenWithDeadline(const Condition& condition, Time deadline) {
   REAL(bool(Mutex*, const Condition&, Time), "5Mutex20LockWhenWithDeadlineERKNS0_9ConditionENS0_4TimeE");
   Locking(this);
-  const bool holds = real(this, condition, deadline);
+  const bool holds = Call(real, this, condition, deadline);
   Locked(this);
   return holds;
 }
@@ -108,7 +129,7 @@ void Mutex::Await(const Condition& condition) {
   Unlocking(this);
   Unlocked(this);
   Locking(this);
-  real(this, condition);
+  Call(real, this, condition);
   Locked(this);
 }
 
@@ -117,7 +138,7 @@ bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
   Unlocking(this);
   Unlocked(this);
   Locking(this);
-  const bool holds = real(this, condition, timeout);
+  const bool holds = Call(real, this, condition, timeout);
   Locked(this);
   return holds;
 }
@@ -127,7 +148,7 @@ bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
   Unlocking(this);
   Unlocked(this);
   Locking(this);
-  const bool holds = real(this, condition, deadline);
+  const bool holds = Call(real, this, condition, deadline);
   Locked(this);
   return holds;
 }
@@ -137,7 +158,7 @@ bool Condition::Eval() const {
   REAL_CONST(bool(const Condition*), "9Condition4EvalEv");
   AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
   AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
-  const bool holds = real(this);
+  const bool holds = Call(real, this);
   AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
   AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
   return holds;
@@ -148,7 +169,7 @@ void CondVar::Wait(Mutex* mutex) {
   Unlocking(mutex);
   Unlocked(mutex);
   Locking(mutex);
-  real(this, mutex);
+  Call(real, this, mutex);
   Locked(mutex);
 }
 
@@ -157,7 +178,7 @@ bool CondVar::WaitWithTimeout(Mutex* mutex, Duration timeout) {
   Unlocking(mutex);
   Unlocked(mutex);
   Locking(mutex);
-  const bool timed_out = real(this, mutex, timeout);
+  const bool timed_out = Call(real, this, mutex, timeout);
   Locked(mutex);
   return timed_out;
 }
@@ -167,7 +188,7 @@ bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
   Unlocking(mutex);
   Unlocked(mutex);
   Locking(mutex);
-  const bool timed_out = real(this, mutex, deadline);
+  const bool timed_out = Call(real, this, mutex, deadline);
   Locked(mutex);
   return timed_out;
 }
@@ -175,19 +196,19 @@ bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
 void Notification::Notify() {
   REAL(void(Notification*), "12Notification6NotifyEv");
   __tsan_release(this);
-  real(this);
+  Call(real, this);
 }
 
 void Notification::WaitForNotification() const {
   REAL_CONST(void(const Notification*), "12Notification19WaitForNotificationEv");
-  real(this);
+  Call(real, this);
   __tsan_acquire(const_cast<Notification*>(this));
 }
 
 bool Notification::WaitForNotificationWithTimeout(Duration timeout) const {
   REAL_CONST(bool(const Notification*, Duration),
              "12Notification30WaitForNotificationWithTimeoutENS0_8DurationE");
-  const bool notified = real(this, timeout);
+  const bool notified = Call(real, this, timeout);
   if (notified) __tsan_acquire(const_cast<Notification*>(this));
   return notified;
 }
