@@ -20,7 +20,9 @@ constexpr absl::Duration kLongestSleep = absl::Minutes(1);
 // A port that is taken is tried for again.
 constexpr absl::Duration kPortRetry = absl::Seconds(1);
 
+// A path has no port.
 std::string WithPort(const std::string& listen, int port) {
+  if (port == 0) return listen;
   return absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
 }
 

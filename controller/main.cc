@@ -58,7 +58,9 @@ constexpr char kFooter[] = R"(Examples:
 
 A password of the store stands in ~/.pgpass or PGPASSWORD, where no process list shows it.
 SIGTERM and SIGINT end it cleanly: agents are asked to come again, rollouts go on at the next start.
-SIGUSR1 switches debug lines in the log on and off.)";
+SIGUSR1 switches debug lines in the log on and off.
+
+Exit codes: 0 ended by a signal, 1 cannot serve, 2 wrong usage.)";
 
 void AddFlags(CLI::App* app, Flags* flags) {
   app->set_version_flag("--version", absl::StrCat("curlew-controller ", base::OwnVersion()));
@@ -241,7 +243,11 @@ int main(int argc, char** argv) {
   curlew::AddFlags(&app, &flags);
   std::function<int()> verb;
   curlew::controller::AddStoreCommand(&app, &verb);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   if (verb) return verb();
   curlew::rpc::RaiseFileLimit();
   const absl::Status status = curlew::Serve(flags);

@@ -31,6 +31,7 @@ constexpr int kReserve = 64;
 constexpr rlim_t kMostFiles = 65'536;
 // How long accepting rests where it would fail again at once.
 constexpr int kPauseMs = 100;
+constexpr int kMostAtOnce = 100;
 
 // How many files this process may open.
 int MostFiles() {
@@ -60,6 +61,25 @@ void SetPort(sockaddr* address, int port) {
   if (address->sa_family == AF_INET6) reinterpret_cast<sockaddr_in6*>(address)->sin6_port = htons(port);
 }
 
+// Whether there is a socket on which nobody listens.
+bool IsLeft(const sockaddr_un& path) {
+  struct stat old {};
+  if (lstat(path.sun_path, &old) != 0 || !S_ISSOCK(old.st_mode)) return false;
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const bool refused =
+      connect(fd, reinterpret_cast<const sockaddr*>(&path), sizeof(path)) != 0 && errno == ECONNREFUSED;
+  close(fd);
+  return refused;
+}
+
+// Which file stands under `path`; (0, 0) where none does.
+std::pair<dev_t, ino_t> FileAt(const std::string& path) {
+  struct stat file {};
+  if (lstat(path.c_str(), &file) != 0) return {};
+  return {file.st_dev, file.st_ino};
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Bind(absl::string_view address) {
@@ -75,11 +95,11 @@ absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Bind(absl::string_view addre
                                                      sizeof(path.sun_path) - 1));
     }
     address.copy(path.sun_path, address.size());
-    // What a process that was killed has left; a file that is no socket stays.
-    struct stat old {};
-    if (lstat(path.sun_path, &old) == 0 && S_ISSOCK(old.st_mode)) unlink(path.sun_path);
+    // What a process that was killed has left. Whatever else is there stays, and then the path is in use.
+    if (IsLeft(path)) unlink(path.sun_path);
     RETURN_IF_ERROR(acceptor->Listen(AF_UNIX, &path, sizeof(path)));
     acceptor->path_ = path.sun_path;
+    acceptor->file_ = FileAt(acceptor->path_);
     return acceptor;
   }
   const size_t colon = address.rfind(':');
@@ -148,12 +168,13 @@ void Acceptor::Stop() {
     }
     thread_.join();
   }
+  // First, and only our own: who finds the path free, or a socket on which nobody listens, takes it.
+  if (!path_.empty() && FileAt(path_) == file_) unlink(path_.c_str());
+  path_.clear();
   for (const int listener : listeners_) close(listener);
   listeners_.clear();
   if (stop_ >= 0) close(stop_);
   stop_ = -1;
-  if (!path_.empty()) unlink(path_.c_str());
-  path_.clear();
 }
 
 void Acceptor::Run() {
@@ -172,10 +193,11 @@ void Acceptor::Run() {
   }
 }
 
-// Takes all connections that wait. False where it is better to wait a little.
+// Takes connections that wait, not all of a flood: between them Stop is heard. False where it is better to
+// wait a little.
 bool Acceptor::Accept(int listener) {
   const int most = MostFiles();
-  while (true) {
+  for (int taken = 0; taken < kMostAtOnce; ++taken) {
     const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       // Errors of the connection that is taken come here too (accept(2)): the next may do better.
@@ -204,6 +226,7 @@ bool Acceptor::Accept(int listener) {
     connection.fd = fd;
     server_->HandleNewConnection(&connection);
   }
+  return true;
 }
 
 absl::StatusOr<std::unique_ptr<AcceptingServer>> AcceptingServer::Start(

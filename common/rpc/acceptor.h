@@ -5,6 +5,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
@@ -55,7 +56,8 @@ class Acceptor {
   bool Accept(int listener);
 
   std::vector<int> listeners_;
-  std::string path_;  // of the socket, where it is one
+  std::string path_;                // of the socket, where it is one
+  std::pair<dev_t, ino_t> file_{};  // which it is
   int port_ = 0;
   int stop_ = -1;  // an eventfd that ends the thread
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> server_;

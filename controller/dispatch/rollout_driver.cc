@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
@@ -25,9 +26,13 @@ constexpr absl::Duration kShortestWake = absl::Milliseconds(5);
 bool MayChange(const v1::Rollout& rollout) { return !rollout::Ended(rollout) || HasLiveAttempt(rollout); }
 
 absl::Status NotStored(const absl::Status& status) {
-  // Of what is in doubt nobody can say that nothing was changed.
-  if (!absl::IsUnavailable(status) || base::Detail(status, base::kReason) == store::kStoreInDoubt)
+  const std::string reason = base::Detail(status, base::kReason);
+  // Of what is in doubt nobody can say that nothing was changed. And what is no failure of the store's, as
+  // that another controller leads, says itself what can be done.
+  if (!absl::IsUnavailable(status) || reason == store::kStoreInDoubt ||
+      !(reason.empty() || absl::StartsWith(reason, "STORE_"))) {
     return status;
+  }
   return base::WithDetail(base::Annotate(status, "nothing was changed, the controller's store failed"),
                           base::kReason, "STORE_UNAVAILABLE");
 }

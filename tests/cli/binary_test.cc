@@ -218,7 +218,7 @@ TEST_F(BinaryTest, BashCompletesVerbsFlagsAndValues) {
         .out;
   };
   EXPECT_EQ(complete("curlew ro"), "rollout\n");
-  EXPECT_EQ(complete("curlew rollout re"), "resume\n");
+  EXPECT_EQ(complete("curlew rollout re"), "resume retry\n");
   EXPECT_EQ(complete("curlew --timeout 5s plan va"), "validate\n");
   EXPECT_EQ(complete("curlew rollout watch x --unt"), "--until\n");
   EXPECT_EQ(complete("curlew rollout watch x --until ''"), "end gate\n");

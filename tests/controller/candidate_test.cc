@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/codegen/client_unary_call.h>
+#include <unistd.h>
 
 #include <functional>
 #include <memory>
@@ -109,18 +110,29 @@ class FakeLocation : public store::StoreLocation {
   class View : public SharedStore {
    public:
     View(FakeLocation* location, int64_t epoch) : location_(location), epoch_(epoch) {}
+    absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override {
+      if (Fenced()) return Refused();
+      return SharedStore::PutPlan(plan);
+    }
     absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override {
-      {
-        absl::MutexLock lock(&location_->mutex_);
-        if (location_->epoch_ + location_->store_epoch_offset_ != epoch_) {
-          return base::WithDetail(absl::AbortedError("another controller leads"), base::kReason,
-                                  store::kNotLeader);
-        }
-      }
+      if (Fenced()) return Refused();
       return SharedStore::PutEnvironments(environments);
+    }
+    absl::StatusOr<int64_t> Commit(const store::RolloutChange& change) override {
+      if (Fenced()) return Refused();
+      return SharedStore::Commit(change);
     }
 
    private:
+    bool Fenced() const {
+      absl::MutexLock lock(&location_->mutex_);
+      return location_->epoch_ + location_->store_epoch_offset_ != epoch_;
+    }
+    static absl::Status Refused() {
+      return base::WithDetail(absl::AbortedError("another controller leads"), base::kReason,
+                              store::kNotLeader);
+    }
+
     FakeLocation* const location_;
     const int64_t epoch_;
   };
@@ -138,9 +150,9 @@ class FakeLocation : public store::StoreLocation {
 // A candidate with the thread that calls Act.
 class Runner {
  public:
-  explicit Runner(FakeLocation* location) {
+  explicit Runner(FakeLocation* location, const std::string& listen = "127.0.0.1:0") {
     CandidateOptions options;
-    options.server.listen = "127.0.0.1:0";
+    options.server.listen = listen;
     options.retry = {.first = absl::Milliseconds(20), .longest = absl::Milliseconds(40)};
     auto candidate = Candidate::Start(location, &clock_, options, [this] {
       absl::MutexLock lock(&mutex_);
@@ -311,6 +323,51 @@ TEST(CandidateTest, ARefusedWriteEndsTheTermAndIsNoSuccess) {
   // Not again under the same epoch, though the lease says that it is its own.
   EXPECT_TRUE(runner.RunUntilItLeads());
   EXPECT_EQ(location.epoch(), 2);
+}
+
+TEST(CandidateTest, ARolloutOrPlanThatIsRefusedMayBeRepeatedElsewhere) {
+  FakeLocation location;
+  Runner runner(&location);
+  const auto channel = ChannelTo(runner.candidate().address());
+  ASSERT_THAT(ApplyEnvironments(runner.candidate().address()), IsOk());
+  v1::CreatePlanRequest plan;
+  plan.mutable_plan()->set_name("p");
+  plan.mutable_plan()->add_operations()->mutable_drop_table()->set_table("t");
+  v1::StoredPlan stored;
+  {
+    grpc::ClientContext context;
+    ASSERT_THAT(rpc::FromGrpc(v1::PlanService::NewStub(channel)->CreatePlan(&context, plan, &stored)),
+                IsOk());
+  }
+  location.RaiseEpochSecretly();
+  grpc::ClientContext context;
+  v1::CreateRolloutRequest request;
+  request.set_plan(stored.name());
+  v1::Rollout rollout;
+  const absl::Status refused =
+      rpc::FromGrpc(v1::RolloutService::NewStub(channel)->CreateRollout(&context, request, &rollout));
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("another controller leads")));
+  EXPECT_EQ(base::Detail(refused, base::kReason), rpc::kStandbyReason);
+}
+
+TEST(CandidateTest, LeadsAndStandsByOnAPathToo) {
+  FakeLocation location;
+  const std::string address = absl::StrCat("unix:", ::testing::TempDir(), "/candidate-", getpid(), ".sock");
+  Runner runner(&location, address);
+  ASSERT_TRUE(runner.candidate().leads());
+  EXPECT_EQ(runner.candidate().address(), address);
+  EXPECT_THAT(ListEnvironments(ChannelTo(address)), IsOk());
+  location.GiveTo("10.0.0.7:7441");
+  // It looks for the lease every 10 s only, where that has no term.
+  location.RaiseEpochSecretly();
+  EXPECT_FALSE(ApplyEnvironments(address).ok());
+  ASSERT_TRUE(runner.RunUntilItStandsBy());
+  EXPECT_EQ(runner.candidate().address(), address);
+  EXPECT_EQ(Health(address, rpc::kLeaderService), 2);
+  location.GiveTo("");
+  ASSERT_TRUE(runner.RunUntilItLeads());
+  EXPECT_EQ(runner.candidate().address(), address);
+  EXPECT_EQ(Health(address, rpc::kLeaderService), 1);
 }
 
 TEST(CandidateTest, GivesTheLeaseUpWhereItCannotLeadAndTriesAgain) {

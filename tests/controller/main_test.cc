@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "tests/support/process.h"
 #include "tests/support/status_matchers.h"
 
@@ -88,6 +89,16 @@ TEST_F(MainTest, RefusesTimesThatMakeNoSense) {
   EXPECT_THAT(hasty->output(), HasSubstr("--leader-lease"));
   auto too_short = Start({"--lease-time", "1s", "--heartbeat-interval", "900ms"});
   EXPECT_THAT(too_short->Wait(absl::Seconds(20)), IsOkAndHolds(2));
+}
+
+TEST_F(MainTest, WrongUsageIsTwo) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"--nonsense"}, {"store"}, {"store", "bogus"}, {"store", "backup"}, {"--log-level", "loud"}};
+  for (const std::vector<std::string>& arguments : wrong) {
+    auto controller = Start(arguments);
+    EXPECT_THAT(controller->Wait(absl::Seconds(20)), IsOkAndHolds(2)) << absl::StrJoin(arguments, " ");
+    EXPECT_THAT(controller->output(), HasSubstr("--help")) << absl::StrJoin(arguments, " ");
+  }
 }
 
 TEST_F(MainTest, SaysWhichStoreCannotBeOpened) {

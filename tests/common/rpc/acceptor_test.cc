@@ -102,6 +102,25 @@ TEST_F(AcceptorTest, APathThatIsNoSocketIsLeftAlone) {
   std::filesystem::remove(path);
 }
 
+TEST_F(AcceptorTest, APathOnWhichAnotherListensIsNotTaken) {
+  const std::string path = absl::StrCat(::testing::TempDir(), "/acceptor-", getpid(), ".sock");
+  {
+    auto left = Acceptor::Bind("unix:" + path);
+    ASSERT_THAT(left, IsOk());
+    EXPECT_THAT(Acceptor::Bind("unix:" + path).status(),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("in use")));
+    // Moved away by hand, and another takes its place: the first leaves that alone when it ends.
+    std::filesystem::rename(path, path + ".old");
+    Serve("unix:" + path);
+  }
+  EXPECT_TRUE(Connects("unix:" + path));
+  // What nobody listens on any more is taken.
+  Stop();
+  EXPECT_THAT(Acceptor::Bind("unix:" + path).status(), IsOk());
+  std::filesystem::rename(path + ".old", path);
+  EXPECT_THAT(Acceptor::Bind("unix:" + path).status(), IsOk());
+}
+
 TEST_F(AcceptorTest, APortThatAnotherHasIsRefusedUntilItIsGivenBack) {
   Serve("127.0.0.1:0");
   const std::string address = Address();
