@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace curlew::controller {
@@ -22,6 +23,9 @@ absl::Duration BootClock() {
   return absl::DurationFromTimespec(now);
 }
 
+// What waits go by. It stands still while the machine sleeps, and so do they.
+absl::Duration Steady() { return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch()); }
+
 }  // namespace
 
 LeaseKeeper::LeaseKeeper(std::unique_ptr<store::LeaderLease> lease, std::function<void()> changed,
@@ -36,6 +40,7 @@ LeaseKeeper::~LeaseKeeper() {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
   }
+  called_.Signal();
   thread_.join();
 }
 
@@ -58,21 +63,26 @@ void LeaseKeeper::Yield(absl::Duration pause) {
   absl::MutexLock lock(&mutex_);
   leadership_ = {};
   yield_ = pause;
+  called_.Signal();
 }
 
 void LeaseKeeper::Work() {
   while (true) {
-    absl::Duration wait = Try();
+    const absl::Duration wait = Try();
     absl::MutexLock lock(&mutex_);
-    const auto called = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-      return stopping_ || yield_ > absl::ZeroDuration();
-    };
-    while (mutex_.AwaitWithTimeout(absl::Condition(&called), wait)) {
-      wait = std::exchange(yield_, absl::ZeroDuration());
-      mutex_.Unlock();
-      lease_->Release();
-      mutex_.Lock();
-      if (stopping_) return;
+    absl::Duration end = Steady() + wait;
+    while (true) {
+      if (stopping_ || yield_ > absl::ZeroDuration()) {
+        end = Steady() + std::exchange(yield_, absl::ZeroDuration());
+        mutex_.Unlock();
+        lease_->Release();
+        mutex_.Lock();
+        if (stopping_) return;
+      }
+      const absl::Duration left = end - Steady();
+      if (yield_ > absl::ZeroDuration()) continue;
+      if (left <= absl::ZeroDuration()) break;
+      called_.WaitFor(&mutex_, left);
     }
   }
 }

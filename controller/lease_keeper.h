@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/steady_cond_var.h"
 #include "controller/store/leader_lease.h"
 
 namespace curlew::controller {
@@ -61,6 +62,7 @@ class LeaseKeeper {
   absl::Duration yield_ ABSL_GUARDED_BY(mutex_);
   bool asked_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  base::SteadyCondVar called_;  // to give up, or to stop
   std::thread thread_;
 };
 

@@ -86,12 +86,9 @@ void ThreadLoop::Work() {
       continue;
     }
     if (stopping_) break;
-    if (timers_.empty()) {
-      changed_.Wait(&mutex_);
-    } else {
-      changed_.WaitWithTimeout(&mutex_,
-                               absl::Nanoseconds(timers_.begin()->first.first - MonotonicNanoseconds()));
-    }
+    changed_.WaitFor(&mutex_, timers_.empty()
+                                  ? absl::InfiniteDuration()
+                                  : absl::Nanoseconds(timers_.begin()->first.first - MonotonicNanoseconds()));
   }
   dropped.swap(timers_);
   mutex_.Unlock();

@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/steady_cond_var.h"
 #include "controller/dispatch/loop.h"
 
 namespace curlew::dispatch {
@@ -41,7 +42,7 @@ class ThreadLoop : public Loop {
   std::map<std::pair<int64_t, int64_t>, Task> timers_ ABSL_GUARDED_BY(mutex_);
   int64_t next_timer_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::CondVar changed_;
+  base::SteadyCondVar changed_;
   absl::Mutex stop_mutex_;  // serialises Stop; taken before mutex_
   std::thread thread_;
 };
