@@ -19,8 +19,8 @@ namespace curlew::agent {
 namespace {
 
 constexpr absl::Duration kLook = absl::Milliseconds(200);
-// Whoever stops a walk loses no batch, unless it is one that takes long. With the looks between, all has ended
-// within a second.
+// Whoever stops a walk loses no batch, unless it is one that takes long. With the looks between, all has
+// ended within a second.
 constexpr absl::Duration kLastBatch = absl::Milliseconds(300);
 
 // Rows of the table and its partitions, as the planner knows them; 0 where it does not.
@@ -369,7 +369,7 @@ absl::Status CheckIsWalked(pg::Connection* connection, const RunContext& context
 absl::Status JournalWalk(const RunContext& context, const std::string& table, int64_t rows,
                          LooksAgain looks) {
   ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection.get(), context.attempt.epoch, {}));
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection.get(), context.attempt.fence(), {}));
   if (looks == LooksAgain::kNo) RETURN_IF_ERROR(CheckIsWalked(connection.get(), context, table));
   RETURN_IF_ERROR(RecordSuccess(transaction, context.attempt, rows));
   base::FaultPoint("step.before_commit");

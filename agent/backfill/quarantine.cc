@@ -62,7 +62,7 @@ std::string Quarantine::Excluding(const LeafWalk& walk) const {
 }
 
 absl::StatusOr<FencedTransaction> Quarantine::Begin(pg::Connection* connection) const {
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.epoch,
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.fence(),
                                                               {.lock_timeout = kRowLockTimeout,
                                                                .search_path = work_.search_path()}));
   RETURN_IF_ERROR(transaction.Execute(work_.Setup()).status());
@@ -137,7 +137,7 @@ absl::Status Quarantine::ExamineRow(pg::Connection* connection, const LeafWalk& 
                              .key = std::move(key),
                              .sqlstate = pg::Sqlstate(failure),
                              .message = std::string(failure.message())};
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.epoch, {}));
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.fence(), {}));
   RETURN_IF_ERROR(AddToQuarantine(transaction, context_.attempt, &quarantined));
   RETURN_IF_ERROR(transaction.Commit());
   absl::MutexLock lock(&mutex_);
@@ -152,7 +152,7 @@ absl::Status Quarantine::Stop(pg::Connection* connection, const LeafWalk& walk, 
   ASSIGN_OR_RETURN(const std::string culprit,
                    work_.Culprit(connection, walk.leaf, walk.walker->RowCondition(row), &verb));
   const std::string sqlstate = pg::Sqlstate(failure);
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.epoch, {}));
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.fence(), {}));
   RETURN_IF_ERROR(
       RecordProblem(transaction, context_.attempt, key, sqlstate, std::string(failure.message())));
   RETURN_IF_ERROR(transaction.Commit());

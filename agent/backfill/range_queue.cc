@@ -76,7 +76,7 @@ absl::Status RangeQueue::Load(pg::Connection* connection, Begin begin) {
 }
 
 absl::StatusOr<bool> RangeQueue::Start(pg::Connection* connection, const Leaf& leaf) {
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.epoch, {}));
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.fence(), {}));
   // The lock keeps name, file and size together.
   const absl::Status locked =
       transaction.Execute(absl::StrCat("LOCK TABLE ONLY ", leaf.name, " IN ACCESS SHARE MODE")).status();
@@ -185,7 +185,7 @@ absl::StatusOr<std::optional<RangeQueue::Item>> RangeQueue::Claim(pg::Connection
     if (missing) return std::optional<Item>();
   }
   RETURN_IF_ERROR(end.status());
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.epoch, {}));
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.fence(), {}));
   ASSIGN_OR_RETURN(const WalkRange range,
                    ClaimRange(transaction, context_.attempt, from, *end, walk->passes, units));
   base::FaultPoint("range.before_commit");

@@ -124,7 +124,7 @@ absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, Batch& batch
                               ? FencedTransaction::Durability::kSynchronous
                               : FencedTransaction::Durability::kAsynchronous;
   ASSIGN_OR_RETURN(auto transaction,
-                   FencedTransaction::Begin(connection_, context.attempt.epoch,
+                   FencedTransaction::Begin(connection_, context.attempt.fence(),
                                             {.lock_timeout = RowLockTimeout(shared_.target()),
                                              .statement_timeout = batch.limit,
                                              .search_path = shared_.work->search_path(),

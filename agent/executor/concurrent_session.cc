@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<pg::Connection>> Connect(const RunContext& contex
   RETURN_IF_ERROR(connection->Execute("SET lock_timeout = 0; SET statement_timeout = 0").status());
   RETURN_IF_ERROR(connection->Execute(SearchPathWithoutOurSchema(SettingScope::kSession)).status());
   RETURN_IF_ERROR(EndEarlierAttempts(context, connection.get()));
-  RETURN_IF_ERROR(FenceSession(connection.get(), context.attempt.epoch));
+  RETURN_IF_ERROR(FenceSession(connection.get(), context.attempt.fence()));
   return connection;
 }
 

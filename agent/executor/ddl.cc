@@ -108,7 +108,7 @@ class Ddl {
     if (patient) tried_patiently_ = true;
     const absl::Duration lock_timeout = patient ? kAutovacuumLockTimeout : lock_timeout_;
     const absl::Duration deadline = patient ? options_.deadline + kAutovacuumLockTimeout : options_.deadline;
-    ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection_, context_.attempt.epoch,
+    ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection_, context_.attempt.fence(),
                                                                 {.lock_timeout = lock_timeout}));
     if (may_set_deadlock_timeout_) {
       RETURN_IF_ERROR(
@@ -170,7 +170,7 @@ absl::Status RunDdl(const RunContext& context, const DdlOptions& options,
 
 absl::Status JournalSuccess(const RunContext& context, int64_t rows) {
   ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection.get(), context.attempt.epoch, {}));
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection.get(), context.attempt.fence(), {}));
   RETURN_IF_ERROR(RecordSuccess(transaction, context.attempt, rows));
   base::FaultPoint("step.before_commit");
   return transaction.Commit();

@@ -17,7 +17,7 @@ using Action = v1::ExecuteSqlConcurrently;
 // earlier attempt may have made it.
 absl::Status Intend(const RunContext& context, const Action& action) {
   ASSIGN_OR_RETURN(const auto lease, context.pool->Acquire());
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(lease.get(), context.attempt.epoch, {}));
+  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(lease.get(), context.attempt.fence(), {}));
   ASSIGN_OR_RETURN(const bool intended_before, RecordIntent(transaction, context.attempt));
   if (action.effect() == Action::EFFECT_CREATES && context.attempt.direction != v1::DIRECTION_UNDO &&
       !intended_before) {

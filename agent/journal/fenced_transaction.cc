@@ -25,16 +25,29 @@ absl::Status CheckLock(const absl::StatusOr<pg::Result>& locked) {
   return absl::OkStatus();
 }
 
-absl::Status CheckEpoch(const absl::StatusOr<pg::Result>& row, int64_t epoch) {
+// A standby has no timeline of its own, and takes no writes.
+constexpr char kReadFence[] = R"sql(
+SELECT epoch, instance_id,
+       pg_is_in_recovery() OR
+       timeline = CASE WHEN NOT pg_is_in_recovery()
+                       THEN ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer END
+FROM curlew.target
+)sql";
+
+absl::Status CheckFence(const absl::StatusOr<pg::Result>& row, const Fence& fence) {
   RETURN_IF_ERROR(row.status());
   if (row->empty()) return FencedOut("the journal knows no agent for this database any more");
-  if (row->Int(0, 0) != epoch) {
-    return FencedOut(absl::StrCat("the journal is at epoch ", row->Int(0, 0), ", this agent's is ", epoch));
+  if (row->Int(0, 0) != fence.epoch) {
+    return FencedOut(
+        absl::StrCat("the journal is at epoch ", row->Int(0, 0), ", this agent's is ", fence.epoch));
   }
+  if (row->Text(0, 1) != fence.instance_id) {
+    return FencedOut(absl::StrCat("another agent has epoch ", fence.epoch,
+                                  " too: the database was restored to a time before this one took it over"));
+  }
+  if (!row->Bool(0, 2)) return FencedOut("the server was promoted since it was taken over");
   return absl::OkStatus();
 }
-
-constexpr char kReadEpoch[] = "SELECT epoch FROM curlew.target";
 
 }  // namespace
 
@@ -47,13 +60,13 @@ std::string SearchPathWithoutOurSchema(SettingScope scope) {
       scope == SettingScope::kTransaction ? "true)" : "false)");
 }
 
-absl::Status FenceSession(pg::Connection* connection, int64_t epoch) {
+absl::Status FenceSession(pg::Connection* connection, const Fence& fence) {
   RETURN_IF_ERROR(
       CheckLock(connection->Execute(absl::StrCat("SELECT pg_try_advisory_lock_shared(", kWorkLock, ")"))));
-  return CheckEpoch(connection->Execute(kReadEpoch), epoch);
+  return CheckFence(connection->Execute(kReadFence), fence);
 }
 
-absl::StatusOr<FencedTransaction> FencedTransaction::Begin(pg::Connection* connection, int64_t epoch,
+absl::StatusOr<FencedTransaction> FencedTransaction::Begin(pg::Connection* connection, const Fence& fence,
                                                            const Options& options) {
   ASSIGN_OR_RETURN(auto transaction, pg::Transaction::Begin(connection));
   std::string prelude = absl::StrCat(
@@ -69,7 +82,7 @@ absl::StatusOr<FencedTransaction> FencedTransaction::Begin(pg::Connection* conne
                                   " WHERE current_setting('synchronous_commit') = 'off'; ");
   absl::StrAppend(&prelude, "SELECT pg_try_advisory_xact_lock_shared(", kWorkLock, ")");
   RETURN_IF_ERROR(CheckLock(transaction->Execute(prelude)));
-  RETURN_IF_ERROR(CheckEpoch(transaction->Execute(kReadEpoch), epoch));
+  RETURN_IF_ERROR(CheckFence(transaction->Execute(kReadFence), fence));
   return FencedTransaction(std::move(transaction));
 }
 

@@ -18,21 +18,29 @@ namespace curlew::agent {
 inline constexpr char kFencedOut[] = "FENCED_OUT";
 bool IsFencedOut(const absl::Status& status);
 
+// What the journal must say for a transaction to be its agent's. The epoch alone would not do: a database
+// that was restored from a snapshot of its disk may give the same one to another agent.
+struct Fence {
+  int64_t epoch = 0;
+  std::string instance_id;
+};
+
 enum class SettingScope { kTransaction, kSession };
 
 // SQL that takes schema curlew out of search_path: a role called curlew would find it by "$user", and an
 // author's unqualified names would mean tables of the journal.
 std::string SearchPathWithoutOurSchema(SettingScope scope);
 
-// Takes the work lock on `connection` for the whole session and checks the epoch after it: for statements
+// Takes the work lock on `connection` for the whole session and checks the fence after it: for statements
 // that cannot run in a transaction. Closing the connection gives it back. ABORTED with kFencedOut; errors as
 // in common/pg/error.h.
-absl::Status FenceSession(pg::Connection* connection, int64_t epoch);
+absl::Status FenceSession(pg::Connection* connection, const Fence& fence);
 
 // A transaction that holds the work lock (shared) and has read, in a LATER statement, that the journal's
-// epoch is still the agent's. A takeover takes the lock exclusively, so it comes before the lock (then the
-// epoch differs), or after the commit. All work on a target is done in such transactions. Rolled back unless
-// committed. Not thread-safe.
+// epoch and instance are still the agent's, and that the server is in the timeline in which it was taken
+// over: one that was promoted since may lack what was done before. A takeover takes the lock exclusively, so
+// it comes before the lock (then the epoch differs), or after the commit. All work on a target is done in
+// such transactions. Rolled back unless committed. Not thread-safe.
 class FencedTransaction {
  public:
   enum class Durability {
@@ -55,7 +63,7 @@ class FencedTransaction {
   };
 
   // ABORTED with kFencedOut; errors as in common/pg/error.h.
-  static absl::StatusOr<FencedTransaction> Begin(pg::Connection* connection, int64_t epoch,
+  static absl::StatusOr<FencedTransaction> Begin(pg::Connection* connection, const Fence& fence,
                                                  const Options& options);
 
   absl::StatusOr<pg::Result> Execute(const std::string& sql, const std::vector<pg::Param>& params = {}) {

@@ -24,6 +24,9 @@ struct StepAttempt {
   v1::Direction direction = v1::DIRECTION_DO;
   int attempt = 0;
   int64_t epoch = 0;
+  // Of the agent that makes it.
+  std::string instance_id = "";
+  Fence fence() const { return {epoch, instance_id}; }
 };
 
 // What the journal knows of a step in one direction.

@@ -85,7 +85,8 @@ std::optional<Refusal> CheckUndo(const v1::CompiledPlan& compiled, const std::ve
 }
 
 // Pins the plan that the command brings. Nothing where all is well.
-absl::StatusOr<std::optional<Refusal>> Pin(pg::Connection* connection, const v1::Dispatch& dispatch) {
+absl::StatusOr<std::optional<Refusal>> Pin(pg::Connection* connection, const v1::Dispatch& dispatch,
+                                           const std::string& instance_id) {
   if (!dispatch.has_compiled_plan()) {
     return std::optional<Refusal>(Refusal{.reason = v1::NACK_REASON_NEED_PLAN,
                                           .message = "the journal does not have the compiled plan"});
@@ -96,7 +97,8 @@ absl::StatusOr<std::optional<Refusal>> Pin(pg::Connection* connection, const v1:
         Invalid(absl::StrCat("the digest of the compiled plan does not match: it is ", digest,
                              ", the command says ", dispatch.compiled_digest())));
   }
-  ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, dispatch.epoch(), {}));
+  ASSIGN_OR_RETURN(auto transaction,
+                   FencedTransaction::Begin(connection, {dispatch.epoch(), instance_id}, {}));
   RETURN_IF_ERROR(PinPlan(transaction, dispatch.run(), dispatch.compiled_plan(), digest));
   base::FaultPoint("pin.before_commit");
   RETURN_IF_ERROR(transaction.Commit());
@@ -146,10 +148,12 @@ Admission Judge(const v1::CompiledPlan& compiled, const std::vector<StepRecord>&
   return admitted;
 }
 
-absl::StatusOr<Admission> Admit(pg::Connection* connection, const v1::Dispatch& dispatch) {
+absl::StatusOr<Admission> Admit(pg::Connection* connection, const v1::Dispatch& dispatch,
+                                const std::string& instance_id) {
   ASSIGN_OR_RETURN(std::optional<PinnedPlan> pinned, ReadPlan(connection, dispatch.run()));
-  if (!pinned.has_value()) {
-    ASSIGN_OR_RETURN(std::optional<Refusal> refusal, Pin(connection, dispatch));
+  const bool was_unknown = !pinned.has_value();
+  if (was_unknown) {
+    ASSIGN_OR_RETURN(std::optional<Refusal> refusal, Pin(connection, dispatch, instance_id));
     if (refusal.has_value()) return Admission(*std::move(refusal));
     pinned = PinnedPlan{.compiled = dispatch.compiled_plan(), .digest = dispatch.compiled_digest()};
   }
@@ -158,7 +162,9 @@ absl::StatusOr<Admission> Admit(pg::Connection* connection, const v1::Dispatch& 
                                           ", the command is for ", dispatch.compiled_digest())));
   }
   ASSIGN_OR_RETURN(const std::vector<StepRecord> records, ReadSteps(connection, dispatch.run()));
-  return Judge(pinned->compiled, records, dispatch);
+  Admission admission = Judge(pinned->compiled, records, dispatch);
+  if (auto* refusal = std::get_if<Refusal>(&admission)) refusal->run_was_unknown = was_unknown;
+  return admission;
 }
 
 }  // namespace curlew::agent

@@ -29,6 +29,8 @@ struct AlreadyDone {
 struct Refusal {
   v1::NackReason reason = v1::NACK_REASON_INVALID;
   std::string message;
+  // Whether the journal had nothing of the run before this command.
+  bool run_was_unknown = false;
 };
 using Admission = std::variant<Admitted, AlreadyDone, Refusal>;
 
@@ -39,8 +41,9 @@ Admission Judge(const v1::CompiledPlan& compiled, const std::vector<StepRecord>&
                 const v1::Dispatch& dispatch);
 
 // Judge, with the plan and the records from the target's journal; pins the plan where the command brings it
-// and none is pinned. Errors as in common/pg/error.h and FencedTransaction.
-absl::StatusOr<Admission> Admit(pg::Connection* connection, const v1::Dispatch& dispatch);
+// and none is pinned, for the agent `instance_id`. Errors as in common/pg/error.h and FencedTransaction.
+absl::StatusOr<Admission> Admit(pg::Connection* connection, const v1::Dispatch& dispatch,
+                                const std::string& instance_id);
 
 }  // namespace curlew::agent
 

@@ -198,8 +198,16 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
         dispatch, v1::NACK_REASON_WRONG_EPOCH,
         absl::StrCat("the command is for epoch ", dispatch.epoch(), ", this agent's is ", tenure_->epoch));
   }
+  if (in_doubt_) {
+    return Refuse(dispatch, v1::NACK_REASON_WRONG_EPOCH, "how the attempt before has ended is not known yet");
+  }
   if (running_ != nullptr) {
     if (running_->Is(dispatch.run(), dispatch.attempt())) return Acknowledge(dispatch);
+    // A run has one attempt at a time: who sends a later one has given this one up. They crossed, it and the
+    // word that this agent is ready and holds nothing.
+    if (running_->dispatch().run() == dispatch.run() && running_->dispatch().attempt() < dispatch.attempt()) {
+      running_->Cancel(absl::StrCat("superseded by attempt ", dispatch.attempt()));
+    }
     return Refuse(dispatch, v1::NACK_REASON_BUSY,
                   absl::StrCat("attempt ", running_->dispatch().attempt(), " of ", running_->dispatch().run(),
                                " is running"));
@@ -214,8 +222,9 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
     return Refuse(dispatch, v1::NACK_REASON_NO_LEASE, "the lease has run out");
   }
   const auto connection = pool_.Acquire();
-  const absl::StatusOr<Admission> admission =
-      connection.ok() ? Admit(connection->get(), dispatch) : absl::StatusOr<Admission>(connection.status());
+  const absl::StatusOr<Admission> admission = connection.ok()
+                                                  ? Admit(connection->get(), dispatch, options_.instance_id)
+                                                  : absl::StatusOr<Admission>(connection.status());
   if (!admission.ok()) {
     if (IsFencedOut(admission.status())) {
       ready_at_ = absl::Now();
@@ -227,7 +236,7 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
         FromStatus(base::Annotate(admission.status(), absl::StrCat("target ", options_.target)), stop_));
   }
   if (const auto* refusal = std::get_if<Refusal>(&*admission)) {
-    if (refusal->reason == v1::NACK_REASON_INVALID && !IsSameDatabase()) {
+    if (refusal->reason == v1::NACK_REASON_INVALID && (refusal->run_was_unknown || !IsSameDatabase())) {
       // What the journal lacks, it may have lost: the controller is told what it has, and decides anew.
       ready_at_ = absl::Now();
       return Refuse(dispatch, v1::NACK_REASON_WRONG_EPOCH, refusal->message);
@@ -259,7 +268,8 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
                                  .step = dispatch.step(),
                                  .direction = dispatch.direction(),
                                  .attempt = dispatch.attempt(),
-                                 .epoch = dispatch.epoch()},
+                                 .epoch = dispatch.epoch(),
+                                 .instance_id = options_.instance_id},
                      .settings = std::move(settings),
                      .locks = LocksFor(step, dispatch.direction()),
                      .row_keys = options_.row_keys,
@@ -373,6 +383,7 @@ void TargetServer::Finish() {
                                    {"step", ended->dispatch().step()},
                                    {"attempt", absl::StrCat(ended->dispatch().attempt())},
                                    {"message", outcome.error.message()}}));
+    in_doubt_ = outcome.in_doubt;
     if (granted_) ready_at_ = absl::Now();
     return;
   }
@@ -439,11 +450,8 @@ void TargetServer::BecomeReady() {
   }
   ready_at_ = absl::InfiniteFuture();
   const absl::StatusOr<bool> mine = Secure();
-  const absl::StatusOr<RunJournals> journals = [&]() -> absl::StatusOr<RunJournals> {
-    if (!mine.ok() || !*mine) return absl::AbortedError("not mine");
-    ASSIGN_OR_RETURN(const auto connection, pool_.Acquire());
-    return ReadRunJournals(connection.get(), kMostRunsTold);
-  }();
+  const absl::StatusOr<RunJournals> journals =
+      mine.ok() && *mine ? ReadJournals() : absl::AbortedError("not mine");
   if (mine.ok() && *mine && journals.ok()) {
     backoff_.Reset();
     problem_.clear();
@@ -477,27 +485,38 @@ void TargetServer::BecomeReady() {
 absl::StatusOr<bool> TargetServer::Secure() {
   if (tenure_.has_value()) {
     ASSIGN_OR_RETURN(const bool mine, StillMine(takeover_, *tenure_));
-    if (mine) {
+    if (mine && !in_doubt_) {
       just_granted_ = false;
       return true;
     }
-    spdlog::warn(base::WithFields("the journal is no longer at this agent's epoch",
-                                  {{"target", options_.target}, {"epoch", absl::StrCat(tenure_->epoch)}}));
-    Abandon();
-    results_.clear();
-    newest_begun_.clear();
-    tenure_.reset();
-    // Whoever took it over may be right: the controller must say so anew.
-    if (!just_granted_) return false;
+    if (!mine) {
+      spdlog::warn(base::WithFields("the journal is no longer at this agent's epoch",
+                                    {{"target", options_.target}, {"epoch", absl::StrCat(tenure_->epoch)}}));
+      Abandon();
+      results_.clear();
+      newest_begun_.clear();
+      tenure_.reset();
+      // Whoever took it over may be right: the controller must say so anew.
+      if (!just_granted_) return false;
+    }
   }
   pool_.Drain();
   ASSIGN_OR_RETURN(tenure_, TakeOver(takeover_, stop_));
   just_granted_ = false;
+  in_doubt_ = false;
   spdlog::info(base::WithFields("taken over", {{"target", options_.target},
                                                {"epoch", absl::StrCat(tenure_->epoch)},
                                                {"database", tenure_->database},
                                                {"server", absl::StrCat(tenure_->server_version_num)}}));
   return true;
+}
+
+absl::StatusOr<RunJournals> TargetServer::ReadJournals() {
+  ASSIGN_OR_RETURN(const auto connection, pool_.Acquire());
+  ASSIGN_OR_RETURN(RunJournals journals, ReadRunJournals(connection.get(), kMostRunsTold));
+  ASSIGN_OR_RETURN(const bool mine, StillMine(connection.get(), takeover_, *tenure_));
+  if (mine) return journals;
+  return absl::UnavailableError("the database went away while its journal was read");
 }
 
 // A success is told after its synchronous commit, by this thread, and the journal was read by this thread

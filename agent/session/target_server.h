@@ -92,6 +92,8 @@ class TargetServer {
   void BecomeReady();
   // True where it is; false where another has it, by its journal, and the controller must be asked anew.
   absl::StatusOr<bool> Secure();
+  // Of the database that is this agent's, and of no other that the name may lead to by now.
+  absl::StatusOr<RunJournals> ReadJournals();
   void SayReady(RunJournals journals);
   // Whether the database is still the one that was taken over. A pool dials again by itself: it may have come
   // to a standby that was promoted, and that has the same epoch.
@@ -124,6 +126,9 @@ class TargetServer {
   bool granted_ = false;
   // The lease was given since the target was last secured: then it may be taken from whoever has it.
   bool just_granted_ = false;
+  // Nobody knows how a COMMIT ended, and its backend may be at it still: the target is taken over anew, which
+  // ends that, before anything is said of it.
+  bool in_doubt_ = false;
   // When to (re)gain the target; infinite where there is nothing to do.
   absl::Time ready_at_ = absl::InfiniteFuture();
   // When to look whether an idle target is still the same.

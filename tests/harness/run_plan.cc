@@ -101,11 +101,9 @@ class PlanRunner {
     connect_.conninfo = flags_.conninfo;
     ASSIGN_OR_RETURN(
         tenure_,
-        TakeOver({.connect = connect_,
-                  .target = kTarget,
-                  .agent_id = "run_plan",
-                  .instance_id = absl::StrCat("run_plan-", getpid(), "-", absl::ToUnixNanos(absl::Now()))},
-                 cancel_));
+        TakeOver(
+            {.connect = connect_, .target = kTarget, .agent_id = "run_plan", .instance_id = instance_id_},
+            cancel_));
     pg::PoolOptions pool;
     pool.connect = connect_;
     pool.connect.application_name = TargetApplicationName(kTarget);
@@ -158,7 +156,7 @@ class PlanRunner {
     absl::StatusOr<Admission> admission;
     {
       ASSIGN_OR_RETURN(const auto connection, pool_->Acquire());
-      admission = Admit(connection.get(), dispatch);
+      admission = Admit(connection.get(), dispatch, instance_id_);
     }
     RETURN_IF_ERROR(admission.status());
     if (const auto* refusal = std::get_if<Refusal>(&*admission)) {
@@ -177,7 +175,8 @@ class PlanRunner {
                                          .step = wanted.key(),
                                          .direction = direction,
                                          .attempt = attempts_,
-                                         .epoch = tenure_.epoch},
+                                         .epoch = tenure_.epoch,
+                                         .instance_id = instance_id_},
                              .settings = admitted.settings,
                              .locks = LocksFor(admitted.step, direction),
                              .row_keys = RowKeys::kReport,
@@ -205,6 +204,7 @@ class PlanRunner {
 
   const Flags flags_;
   v1::CompiledPlan plan_;
+  const std::string instance_id_ = absl::StrCat("run_plan-", getpid(), "-", absl::ToUnixNanos(absl::Now()));
   pg::ConnectOptions connect_;
   Tenure tenure_;
   std::unique_ptr<pg::Pool> pool_;

@@ -43,7 +43,7 @@ class ConcurrentlyTest : public ExecutorTest {
   // An index as a build that was interrupted leaves it: invalid, with an intent in the journal.
   void LeaveInvalid(const std::string& step) {
     ASSERT_OK_AND_ASSIGN(const auto connection, pool_->Acquire());
-    ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection.get(), tenure_.epoch, {}));
+    ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection.get(), Mine(), {}));
     ASSERT_OK(RecordIntent(transaction, Context(step).attempt).status());
     ASSERT_OK(transaction.Commit());
     Sql("CREATE INDEX \"Phone Index\" ON contacts (phone)");

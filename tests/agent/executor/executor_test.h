@@ -88,7 +88,7 @@ class ExecutorTest : public ::curlew::testing::PgTest {
     lease_.SetLeaseTime(absl::Hours(1));
     lease_.Heard();
     ASSERT_OK_AND_ASSIGN(const auto connection, pool_->Acquire());
-    ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection.get(), tenure_.epoch, {}));
+    ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection.get(), Mine(), {}));
     ASSERT_OK(PinPlan(transaction, kRun, v1::CompiledPlan(), "digest"));
     ASSERT_OK(transaction.Commit());
   }
@@ -105,6 +105,8 @@ class ExecutorTest : public ::curlew::testing::PgTest {
     PgTest::TearDown();
   }
 
+  Fence Mine() const { return {tenure_.epoch, takeover_.instance_id}; }
+
   // Another process takes the target over.
   void TakeOverByAnother() {
     TakeoverOptions other = takeover_;
@@ -118,7 +120,8 @@ class ExecutorTest : public ::curlew::testing::PgTest {
                         .step = step,
                         .direction = direction,
                         .attempt = ++attempts_,
-                        .epoch = tenure_.epoch},
+                        .epoch = tenure_.epoch,
+                        .instance_id = takeover_.instance_id},
             .settings = settings_,
             .locks = locks_,
             .row_keys = row_keys_,

@@ -20,7 +20,7 @@ class JournalTest : public ExecutorTest {
     connection_ = Connect(conninfo_);
   }
   absl::Status Fenced(const std::function<absl::Status(FencedTransaction&)>& work) {
-    auto transaction = FencedTransaction::Begin(connection_.get(), tenure_.epoch, {});
+    auto transaction = FencedTransaction::Begin(connection_.get(), Mine(), {});
     if (!transaction.ok()) return transaction.status();
     if (absl::Status status = work(*transaction); !status.ok()) return status;
     return transaction->Commit();
@@ -46,7 +46,7 @@ TEST_F(JournalTest, PinsAPlanForGood) {
 }
 
 TEST_F(JournalTest, ATransactionOfAnAgentThatStandsStillDoesNotKeepItsLocks) {
-  ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection_.get(), tenure_.epoch,
+  ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection_.get(), Mine(),
                                                                   {.idle_timeout = absl::Milliseconds(50)}));
   ASSERT_OK(transaction.Execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE").status());
   // The agent is frozen from here on; an application gets on.
@@ -57,7 +57,7 @@ TEST_F(JournalTest, ATransactionOfAnAgentThatStandsStillDoesNotKeepItsLocks) {
 }
 
 TEST_F(JournalTest, TheLongestSilenceOfATransactionIsShorterThanApplicationsNotice) {
-  ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection_.get(), tenure_.epoch, {}));
+  ASSERT_OK_AND_ASSIGN(auto transaction, FencedTransaction::Begin(connection_.get(), Mine(), {}));
   ASSERT_OK_AND_ASSIGN(const pg::Result shown,
                        transaction.Execute("SHOW idle_in_transaction_session_timeout"));
   EXPECT_EQ(shown.Text(0, 0), "2s");

@@ -50,6 +50,12 @@ TEST_F(TakeoverTest, TheSameProcessFindsItsTenureAgainUntilAnotherCame) {
 
 TEST_F(TakeoverTest, ADatabaseThatWasRestoredIsNotMineAnyMore) {
   ASSERT_OK_AND_ASSIGN(const Tenure tenure, TakeOver(Options("one"), cancel_));
+  Tenure elsewhere = tenure;
+  ++elsewhere.timeline;
+  EXPECT_THAT(StillMine(Options("one"), elsewhere), IsOkAndHolds(false));
+  elsewhere = tenure;
+  elsewhere.system_identifier = "1";
+  EXPECT_THAT(StillMine(Options("one"), elsewhere), IsOkAndHolds(false));
   Query(conninfo_, "DROP SCHEMA curlew CASCADE");
   EXPECT_THAT(StillMine(Options("one"), tenure), IsOkAndHolds(false));
 }
@@ -65,6 +71,10 @@ TEST_F(TakeoverTest, EpochsOfADatabaseThatWentBackDoNotComeAgain) {
   Query(conninfo_, "UPDATE curlew.target SET system_identifier = '1', epoch = 3");
   ASSERT_OK_AND_ASSIGN(const Tenure restored, TakeOver(Options("four"), cancel_));
   EXPECT_GT(restored.epoch, promoted.epoch);
+  // Nor where its clock goes wrong.
+  Query(conninfo_, "UPDATE curlew.target SET timeline = 7, epoch = 9000000000000");
+  ASSERT_OK_AND_ASSIGN(const Tenure slow, TakeOver(Options("five"), cancel_));
+  EXPECT_EQ(slow.epoch, 9'000'000'000'001);
 }
 
 TEST_F(TakeoverTest, AnAgentThatWasReplacedCannotCommit) {
@@ -72,16 +82,43 @@ TEST_F(TakeoverTest, AnAgentThatWasReplacedCannotCommit) {
   // A session whose name gives nothing away, as if its backend had escaped the takeover.
   const auto connection = ConnectAs("frozen");
   ASSERT_OK(TakeOver(Options("two"), cancel_).status());
-  const absl::Status status = FencedTransaction::Begin(connection.get(), tenure.epoch, {}).status();
+  const absl::Status status = FencedTransaction::Begin(connection.get(), {tenure.epoch, "one"}, {}).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kAborted, HasSubstr("epoch 2")));
   EXPECT_TRUE(IsFencedOut(status));
-  EXPECT_TRUE(IsFencedOut(FenceSession(connection.get(), tenure.epoch)));
+  EXPECT_TRUE(IsFencedOut(FenceSession(connection.get(), {tenure.epoch, "one"})));
+}
+
+// A snapshot of the disk of before comes back in the same timeline, and the next takeover counts on from it.
+TEST_F(TakeoverTest, AnAgentWhoseEpochAnotherGotAfterARestoreCannotCommit) {
+  ASSERT_OK_AND_ASSIGN(const Tenure tenure, TakeOver(Options("one"), cancel_));
+  const auto connection = ConnectAs("frozen");
+  Query(conninfo_, "UPDATE curlew.target SET epoch = epoch - 1, instance_id = 'older'");
+  ASSERT_OK_AND_ASSIGN(const Tenure next, TakeOver(Options("two"), cancel_));
+  ASSERT_EQ(next.epoch, tenure.epoch);
+  const absl::Status status = FencedTransaction::Begin(connection.get(), {tenure.epoch, "one"}, {}).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kAborted, HasSubstr("was restored")));
+  EXPECT_TRUE(IsFencedOut(status));
+  EXPECT_TRUE(IsFencedOut(FenceSession(connection.get(), {tenure.epoch, "one"})));
+  EXPECT_OK(FencedTransaction::Begin(connection.get(), {next.epoch, "two"}, {}).status());
+}
+
+// It has the same epoch as the old primary had, but may lack what was done there.
+TEST_F(TakeoverTest, NobodyCommitsOnAServerThatWasPromotedBeforeItIsTakenOver) {
+  ASSERT_OK_AND_ASSIGN(const Tenure tenure, TakeOver(Options("one"), cancel_));
+  const auto connection = ConnectAs("a");
+  ASSERT_OK(FencedTransaction::Begin(connection.get(), {tenure.epoch, "one"}, {}).status());
+  // It is told apart by its timeline.
+  Query(conninfo_, "UPDATE curlew.target SET timeline = timeline + 1");
+  const absl::Status status = FencedTransaction::Begin(connection.get(), {tenure.epoch, "one"}, {}).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kAborted, HasSubstr("promoted")));
+  EXPECT_TRUE(IsFencedOut(status));
+  EXPECT_TRUE(IsFencedOut(FenceSession(connection.get(), {tenure.epoch, "one"})));
 }
 
 TEST_F(TakeoverTest, EndsATransactionOfThePredecessorThatIsOpen) {
   ASSERT_OK_AND_ASSIGN(const Tenure tenure, TakeOver(Options("one"), cancel_));
   const auto connection = ConnectAs("frozen");
-  ASSERT_OK_AND_ASSIGN(auto open, FencedTransaction::Begin(connection.get(), tenure.epoch, {}));
+  ASSERT_OK_AND_ASSIGN(auto open, FencedTransaction::Begin(connection.get(), {tenure.epoch, "one"}, {}));
   ASSERT_OK(open.Execute("INSERT INTO t VALUES (1)").status());
   ASSERT_OK(TakeOver(Options("two"), cancel_).status());
   EXPECT_FALSE(open.Commit().ok());

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -212,6 +214,11 @@ TEST_F(TargetServerTest, TellsWhatTheJournalHas) {
   ready = Ready();
   ASSERT_THAT(ready.journal(0).undone(), SizeIs(1));
   EXPECT_EQ(ready.journal(0).undone(0), "add-1");
+  // What was only begun is not done.
+  Query(conninfo_,
+        "INSERT INTO curlew.step (run, step, direction, state, attempt, epoch) SELECT run, 'add-2', 'do',"
+        " 'intent', 3, 1 FROM curlew.run");
+  EXPECT_THAT(Ready().journal(0).done(), SizeIs(1));
   Query(conninfo_,
         "INSERT INTO curlew.run SELECT 'r' || g, 'p', 'd', '{}', now() - make_interval(days => g) FROM"
         " generate_series(1, 16) g");
@@ -305,8 +312,53 @@ TEST_F(TargetServerTest, RefusesWhatMakesNoSenseAndSaysWhy) {
   EXPECT_EQ(nack.reason(), v1::NACK_REASON_INVALID);
   EXPECT_THAT(nack.message(), HasSubstr("digest"));
 
-  EXPECT_EQ(Refused(Command("add-2", 4)).reason(), v1::NACK_REASON_INVALID);
   EXPECT_EQ(Query(conninfo_, "SELECT count(*) FROM curlew.step"), "0");
+}
+
+// A database that was restored to before the run was pinned, with many others in its journal, so that this
+// one is not among those that are told of: the controller hears that nothing of it is done, and begins anew.
+TEST_F(TargetServerTest, ARunThatTheJournalDoesNotKnowAndThatIsNotAtItsBeginningWasLost) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Query(conninfo_,
+        "INSERT INTO curlew.run SELECT 'r' || g, 'p', 'd', '{}', now() - make_interval(days => g) FROM"
+        " generate_series(1, 20) g");
+  EXPECT_FALSE(Ready().journal_is_whole());
+  EXPECT_EQ(Refused(Command("add-2", 4)).reason(), v1::NACK_REASON_WRONG_EPOCH);
+  const v1::TargetReady ready = Await(v1::AgentMessage::kTargetReady).target_ready();
+  EXPECT_EQ(ready.journal(0).run(), kRun);
+  EXPECT_EQ(ready.journal(0).compiled_digest(), base::CanonicalDigest(plan_));
+  EXPECT_THAT(ready.journal(0).done(), SizeIs(0));
+  // Told once, it is the controller's mistake.
+  EXPECT_EQ(Refused(Command("add-2", 5)).reason(), v1::NACK_REASON_INVALID);
+}
+
+// The command and the agent's word that it holds nothing have crossed: the controller has given the first
+// attempt up and will not cancel it.
+TEST_F(TargetServerTest, ALaterAttemptOfTheRunEndsTheOneThatRuns) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  EXPECT_EQ(Refused(Command("add-2", 3)).reason(), v1::NACK_REASON_BUSY);
+  const v1::Result result = Await(v1::AgentMessage::kResult).result();
+  EXPECT_EQ(result.attempt(), 2);
+  EXPECT_EQ(result.outcome(), v1::ATTEMPT_STATE_CANCELLED);
+  // Neither an older one, nor another run's, has a say.
+  Send(Command("add-2", 4));
+  Await(v1::AgentMessage::kAck);
+  EXPECT_EQ(Refused(Command("add-2", 3)).reason(), v1::NACK_REASON_BUSY);
+  v1::Dispatch other = Command("add-1", 9);
+  other.set_run("rollouts/r2/runs/crm");
+  EXPECT_EQ(Refused(other).reason(), v1::NACK_REASON_BUSY);
+  EXPECT_THAT(Ready().held(), SizeIs(3));  // two ended, one runs
+  EXPECT_EQ(
+      Query(conninfo_,
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(300)' AND state = 'active'"
+            " AND pid <> pg_backend_pid() AND datname = current_database()"),
+      "1");
+  Cancel(4);
 }
 
 TEST_F(TargetServerTest, RefusesToReplaceThePlanOfARun) {
@@ -325,7 +377,7 @@ TEST_F(TargetServerTest, RunsOneAttemptAtATimeAndCancelsItOnRequest) {
   Await(v1::AgentMessage::kAck);
   Send(Command("add-2", 2));
   EXPECT_EQ(Await(v1::AgentMessage::kAck).ack().attempt(), 2);
-  EXPECT_EQ(Refused(Command("add-2", 3)).reason(), v1::NACK_REASON_BUSY);
+  EXPECT_EQ(Refused(Command("add-2", 1)).reason(), v1::NACK_REASON_BUSY);
   Cancel(2);
   const v1::Result result = Await(v1::AgentMessage::kResult).result();
   EXPECT_EQ(result.outcome(), v1::ATTEMPT_STATE_CANCELLED);
@@ -542,6 +594,47 @@ TEST_F(TargetServerTest, SaysNothingOfACommitThatNobodyKnowsOfUntilTheJournalCan
   }
   Query(admin, absl::StrCat("ALTER DATABASE ", name, " ALLOW_CONNECTIONS true"));
   const v1::TargetReady ready = Await(v1::AgentMessage::kTargetReady).target_ready();
+  ASSERT_THAT(ready.held(), SizeIs(1));
+  EXPECT_EQ(ready.held(0).attempt(), 1);
+}
+
+// Ends the connections of this process with the servers, as a network that is cut does: they do not hear of
+// it.
+void CutConnections() {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename());
+    sockaddr_storage peer{};
+    socklen_t size = sizeof(peer);
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0) shutdown(fd, SHUT_RD);
+  }
+}
+
+// Else the commit could come after the journal was read, and the work be done twice.
+TEST_F(TargetServerTest, ACommitThatMayStillComeIsEndedBeforeTheTargetIsReadyAgain) {
+  const std::string admin = NewDatabase();
+  // Whom a cancel request does not stop.
+  Query(conninfo_, R"(
+      CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN LOOP BEGIN
+        PERFORM pg_sleep(300); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END';
+      CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON contacts DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        EXECUTE FUNCTION slow();)");
+  *plan_.mutable_steps(1)->mutable_action()->mutable_execute_sql()->mutable_statements(0) =
+      "INSERT INTO contacts VALUES (-1, 'x')";
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  Await(v1::AgentMessage::kAck);
+  const std::string committing = absl::StrCat("SELECT count(*) FROM pg_stat_activity WHERE datname = '",
+                                              Query(conninfo_, "SELECT current_database()"),
+                                              "' AND query = 'COMMIT' AND wait_event = 'PgSleep'");
+  while (Query(admin, committing) == "0") absl::SleepFor(absl::Milliseconds(5));
+  CutConnections();
+  // It does not wait for the outcome, then.
+  Cancel(2);
+  const v1::TargetReady ready = Await(v1::AgentMessage::kTargetReady).target_ready();
+  EXPECT_EQ(Query(admin, committing), "0");
+  EXPECT_EQ(ready.epoch(), 2);
   ASSERT_THAT(ready.held(), SizeIs(1));
   EXPECT_EQ(ready.held(0).attempt(), 1);
 }
