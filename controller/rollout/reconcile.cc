@@ -113,10 +113,18 @@ void FallBack(Draft& draft, v1::Run& run) {
   }
 }
 
+// A plan may have thousands of steps.
+std::string Some(const Keys& keys) {
+  constexpr size_t kMost = 20;
+  if (keys.size() <= kMost) return absl::StrJoin(keys, ", ");
+  return absl::StrCat(absl::StrJoin(keys.begin(), keys.begin() + kMost, ", "), " and ", keys.size() - kMost,
+                      " more");
+}
+
 std::string Told(const Keys& lost, const Keys& back) {
   std::vector<std::string> parts;
-  if (!lost.empty()) parts.push_back(absl::StrCat("not done any more: ", absl::StrJoin(lost, ", ")));
-  if (!back.empty()) parts.push_back(absl::StrCat("not undone any more: ", absl::StrJoin(back, ", ")));
+  if (!lost.empty()) parts.push_back(absl::StrCat("not done any more: ", Some(lost)));
+  if (!back.empty()) parts.push_back(absl::StrCat("not undone any more: ", Some(back)));
   return absl::StrCat("its database went back (restored, or failed over to a standby that lagged); ",
                       absl::StrJoin(parts, "; "));
 }

@@ -80,6 +80,18 @@ TEST(ReconcileTest, AJournalThatHasItAllChangesNothing) {
   EXPECT_EQ(State(driver, "fill"), "ACTIVE");
 }
 
+// Its session broke, and it comes back with the attempt that it runs: that one's success is still to come.
+TEST(ReconcileTest, AnAttemptThatIsHeldOverAReconnectMaySucceed) {
+  Driver driver = At("fill");
+  driver.Apply(AgentLost{"s"});
+  AgentReady ready = Ready("s", {"look", "add", "dual"}, {}, 1);
+  ready.held = {4};
+  EXPECT_THAT(driver.Apply(ready), IsEmpty());
+  EXPECT_THAT(driver.Apply(AttemptEnded{
+                  .target = "s", .attempt = 4, .outcome = v1::ATTEMPT_STATE_SUCCEEDED, .step = "fill"}),
+              ElementsAre("do s check #5"));
+}
+
 TEST(ReconcileTest, WhereTheJournalIsNotKnownWhatWasReportedCounts) {
   Driver driver = At("check");
   EXPECT_THAT(driver.Apply(AgentReady{.target = "s", .epoch = 2}), ElementsAre("do s check #6"));
@@ -140,6 +152,7 @@ TEST(ReconcileTest, BehindTheGateTheRunGoesThroughToTheEndAndSoaksAnew) {
   EXPECT_THAT(driver.Apply(Ready("s", {"look", "add", "dual", "fill", "check", "bind"})),
               ElementsAre("do s drain #9"));
   EXPECT_EQ(Stage(driver), v1::STAGE_STATE_DROPPING);
+  EXPECT_FALSE(driver.state().stages(0).has_soak_until());
   EXPECT_EQ(driver.run("s").state(), v1::RUN_STATE_DROPPING);
   driver.Finish("s");
   EXPECT_EQ(Stage(driver), v1::STAGE_STATE_SOAKING);
@@ -220,6 +233,27 @@ TEST(ReconcileTest, WhatIsUndoneNoMoreIsUndoneAgainBehindTheGate) {
   EXPECT_THAT(driver.Succeed("s"), ElementsAre("undo s add #11"));
   driver.Finish("s");
   EXPECT_EQ(driver.run("s").state(), v1::RUN_STATE_ROLLED_BACK);
+}
+
+TEST(ReconcileTest, OfManyStepsSomeAreNamed) {
+  v1::CompiledPlan plan;
+  plan.add_steps()->set_key("look");
+  for (int i = 0; i < 50; ++i) {
+    v1::Step& step = *plan.add_steps();
+    step.set_key(absl::StrCat("add-", i));
+    step.mutable_action()->mutable_execute_sql();
+  }
+  Driver driver(testing::Staging());
+  driver.Start();
+  driver.Apply(Compiled{.target = "s", .plan = plan, .digest = "d", .steps_digest = "d"});
+  for (int i = 0; i < 50; ++i) driver.Succeed("s");
+  driver.Apply(Ready("s", {"look"}));
+  std::string told;
+  for (const v1::Event& event : driver.last().events) {
+    if (event.type() == v1::EVENT_TYPE_TARGET_WENT_BACK) told = event.message();
+  }
+  EXPECT_THAT(told, HasSubstr("add-0, add-1, "));
+  EXPECT_THAT(told, HasSubstr("add-19 and 29 more"));
 }
 
 TEST(ReconcileTest, ARunThatIsRolledBackGoesBackAgain) {

@@ -79,6 +79,23 @@ TEST(SkipTest, OnlyWhatNothingLaterNeedsCanBeSkipped) {
   EXPECT_TRUE(FailedAt("analyze").step("s", "analyze").skippable());
 }
 
+TEST(SkipTest, WithATargetItIsForThatRunAlone) {
+  v1::Environment environment;
+  environment.set_name("environments/e");
+  environment.add_targets("a");
+  environment.add_targets("b");
+  Driver driver({environment});
+  driver.Start();
+  for (const std::string target : {"a", "b"}) {
+    driver.Compile(target, PlanWithAnalyze());
+    driver.RunTo(target, "analyze");
+  }
+  for (const std::string target : {"a", "b"}) driver.End(target, v1::ATTEMPT_STATE_FAILED, "no luck");
+  driver.Apply(SkipAsked{"a", "", "bob", "autovacuum will do"});
+  EXPECT_TRUE(driver.step("a", "analyze").has_override());
+  EXPECT_FALSE(driver.step("b", "analyze").has_override());
+}
+
 TEST(SkipTest, AWaitIsOverriddenNotSkipped) {
   Driver driver(testing::Staging());
   driver.ToDropGate();
