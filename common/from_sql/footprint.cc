@@ -169,7 +169,8 @@ bool IsHarmlessFunction(const pg_query::FuncCall& call) {
   // By name, whether all forms of a function of PostgreSQL's own change nothing.
   static const auto* const own = [] {
     auto* names = new std::map<std::string, bool>;
-    for (const auto& [oid, function] : lint::BuiltInCatalogue().functions) {
+    const lint::Catalogue catalogue = lint::BuiltInCatalogue();
+    for (const auto& [oid, function] : *catalogue.functions) {
       const bool steady = function.volatility != 'v';
       auto [name, is_new] = names->emplace(function.name, steady);
       if (!is_new) name->second = name->second && steady;
