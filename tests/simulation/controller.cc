@@ -55,10 +55,12 @@ void SteppedLoop::Kick() {
 }
 
 ControllerProcess::ControllerProcess(std::string name, Scheduler* scheduler, SharedStore* shared,
-                                     const StoreLuck* luck, const SettableClock* clock)
+                                     const StoreLuck* luck, const SettableClock* clock,
+                                     ControllerOptions options)
     : scheduler_(scheduler),
       shared_(shared),
       clock_(clock),
+      options_(options),
       process_(std::make_shared<Process>(std::move(name))),
       random_(scheduler->random().Fork()),
       loop_(scheduler, process_),
@@ -77,8 +79,13 @@ ControllerProcess::~ControllerProcess() {
 
 Endpoint ControllerProcess::endpoint() {
   if (!alive()) return {};
-  return {
-      .process = process_, .loop = &loop_, .handler = draining_ ? nullptr : sessions_.get(), .clock = clock_};
+  return {.process = process_,
+          .loop = &loop_,
+          .handler = draining_ ? nullptr : sessions_.get(),
+          .clock = clock_,
+          .said = [this](const v1::ControllerMessage& message) {
+            if (message.has_result_ack()) shared_->JudgeAck(name(), message.result_ack());
+          }};
 }
 
 void ControllerProcess::HoldLease() {
@@ -102,10 +109,12 @@ void ControllerProcess::Lead(int64_t epoch) {
   if (!engine_->Start().ok()) return Die();
   session::SessionOptions options;
   options.jitter = [this] { return random_.Fraction(); };
-  options.session_age = random_.Between(absl::Seconds(20), absl::Seconds(300));
+  options.session_age = options_.session_age;
   sessions_ = std::make_unique<session::SessionManager>(engine_.get(), options);
   engine_->ObserveTargets([this] { sessions_->TargetsChanged(); });
   loop_.Run([this] { sessions_->TargetsChanged(); });
+  retention_ = std::make_unique<dispatch::EventRetention>(&loop_, &view_, clock_, options_.events);
+  retention_->Start();
 }
 
 void ControllerProcess::Drain() {

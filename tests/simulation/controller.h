@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "controller/dispatch/engine.h"
+#include "controller/dispatch/event_retention.h"
 #include "controller/session/session_manager.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/scheduler.h"
@@ -51,11 +52,17 @@ class SettableClock : public base::Clock {
   const Scheduler* const scheduler_;
 };
 
+// How controllers are set up.
+struct ControllerOptions {
+  absl::Duration session_age = absl::InfiniteDuration();
+  dispatch::EventRetention::Options events{.retention = absl::InfiniteDuration()};
+};
+
 // Stands by until it leads, then serves; ends when it no longer leads. Never used again once it is dead.
 class ControllerProcess {
  public:
   ControllerProcess(std::string name, Scheduler* scheduler, SharedStore* shared, const StoreLuck* luck,
-                    const SettableClock* clock);
+                    const SettableClock* clock, ControllerOptions options);
   ~ControllerProcess();
 
   const std::string& name() const { return process_->name; }
@@ -89,12 +96,14 @@ class ControllerProcess {
   Scheduler* const scheduler_;
   SharedStore* const shared_;
   const SettableClock* const clock_;
+  const ControllerOptions options_;
   const ProcessPtr process_;
   Random random_;
   SteppedLoop loop_;
   StoreView view_;
   std::unique_ptr<dispatch::Engine> engine_;
   std::unique_ptr<session::SessionManager> sessions_;
+  std::unique_ptr<dispatch::EventRetention> retention_;
   absl::Duration held_ = -absl::InfiniteDuration();
   absl::Duration lease_stalled_until_ = -absl::InfiniteDuration();
   bool dying_ = false, draining_ = false, buried_ = false;

@@ -195,6 +195,7 @@ void Database::Apply(const Tenure& tenure, const Work& work) {
       Count(run, work, -1);
       record.succeeded = true;
       if (!outside) run.there[work.step.key()] = work.direction == v1::DIRECTION_DO;
+      if (IsDone(work.run)) ever_done_.insert(work.run);
       return;
   }
 }

@@ -97,6 +97,8 @@ class Database {
 
   // Whether every step of the run is done exactly once, and none undone.
   bool IsDone(const std::string& run) const;
+  // Whether it ever was, whatever came after.
+  bool WasDone(const std::string& run) const { return ever_done_.count(run) > 0; }
   // Whether nothing is left of it that has to be undone.
   bool IsClean(const std::string& run) const;
 
@@ -130,6 +132,7 @@ class Database {
   std::optional<State> snapshot_;
   std::map<int64_t, Tenure> open_;
   std::set<int64_t> ended_by_takeover_;
+  std::set<std::string> ever_done_;  // runs
   int64_t next_transaction_ = 1;
 };
 

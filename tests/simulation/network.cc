@@ -164,6 +164,7 @@ void Wire::CloseServer() {
 
 void Wire::Tell(v1::ControllerMessage message) {
   if (finished_ || !server_.process->alive) return;
+  server_.said(message);
   const std::string words = absl::StrCat(name_, " < ", Words(message));
   const auto shared = std::make_shared<const v1::ControllerMessage>(std::move(message));
   const auto deliver = [this, shared] {

@@ -2,6 +2,7 @@
 #ifndef CURLEW_TESTS_SIMULATION_NETWORK_H_
 #define CURLEW_TESTS_SIMULATION_NETWORK_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct Endpoint {
   dispatch::Loop* loop = nullptr;
   session::StreamHandler* handler = nullptr;  // null: it refuses
   const base::Clock* clock = nullptr;
+  std::function<void(const v1::ControllerMessage&)> said;  // sees all that it says
 };
 
 // How unlucky streams are.

@@ -83,8 +83,14 @@ void Operators::Apply(const Started& started, const std::string& what, const rol
   const std::string etag = random_.Chance(0.05) ? absl::StrCat("v", 1 + random_.Below(30)) : "";
   Call(
       absl::StrCat(what, " ", started.name),
-      [name = started.name, input, etag](dispatch::Engine& engine) {
-        return engine.rollouts().Apply(name, input, etag).status();
+      [this, name = started.name, input, etag](dispatch::Engine& engine) {
+        const auto before = engine.rollouts().Get(name);
+        const absl::Status status = engine.rollouts().Apply(name, input, etag).status();
+        if (status.ok() && before.ok() && !etag.empty() && etag != before->rollout.etag()) {
+          scheduler_->story().Violate(
+              absl::StrCat(name, " is changed by who has seen ", etag, ", it was ", before->rollout.etag()));
+        }
+        return status;
       },
       [](const absl::Status&) {});
 }
@@ -267,7 +273,17 @@ void Watching::Buried(const ControllerProcess* controller) {
 void Watching::Read() {
   reading_ = dirty_ = false;
   const auto batch = controller_->engine().rollouts().watches().Read(rollout_, &cursor_);
-  if (!batch.ok()) return Detach();
+  const int64_t first_kept = shared_->first_kept(rollout_);
+  if (!batch.ok()) {
+    if (absl::IsOutOfRange(batch.status())) {
+      if (last_ + 1 >= first_kept) {
+        scheduler_->story().Violate(
+            absl::StrCat("a watcher of ", rollout_, " is told that event ", last_ + 1, " was removed"));
+      }
+      last_ = first_kept - 1;
+    }
+    return Detach();
+  }
   for (const v1::WatchRolloutResponse& message : batch->messages) {
     if (random_.Chance(broken)) {
       scheduler_->story().Fault("broken watch");
@@ -275,7 +291,8 @@ void Watching::Read() {
     }
     if (!message.has_event()) continue;
     const v1::Event& event = message.event();
-    if (event.number() != last_ + 1) {
+    const bool first = last_ == 0 && event.number() == first_kept;
+    if (event.number() != last_ + 1 && !first) {
       scheduler_->story().Violate(
           absl::StrCat("a watcher of ", rollout_, " is told event ", event.number(), " after ", last_));
     }

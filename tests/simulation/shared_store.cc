@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
+#include "controller/dispatch/names.h"
+#include "controller/dispatch/outbox.h"
 #include "controller/rollout/machine.h"
 #include "curlew/v1/agent.pb.h"
 
@@ -77,24 +79,19 @@ void SharedStore::Judge(const std::string& holder, int64_t epoch, const store::R
     all.push_back(event);
   }
 
-  // Ends are final; numbers of attempts ascend.
-  if (const auto before = states_.find(name); before != states_.end()) {
-    const v1::RolloutState was = before->second.state();
-    // Runs that were left behind can be rolled back later, where an operator asks for it.
-    const bool asked = next.state() == v1::ROLLOUT_STATE_ROLLING_BACK &&
-                       was == v1::ROLLOUT_STATE_ROLLED_BACK && !change.events.empty() &&
-                       !change.events.front().actor().empty();
-    if ((was == v1::ROLLOUT_STATE_SUCCEEDED || was == v1::ROLLOUT_STATE_ROLLED_BACK) && next.state() != was &&
-        !asked) {
-      story.Violate(absl::StrCat(name, " left ", v1::RolloutState_Name(was), " for ",
-                                 v1::RolloutState_Name(next.state())));
-    }
-    for (int i = 0; i < std::min(next.runs_size(), before->second.runs_size()); ++i) {
-      if (next.runs(i).last_attempt() < before->second.runs(i).last_attempt()) {
-        story.Violate(absl::StrCat(next.runs(i).name(), ": its last attempt falls from ",
-                                   before->second.runs(i).last_attempt(), " to ",
-                                   next.runs(i).last_attempt()));
-      }
+  if (change.trim_events_below > 0) {
+    if (!rollout::Ended(next))
+      story.Violate(absl::StrCat(name, " has not ended, and its events are removed"));
+    first_kept_[name] = change.trim_events_below;
+    absl::StrAppend(&told, " -events below ", change.trim_events_below);
+  }
+  if (const auto before = states_.find(name); before != states_.end()) JudgeStep(before->second, change);
+  // A target is occupied by one rollout at a time.
+  for (const auto& [other, state] : states_) {
+    if (other == name || !rollout::Active(state) || !rollout::Active(next)) continue;
+    for (const v1::Run& run : next.runs()) {
+      if (dispatch::FindRun(state, run.target()) == nullptr) continue;
+      story.Violate(absl::StrCat(name, " and ", other, " are both active on ", run.target()));
     }
   }
   for (const store::OutboxEntry& entry : change.outbox) {
@@ -116,6 +113,51 @@ void SharedStore::Judge(const std::string& holder, int64_t epoch, const store::R
   }
   states_[name] = next;
   scheduler_->Tell(std::move(told));
+}
+
+void SharedStore::JudgeStep(const v1::Rollout& was, const store::RolloutChange& change) {
+  Story& story = scheduler_->story();
+  const v1::Rollout& next = change.rollout;
+  const auto left = [&](absl::string_view what) {
+    story.Violate(absl::StrCat(next.name(), " left ", v1::RolloutState_Name(was.state()), " for ",
+                               v1::RolloutState_Name(next.state()), what));
+  };
+  // Ends are final. Only what a rollback left behind can be rolled back later, where an operator asks for it.
+  if (was.state() == v1::ROLLOUT_STATE_SUCCEEDED && next.state() != was.state()) left("");
+  if (was.state() == v1::ROLLOUT_STATE_ROLLED_BACK && next.state() != was.state()) {
+    bool any_taken_up = false;
+    for (int i = 0; i < was.runs_size(); ++i) {
+      const v1::RunState before = was.runs(i).state(), after = next.runs(i).state();
+      const bool back = after == v1::RUN_STATE_ROLLING_BACK || after == v1::RUN_STATE_ROLLED_BACK;
+      if (before == v1::RUN_STATE_ROLLED_BACK && after != before) {
+        left(absl::StrCat(", and ", next.runs(i).target(), " had been rolled back"));
+      }
+      any_taken_up = any_taken_up || (before != v1::RUN_STATE_ROLLED_BACK && back);
+    }
+    if (next.state() != v1::ROLLOUT_STATE_ROLLING_BACK || !any_taken_up)
+      left(", and nothing was left behind");
+    if (change.events.empty() || change.events.front().actor().empty()) left(", and nobody asked");
+  }
+  // Numbers of attempts ascend.
+  for (int i = 0; i < std::min(next.runs_size(), was.runs_size()); ++i) {
+    if (next.runs(i).last_attempt() >= was.runs(i).last_attempt()) continue;
+    story.Violate(absl::StrCat(next.runs(i).name(), ": its last attempt falls from ",
+                               was.runs(i).last_attempt(), " to ", next.runs(i).last_attempt()));
+  }
+}
+
+void SharedStore::JudgeAck(const std::string& holder, const v1::ResultAck& ack) {
+  const std::string target = dispatch::TargetOfRun(ack.run());
+  const auto stored = rows_.GetRollout(dispatch::RolloutOfRun(ack.run()));
+  const v1::Run* run = stored.ok() ? dispatch::FindRun(stored->rollout, target) : nullptr;
+  const v1::Attempt* attempt = run != nullptr ? dispatch::FindAttempt(*run, ack.attempt()) : nullptr;
+  if (attempt == nullptr ||
+      (attempt->state() != v1::ATTEMPT_STATE_LEASED && attempt->state() != v1::ATTEMPT_STATE_RUNNING)) {
+    return;
+  }
+  scheduler_->story().Violate(absl::StrCat(holder, " acknowledges the result of ", ack.run(), "#",
+                                           ack.attempt(), ", and the store has it as ",
+                                           v1::AttemptState_Name(attempt->state())));
 }
 
 // --- The view. ---
@@ -148,6 +190,8 @@ absl::StatusOr<int64_t> StoreView::Commit(const store::RolloutChange& change) {
     return absl::UnavailableError("it is dead");
   }
   const auto version = shared_->Commit(holder_, epoch_, change);
+  // The engine need not know that events were removed.
+  if (version.ok() && change.trim_events_below > 0) doubtful_.insert(change.rollout.name());
   if (version.ok() && random_.Chance(luck_->crash_after)) {
     story.Fault("controller crash after a commit");
     Die();

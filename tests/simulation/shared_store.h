@@ -2,6 +2,7 @@
 #ifndef CURLEW_TESTS_SIMULATION_SHARED_STORE_H_
 #define CURLEW_TESTS_SIMULATION_SHARED_STORE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -45,14 +46,21 @@ class SharedStore {
   absl::StatusOr<int64_t> Commit(const std::string& holder, int64_t epoch,
                                  const store::RolloutChange& change);
 
+  // What a controller says of a result must be stored by then.
+  void JudgeAck(const std::string& holder, const v1::ResultAck& ack);
+
   // Names of rollouts that were committed since this was last called.
   std::set<std::string> TakeChanged() { return std::exchange(changed_, {}); }
   // When a rollout came to its end; infinite where it has not.
   absl::Duration ended(const std::string& rollout) const;
   // All events of a rollout, as they were first committed.
   const std::vector<v1::Event>& events(const std::string& rollout) { return told_[rollout]; }
+  // The number of the oldest that is kept.
+  int64_t first_kept(const std::string& rollout) { return std::max<int64_t>(first_kept_[rollout], 1); }
 
  private:
+  // What a rollout may become.
+  void JudgeStep(const v1::Rollout& was, const store::RolloutChange& change);
   void Judge(const std::string& holder, int64_t epoch, const store::RolloutChange& change);
 
   Scheduler* const scheduler_;
@@ -66,6 +74,7 @@ class SharedStore {
   std::map<std::string, v1::Rollout> states_;
   std::map<std::string, absl::Duration> ended_;
   std::map<std::string, std::vector<v1::Event>> told_;
+  std::map<std::string, int64_t> first_kept_;
   std::map<std::string, int> newest_dispatched_;  // by run
   std::set<std::string> changed_;
 };

@@ -15,59 +15,7 @@ namespace {
 constexpr absl::Duration kLongestCalm = absl::Hours(1);
 constexpr absl::Duration kAftermath = absl::Seconds(45);
 
-// Kinds of faults; a seed has about half of them, so that each is also seen without the others.
-enum Kind {
-  kAgents,
-  kTwins,
-  kStrangers,
-  kMutes,
-  kStreams,
-  kPartitions,
-  kControllers,
-  kFrozen,
-  kStalledLease,
-  kStores,
-  kDatabases,
-  kLostCommits,
-  kFailovers,
-  kClocks,
-  kKinds
-};
-
 }  // namespace
-
-// Opens a stream and says nothing, or nothing that makes sense.
-class World::Mute : public Client {
- public:
-  Mute(World* world, bool says_nonsense) : process_(std::make_shared<Process>("mute")) {
-    Wire* wire = world->Dial(this, process_, "mute");
-    if (!says_nonsense) return;
-    v1::AgentMessage message;
-    switch (world->random_.Below(4)) {
-      case 0:
-        message.mutable_heartbeat();
-        break;
-      case 1:
-        message.mutable_hello()->set_protocol_version(7);
-        break;
-      case 2:
-        message.mutable_hello()->set_protocol_version(1);
-        message.mutable_hello()->set_agent_id("mute");
-        break;
-      default:
-        message.mutable_result()->set_target("t0-0");
-        message.mutable_result()->set_run("rollouts/r0/runs/t0-0");
-        message.mutable_result()->set_attempt(1);
-        message.mutable_result()->set_outcome(v1::ATTEMPT_STATE_SUCCEEDED);
-    }
-    wire->Say(message);
-  }
-  void OnMessage(Wire*, const v1::ControllerMessage&) override {}
-  void OnClosed(Wire*) override {}
-
- private:
-  const ProcessPtr process_;
-};
 
 World::World(uint64_t seed, Mutations mutations)
     : mutations_(mutations),
@@ -139,6 +87,16 @@ void World::DrawLuck() {
   }
   if (kinds_.count(kLostCommits) > 0) agent_luck_.lost_answer = 0.05;
   if (random_.Chance(0.5)) agent_luck_.stuck = 0.5;
+  // Sessions that begin anew by themselves heal what would otherwise hang.
+  if (random_.Chance(0.4)) {
+    controller_options_.session_age = random_.Between(absl::Seconds(20), absl::Seconds(300));
+  }
+  if (random_.Chance(0.4)) {
+    controller_options_.events = {.retention = random_.Between(absl::Seconds(1), absl::Seconds(60)),
+                                  .interval = absl::Seconds(4),
+                                  .events_in_commit = 5,
+                                  .rollouts_in_task = 2};
+  }
   agent_luck_.longest_work =
       random_.Between(absl::Milliseconds(10), random_.Chance(0.5) ? absl::Seconds(1) : absl::Seconds(15));
 }
@@ -156,7 +114,7 @@ void World::BuildPipeline() {
       environment.add_targets(target);
       databases_[target] = std::make_unique<Database>(
           target, &mutations_, &story_,
-          [this](const std::string& run, const v1::Step& step) { return operators_.WhyNot(run, step); });
+          [this](const std::string& run, const v1::Step& step) { return WhyNot(run, step); });
       // Some agents serve several databases.
       if (!agents_.empty() && random_.Chance(0.3)) {
         agents_.back().targets.push_back(target);
@@ -195,7 +153,7 @@ void World::StartController(Place* place) {
   place->starting = false;
   controllers_.push_back(std::make_unique<ControllerProcess>(absl::StrCat(place->name, "/", ++incarnations_),
                                                              &scheduler_, &shared_, place->luck.get(),
-                                                             place->clock.get()));
+                                                             place->clock.get(), controller_options_));
   place->process = controllers_.back().get();
 }
 
@@ -228,229 +186,24 @@ Wire* World::Dial(Client* client, const ProcessPtr& process, const std::string& 
   return wires_.back().get();
 }
 
+std::string World::WhyNot(const std::string& run, const v1::Step& step) {
+  const size_t target = run.rfind('/') + 1;
+  for (const v1::Environment& environment : environments_) {
+    const auto& targets = environment.targets();
+    if (std::find(targets.begin(), targets.end(), run.substr(target)) != targets.end()) break;
+    for (const std::string& earlier : targets) {
+      const Database& database = *databases_.at(earlier);
+      const std::string of_earlier = absl::StrCat(run.substr(0, target), earlier);
+      if (!database.WasDone(of_earlier)) return absl::StrCat("done before ", of_earlier, " was");
+    }
+  }
+  return operators_.WhyNot(run, step);
+}
+
 absl::StatusOr<v1::Rollout> World::State(const std::string& rollout) {
   auto stored = shared_.rows().GetRollout(rollout);
   if (!stored.ok()) return stored.status();
   return std::move(stored->rollout);
-}
-
-// --- Faults. ---
-
-void World::MisfortuneLater() {
-  if (calm_) return;
-  scheduler_.After(random_.Between(absl::Milliseconds(50), absl::Seconds(2)), nullptr, "", [this] {
-    if (calm_) return;
-    Misfortune();
-    MisfortuneLater();
-  });
-}
-
-void World::Misfortune() {
-  switch (random_.Below(7)) {
-    case 0:
-      return BadAgent();
-    case 1:
-    case 2:
-      return BadNetwork();
-    case 3:
-      return BadController();
-    case 4:
-      return BadStore();
-    case 5:
-      return BadDatabase();
-    default:
-      return BadClock();
-  }
-}
-
-void World::BadAgent() {
-  Installed& agent = agents_[random_.Below(static_cast<int>(agents_.size()))];
-  const absl::Duration noticed = random_.Chance(0.7)
-                                     ? random_.Between(absl::ZeroDuration(), absl::Milliseconds(50))
-                                     : random_.Between(absl::Seconds(1), absl::Seconds(60));
-  switch (random_.Below(7)) {
-    case 6:
-    case 0:
-      if (kinds_.count(kAgents) == 0 || agent.process == nullptr) return;
-      story_.Fault("agent crash");
-      scheduler_.Tell(agent.process->process()->name + " is killed");
-      agent.process->Kill(noticed);
-      agent.process = nullptr;
-      scheduler_.After(random_.Between(absl::Milliseconds(100), absl::Seconds(20)), nullptr, "",
-                       [this, &agent] {
-                         if (agent.process == nullptr) agent.process = StartAgent(agent.id, agent.targets);
-                       });
-      return;
-    case 1:
-    case 2:
-      if (kinds_.count(kFrozen) == 0 || agent.process == nullptr) return;
-      // Best in the middle of something.
-      if (agent.process->idle() && random_.Chance(0.7)) return;
-      story_.Fault("frozen agent");
-      scheduler_.Tell(agent.process->process()->name + " freezes");
-      return scheduler_.Freeze(agent.process->process(),
-                               random_.Between(absl::Milliseconds(100), absl::Seconds(40)));
-    case 3:
-      if (kinds_.count(kTwins) == 0) return;
-      if (agent.twin == nullptr) {
-        story_.Fault("second process of an agent");
-        agent.twin = StartAgent(agent.id, agent.targets);
-      } else if (agent.process != nullptr) {
-        // One of the two goes; the other stays.
-        if (random_.Chance(0.5)) std::swap(agent.process, agent.twin);
-        agent.twin->Kill(noticed);
-        agent.twin = nullptr;
-      }
-      return;
-    case 4:
-      if (kinds_.count(kStrangers) == 0) return;
-      if (strangers_.empty()) {
-        story_.Fault("agent with another identity");
-        strangers_.push_back(StartAgent("stranger", agent.targets));
-      } else {
-        strangers_.back()->Kill(noticed);
-        strangers_.pop_back();
-      }
-      return;
-    default:
-      if (kinds_.count(kMutes) == 0) return;
-      story_.Fault("stream without a hello");
-      mutes_.push_back(std::make_unique<Mute>(this, random_.Chance(0.5)));
-      return;
-  }
-}
-
-void World::BadNetwork() {
-  std::vector<Wire*> open;
-  for (const auto& wire : wires_) {
-    if (wire->open()) open.push_back(wire.get());
-  }
-  if (open.empty()) return;
-  Wire* wire = open[random_.Below(static_cast<int>(open.size()))];
-  const absl::Duration long_or_short = random_.Chance(0.7)
-                                           ? random_.Between(absl::ZeroDuration(), absl::Seconds(1))
-                                           : random_.Between(absl::Seconds(1), absl::Seconds(40));
-  switch (random_.Below(4)) {
-    case 0:
-    case 1:
-      if (kinds_.count(kStreams) == 0) return;
-      story_.Fault("broken stream");
-      return wire->Break(random_.Between(absl::ZeroDuration(), absl::Seconds(2)), long_or_short);
-    case 2:
-      if (kinds_.count(kPartitions) == 0) return;
-      story_.Fault("partition from the agent");
-      scheduler_.Tell(absl::StrCat(wire->name(), " is held up"));
-      return wire->HoldUp(random_.Between(absl::Seconds(1), absl::Seconds(40)));
-    default:
-      if (kinds_.count(kPartitions) == 0) return;
-      story_.Fault("partition from the controller");
-      scheduler_.Tell(absl::StrCat(wire->name(), " is held down"));
-      return wire->HoldDown(random_.Between(absl::Seconds(1), absl::Seconds(40)));
-  }
-}
-
-void World::BadController() {
-  Place& place = places_[random_.Below(static_cast<int>(places_.size()))];
-  if (place.process == nullptr || !place.process->alive()) return;
-  switch (random_.Below(4)) {
-    case 0:
-      if (kinds_.count(kControllers) == 0) return;
-      story_.Fault("controller crash");
-      return place.process->Die();
-    case 1:
-      if (kinds_.count(kControllers) == 0) return;
-      story_.Fault("controller restart");
-      return place.process->Drain();
-    case 2:
-      if (kinds_.count(kFrozen) == 0) return;
-      story_.Fault("frozen controller");
-      scheduler_.Tell(place.process->name() + " freezes");
-      return scheduler_.Freeze(place.process->process(),
-                               random_.Between(absl::Milliseconds(100), absl::Seconds(30)));
-    default:
-      if (kinds_.count(kStalledLease) == 0 || places_.size() < 2) return;
-      story_.Fault("deposed controller that does not know");
-      return place.process->StallLease(random_.Between(absl::Seconds(5), absl::Seconds(40)));
-  }
-}
-
-void World::BadStore() {
-  if (kinds_.count(kStores) == 0) return;
-  Place& place = places_[random_.Below(static_cast<int>(places_.size()))];
-  if (place.process == nullptr || !place.process->alive()) return;
-  story_.Fault("store cut off");
-  place.process->view().CutOffUntil(scheduler_.now() +
-                                    random_.Between(absl::Milliseconds(100), absl::Seconds(15)));
-}
-
-void World::BadDatabase() {
-  const auto chosen = std::next(databases_.begin(), random_.Below(static_cast<int>(databases_.size())));
-  Database* database = chosen->second.get();
-  if (!database->up()) return;
-  if (kinds_.count(kFailovers) > 0 && random_.Chance(0.5)) {
-    // A standby lags, and is promoted some time later.
-    if (!database->GoBack(scheduler_.now())) return database->TakeSnapshot();
-    story_.Fault("failover to a standby that lagged");
-    scheduler_.Tell(absl::StrCat("database ", chosen->first, " fails over and goes back"));
-  } else if (kinds_.count(kDatabases) > 0) {
-    story_.Fault("database crash");
-    scheduler_.Tell(absl::StrCat("database ", chosen->first, " crashes"));
-  } else {
-    return;
-  }
-  database->Crash();
-  scheduler_.After(random_.Between(absl::Milliseconds(50), absl::Seconds(12)), nullptr,
-                   absl::StrCat("database ", chosen->first, " is up"), [database] { database->Start(); });
-}
-
-void World::BadClock() {
-  if (kinds_.count(kClocks) == 0) return;
-  Place& place = places_[random_.Below(static_cast<int>(places_.size()))];
-  const absl::Duration most = random_.Chance(0.9) ? absl::Seconds(30) : absl::Minutes(10);
-  const absl::Duration jump = random_.Between(-most, most);
-  story_.Fault(jump > absl::ZeroDuration() ? "clock set forward" : "clock set back");
-  scheduler_.Tell(absl::StrCat("clock of ", place.name, " jumps by ", absl::FormatDuration(jump)));
-  place.clock->offset += jump;
-}
-
-// --- The story. ---
-
-void World::MeddleLater() {
-  if (calm_) return;
-  scheduler_.After(random_.Between(absl::Milliseconds(20), absl::Milliseconds(1500)), nullptr, "", [this] {
-    if (calm_) return;
-    operators_.Meddle([this](const std::string& name) { return State(name); });
-    MeddleLater();
-  });
-}
-
-void World::SettleLater() {
-  scheduler_.After(absl::Seconds(3), nullptr, "", [this] {
-    operators_.Settle([this](const std::string& name) { return State(name); });
-    SettleLater();
-  });
-}
-
-void World::CalmDown() {
-  calm_ = true;
-  scheduler_.Tell("--- from here on nothing goes wrong any more ---");
-  network_luck_ = {};
-  agent_luck_ = {.longest_work = absl::Milliseconds(50)};
-  drifted_.clear();
-  for (Place& place : places_) {
-    *place.luck = {};
-    place.clock->offset = absl::ZeroDuration();
-    if (place.process != nullptr) place.process->view().CutOffUntil(scheduler_.now());
-  }
-  for (const auto& controller : controllers_) scheduler_.Thaw(controller->process());
-  for (const auto& process : processes_) scheduler_.Thaw(process->process());
-  for (const auto& [target, database] : databases_) database->Start();
-  for (AgentProcess* stranger : strangers_) stranger->Kill(absl::ZeroDuration());
-  strangers_.clear();
-  for (Installed& agent : agents_) {
-    if (agent.process == nullptr) agent.process = StartAgent(agent.id, agent.targets);
-  }
-  SettleLater();
 }
 
 bool World::Step() {
@@ -517,50 +270,6 @@ void World::Run() {
     if (!Step()) return;
   }
   JudgeTheEnd();
-}
-
-void World::JudgeTheEnd() {
-  ControllerProcess* leader = Leader();
-  if (leader == nullptr) return story_.Violate("in the end nobody leads");
-  const auto entries = shared_.rows().PendingOutbox();
-  for (const store::OutboxEntry& entry : *entries) {
-    story_.Violate(absl::StrCat("in the end the outbox still has a ", entry.kind, " for ", entry.target));
-  }
-  for (const Started& started : operators_.rollouts()) {
-    leader->CheckMemory(started.name, /*strict=*/true);
-    const auto state = State(started.name);
-    ++story_.figures.ends[v1::RolloutState_Name(state->state()).substr(14)];
-    for (const v1::Run& run : state->runs()) {
-      const Database& database = *databases_.at(run.target());
-      // What went back when it was over, or almost, is told to people at best.
-      const bool went_back = database.went_back() + absl::Minutes(1) > shared_.ended(started.name);
-      if (run.state() == v1::RUN_STATE_SUCCEEDED && !went_back && !database.IsDone(run.name())) {
-        story_.Violate(absl::StrCat(run.name(), " SUCCEEDED and is not done"));
-      }
-      if (run.state() == v1::RUN_STATE_ROLLED_BACK && !went_back && !database.IsClean(run.name())) {
-        story_.Violate(absl::StrCat(run.name(), " ROLLED_BACK and is not clean"));
-      }
-      const bool left = run.state() != v1::RUN_STATE_SUCCEEDED && run.state() != v1::RUN_STATE_ROLLED_BACK;
-      if (state->state() == v1::ROLLOUT_STATE_SUCCEEDED && left) {
-        story_.Violate(absl::StrCat(started.name, " SUCCEEDED without ", run.target()));
-      }
-      if (state->state() == v1::ROLLOUT_STATE_ROLLED_BACK && left &&
-          !absl::StrContains(state->reason(), run.target())) {
-        story_.Violate(absl::StrCat(run.name(), " was left without a word"));
-      }
-    }
-  }
-  for (const auto& watcher : watchers_) {
-    if (watcher->last() != static_cast<int64_t>(shared_.events(watcher->rollout()).size())) {
-      story_.Violate(absl::StrCat("a watcher of ", watcher->rollout(), " has event ", watcher->last(), " of ",
-                                  shared_.events(watcher->rollout()).size()));
-    }
-  }
-  for (const Installed& agent : agents_) {
-    if (!agent.process->idle() && (agent.twin == nullptr || !agent.twin->idle())) {
-      story_.Violate(absl::StrCat(agent.id, " still has something under way"));
-    }
-  }
 }
 
 }  // namespace curlew::simulation

@@ -14,6 +14,7 @@
 #include "tests/simulation/agent.h"
 #include "tests/simulation/controller.h"
 #include "tests/simulation/database.h"
+#include "tests/simulation/mute.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/operators.h"
 #include "tests/simulation/scheduler.h"
@@ -52,7 +53,24 @@ class World {
     ControllerProcess* process = nullptr;
     bool starting = false;
   };
-  class Mute;  // a client that never says hello, or says it wrongly
+  // Kinds of faults; a seed has about half of them, so that each is also seen without the others.
+  enum Kind {
+    kAgents,
+    kTwins,
+    kStrangers,
+    kMutes,
+    kStreams,
+    kPartitions,
+    kControllers,
+    kFrozen,
+    kStalledLease,
+    kStores,
+    kDatabases,
+    kLostCommits,
+    kFailovers,
+    kClocks,
+    kKinds
+  };
 
   void DrawLuck();
   void BuildPipeline();
@@ -63,6 +81,8 @@ class World {
   ControllerProcess* AnyController();
   ControllerProcess* Leader();
   Wire* Dial(Client* client, const ProcessPtr& process, const std::string& name);
+  // Why a step may not run now; empty where it may.
+  std::string WhyNot(const std::string& run, const v1::Step& step);
   absl::StatusOr<v1::Rollout> State(const std::string& rollout);
 
   // One event, and what must hold after it.
@@ -91,6 +111,7 @@ class World {
   std::set<int> kinds_;   // of faults that this seed has
   bool replays_ = false;  // messages come again
   SharedStore shared_;
+  ControllerOptions controller_options_;
   std::vector<v1::Environment> environments_;
   v1::Schema schema_;
   std::set<std::string> drifted_;  // targets whose schema is another
