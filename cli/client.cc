@@ -28,6 +28,14 @@ std::unique_ptr<grpc::ClientContext> NewContext(absl::Time deadline) {
   return context;
 }
 
+// Whether a call that ended so may have been carried out, and only its answer is missing.
+bool MayHaveReachedIt(const grpc::Status& status) {
+  if (!status.error_details().empty()) return false;  // the controller's own words
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return true;
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+         !absl::StrContains(status.error_message(), "failed to connect");
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const std::string& address, absl::Duration timeout) {
@@ -66,10 +74,11 @@ absl::Status Client::Invoke(Effect effect, absl::FunctionRef<grpc::Status(grpc::
     const bool lost = status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details().empty();
     const bool again = nothing_done || (lost && effect == Effect::kReads);
     if (!several() || !again || absl::Now() + kRetryPause > deadline) {
-      if (!lost || effect == Effect::kReads || !several()) return result;
-      return base::WithDetail(result, base::kHint,
-                              "the connection was lost before the answer came: look whether it was done "
-                              "(curlew rollout list, curlew rollout show ROLLOUT) before you repeat it");
+      if (effect == Effect::kReads || !MayHaveReachedIt(status)) return result;
+      return base::WithDetail(
+          result, base::kHint,
+          "it is not known whether the controller has done it: look (curlew rollout list, "
+          "curlew rollout show ROLLOUT) before you repeat it");
     }
     absl::SleepFor(kRetryPause);
   }
