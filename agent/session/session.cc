@@ -22,7 +22,7 @@ namespace {
 constexpr int kProtocolVersion = 1;
 // How long the controller may take to end the stream after goodbye.
 constexpr absl::Duration kGoodbye = absl::Seconds(2);
-// How long Stop may have to wait for a look for the leader.
+// How long Stop may have to wait for a look for the leader, or the end of a pause.
 constexpr std::chrono::milliseconds kLook(200);
 constexpr absl::Duration kSpread = absl::Milliseconds(500);
 
@@ -55,8 +55,20 @@ void Session::Run() {
                           {"message", status.message()},
                           {"hint", base::Detail(status, base::kHint)},
                           {"retry_in", absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1)))}}));
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
+    Pause(pause);
+  }
+}
+
+void Session::Pause(absl::Duration pause) {
+  // What comes on a connection without calls is read only while somebody waits for the state of the channel.
+  // A controller that ends says so there, and waits until this agent has heard it.
+  const auto end = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(pause);
+  while (!stopping()) {
+    const std::chrono::nanoseconds left = end - std::chrono::steady_clock::now();
+    if (left.count() <= 0) return;
+    channel_->WaitForStateChange(
+        channel_->GetState(false),
+        std::chrono::system_clock::now() + std::min<std::chrono::nanoseconds>(left, kLook));
   }
 }
 

@@ -63,6 +63,8 @@ class Session {
   // Waits, where there are several controllers, until one that leads can be reached. False where Stop came
   // first.
   bool FindLeader();
+  // Returns after `pause`, or when Stop is called.
+  void Pause(absl::Duration pause);
   // One session, from hello to the end of its stream. UNAVAILABLE, FAILED_PRECONDITION; what the controller
   // says.
   absl::Status Serve();
