@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 #include "controller/store/change.h"
 #include "controller/store/postgres_schema.h"
@@ -132,6 +133,8 @@ absl::StatusOr<std::unique_ptr<PostgresRolloutStore>> PostgresRolloutStore::Open
     const PostgresStoreOptions& options, const std::string& name, const PostgresFence& fence) {
   std::unique_ptr<PostgresRolloutStore> store(new PostgresRolloutStore(options, name, fence));
   RETURN_IF_ERROR(MigratePostgres(store->session_, PostgresMigrations()));
+  // This process may have led for the same epoch before, and a commit of then may still be on its way.
+  store->session_.Doubt();
   return store;
 }
 
@@ -233,6 +236,7 @@ absl::StatusOr<int64_t> PostgresRolloutStore::Commit(const RolloutChange& change
   RETURN_IF_ERROR(WriteEvents(work, change));
   RETURN_IF_ERROR(WriteOutbox(work, change));
   RETURN_IF_ERROR(WritePin(work, change));
+  base::FaultPoint("store.in_transaction");
   RETURN_IF_ERROR(work.Commit());
   return change.expected_version + 1;
 }

@@ -82,6 +82,10 @@ class PostgresSession {
   // does not lead any more. Renews the lease. Until the transaction has ended nobody else can take it.
   absl::StatusOr<PostgresWork> BeginFenced(absl::string_view doing, const PostgresFence& fence);
 
+  // As after a commit whose outcome is not known: the next transaction waits until no other one holds the row
+  // of the leader, and so sees what that one has written. The row must be there.
+  void Doubt() { in_doubt_ = true; }
+
   const std::string& name() const { return name_; }
   const PostgresStoreOptions& options() const { return options_; }
 

@@ -6,6 +6,7 @@
 #include "SQLiteCpp/Statement.h"
 #include "SQLiteCpp/Transaction.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 #include "controller/store/change.h"
 #include "controller/store/sqlite_error.h"
@@ -193,6 +194,7 @@ absl::StatusOr<int64_t> SqliteRolloutStore::Commit(const RolloutChange& change) 
     WriteEvents(change);
     WriteOutbox(change);
     WritePin(change);
+    base::FaultPoint("store.in_transaction");
     transaction.commit();
     return change.expected_version + 1;
   });

@@ -42,6 +42,7 @@ class FakeLocation : public store::StoreLocation {
   absl::StatusOr<std::unique_ptr<store::RolloutStore>> OpenStore(int64_t epoch) override {
     absl::MutexLock lock(&mutex_);
     if (!store_error_.ok()) return store_error_;
+    opened_ = epoch;
     return std::make_unique<View>(this, epoch);
   }
   absl::Status Backup(const std::string&) override { return absl::UnimplementedError("fake"); }
@@ -76,6 +77,11 @@ class FakeLocation : public store::StoreLocation {
   int64_t epoch() const {
     absl::MutexLock lock(&mutex_);
     return epoch_;
+  }
+  // For which the store was opened last.
+  int64_t opened() const {
+    absl::MutexLock lock(&mutex_);
+    return opened_;
   }
 
  private:
@@ -142,6 +148,7 @@ class FakeLocation : public store::StoreLocation {
   std::string holder_ ABSL_GUARDED_BY(mutex_);
   std::string address_ ABSL_GUARDED_BY(mutex_);
   int64_t epoch_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t opened_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t store_epoch_offset_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status lease_error_ ABSL_GUARDED_BY(mutex_);
   absl::Status store_error_ ABSL_GUARDED_BY(mutex_);
@@ -308,6 +315,16 @@ TEST(CandidateTest, EndsItsTermWhenTheLeaseCannotBeRenewedInTimeAndLeadsAgainWhe
   location.FailLease(absl::OkStatus());
   EXPECT_TRUE(runner.RunUntilItLeads());
   EXPECT_EQ(location.epoch(), 1) << "nobody else had it";
+}
+
+TEST(CandidateTest, WhatAnotherDidBetweenTwoLooksIsReadInATermOfItsOwn) {
+  FakeLocation location(absl::Milliseconds(500));
+  Runner runner(&location);
+  ASSERT_EQ(location.opened(), 1);
+  location.GiveTo("10.0.0.7:7441");
+  location.GiveTo("");
+  EXPECT_TRUE(runner.RunUntil([&] { return location.opened() == 3; }));
+  EXPECT_TRUE(runner.RunUntilItLeads());
 }
 
 TEST(CandidateTest, ARefusedWriteEndsTheTermAndIsNoSuccess) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,12 @@ static std::atomic<int64_t> clock_was_ahead_seconds = 0;
 extern "C" int clock_gettime(clockid_t clock, timespec* now) noexcept {
   const long result = syscall(SYS_clock_gettime, clock, now);
   if (clock == CLOCK_REALTIME) now->tv_sec += clock_was_ahead_seconds;
+  return static_cast<int>(result);
+}
+
+extern "C" int gettimeofday(timeval* now, void* zone) noexcept {
+  const long result = syscall(SYS_gettimeofday, now, zone);
+  now->tv_sec += clock_was_ahead_seconds;
   return static_cast<int>(result);
 }
 

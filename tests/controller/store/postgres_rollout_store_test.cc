@@ -48,6 +48,23 @@ class PostgresRolloutStoreTest : public ::testing::Test {
   std::unique_ptr<PostgresRolloutStore> store_ = database_.Store(epoch_, "a");
 };
 
+TEST_F(PostgresRolloutStoreTest, ACommitOfTheTermBeforeThatIsStillOnItsWayIsWaitedFor) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  auto late = database_.Session();
+  ASSERT_OK(late->Execute("BEGIN"));
+  ASSERT_OK(late->Execute("UPDATE curlew_controller.leader SET renewed_time = clock_timestamp()"));
+  ASSERT_OK(late->Execute("UPDATE curlew_controller.rollout SET version = 2"));
+  const auto next = database_.Store(epoch_, "a");
+  std::thread commit([&] {
+    database_.WaitUntilBlocked(1);
+    EXPECT_OK(late->Execute("COMMIT"));
+  });
+  const auto read = next->GetRollout("rollouts/a");
+  commit.join();
+  ASSERT_OK(read);
+  EXPECT_EQ(read->version, 2);
+}
+
 // Ends all sessions of the store.
 constexpr char kEndOthers[] =
     "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
