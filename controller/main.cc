@@ -15,6 +15,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -60,7 +61,7 @@ A password of the store stands in ~/.pgpass or PGPASSWORD, where no process list
 SIGTERM and SIGINT end it cleanly: agents are asked to come again, rollouts go on at the next start.
 SIGUSR1 switches debug lines in the log on and off.
 
-Exit codes: 0 ended by a signal, 1 cannot serve, 2 wrong usage.)";
+Exit codes: 0 ended by a signal, 1 cannot serve, or the store held up its end for 20 s, 2 wrong usage.)";
 
 void AddFlags(CLI::App* app, Flags* flags) {
   app->set_version_flag("--version", absl::StrCat("curlew-controller ", base::OwnVersion()));
@@ -184,6 +185,52 @@ class Events {
   const int woken_;
 };
 
+// Ends the process where a signal has asked for its end and that takes longer than kLongestEnd: the thread
+// that would hear the signal, or a farewell, waits for a store that does not answer. What rollouts do goes on
+// from the store elsewhere, as after a crash.
+class LastResort {
+ public:
+  LastResort() : ending_(eventfd(0, EFD_CLOEXEC)), ended_(eventfd(0, EFD_CLOEXEC)) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
+    signals_ = signalfd(-1, &signals, SFD_CLOEXEC);
+    thread_ = std::thread([this] { Watch(); });
+  }
+  // It has ended in time.
+  ~LastResort() {
+    eventfd_write(ended_, 1);
+    thread_.join();
+    for (const int fd : {ending_, ended_, signals_}) close(fd);
+  }
+  LastResort(const LastResort&) = delete;
+  LastResort& operator=(const LastResort&) = delete;
+
+  // The signal has been heard.
+  void Ending() const { eventfd_write(ending_, 1); }
+
+ private:
+  static constexpr absl::Duration kLongestEnd = absl::Seconds(20);
+
+  // Sees a signal that waits to be heard, and leaves it to Events.
+  void Watch() const {
+    pollfd fds[] = {{.fd = ended_, .events = POLLIN, .revents = 0},
+                    {.fd = ending_, .events = POLLIN, .revents = 0},
+                    {.fd = signals_, .events = POLLIN, .revents = 0}};
+    while (poll(fds, std::size(fds), -1) < 0) {
+    }
+    if (poll(fds, 1, static_cast<int>(absl::ToInt64Milliseconds(kLongestEnd))) != 0) return;
+    spdlog::error("{}", base::WithFields("ends without a farewell: the store does not answer",
+                                         {{"waited", absl::FormatDuration(kLongestEnd)}}));
+    _exit(1);
+  }
+
+  const int ending_;
+  const int ended_;
+  int signals_ = -1;
+  std::thread thread_;
+};
+
 // Leads and stands by, until a signal ends it. Returns that.
 int Run(controller::Candidate* candidate, const Events& events) {
   const auto level = spdlog::default_logger()->level();
@@ -221,6 +268,7 @@ absl::Status Serve(const Flags& flags) {
     options.server.metrics = metrics.get();
   }
   const Events events(signals);
+  const LastResort last_resort;
   ASSIGN_OR_RETURN(const auto candidate, controller::Candidate::Start(location.get(), &clock, options,
                                                                       [&events] { events.Wake(); }));
   spdlog::info("{}", base::WithFields("listening", {{"address", candidate->address()},
@@ -228,6 +276,7 @@ absl::Status Serve(const Flags& flags) {
                                                     {"role", candidate->leads() ? "leader" : "standby"},
                                                     {"version", base::OwnVersion()}}));
   const int signal = Run(candidate.get(), events);
+  last_resort.Ending();
   spdlog::info("{}", base::WithFields("shutting down", {{"signal", strsignal(signal)}}));
   candidate->Shutdown();
   spdlog::info("ended");

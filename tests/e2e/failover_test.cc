@@ -3,8 +3,10 @@
 #include <google/protobuf/util/json_util.h>
 #include <signal.h>
 
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -25,6 +27,7 @@ using ::curlew::testing::FreePort;
 using ::curlew::testing::IsOk;
 using ::curlew::testing::IsOkAndHolds;
 using ::curlew::testing::Process;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -81,10 +84,12 @@ class FailoverTest : public FleetTest {
     ASSERT_THAT(controllers_[0]->WaitForOutput("leads", absl::Seconds(1)), IsOk());
   }
 
+  // The first that is started gets fault_.
   void Restart(int number) {
     auto process = Process::Start(
         {.argv = {absl::StrCat(CURLEW_BIN, "/curlew-controller"), "--listen", addresses_[number], "--store",
-                  store_, "--leader-lease", "1s", "--heartbeat-interval", "500ms", "--lease-time", "3s"}});
+                  store_, "--leader-lease", "1s", "--heartbeat-interval", "500ms", "--lease-time", "3s"},
+         .env = std::exchange(fault_, {})});
     ASSERT_THAT(process, IsOk());
     controllers_[number] = *std::move(process);
     ASSERT_THAT(controllers_[number]->WaitForOutput("listening", kPatience), IsOk());
@@ -133,6 +138,38 @@ class FailoverTest : public FleetTest {
     EXPECT_THAT(dump, HasSubstr("phone_number text"));
   }
 
+  // A leader freezes at `point`, in the commit of a rollout; the other one takes over. Then it wakes.
+  void FreezeInCommit(const std::string& point) {
+    const std::string store = NewDatabase();
+    fault_ = {{"CURLEW_FAULT", point + ":1:freeze"}};
+    StartControllers(2, UrlOf(store));
+    CurlewOk({"env", "apply", "-f", File("e.yaml", "environments: [{name: only, targets: [staging]}]")});
+    CurlewOk({"plan", "submit", File("plan.yaml", kPlan)});
+    const auto start = StartCurlew({"--timeout", "15s", "rollout", "start", "rename-phone"});
+    ASSERT_THAT(controllers_[1]->WaitForOutput("leads epoch=2", kPatience), IsOk());
+    ASSERT_EQ(Query(store, "SELECT count(*) FROM curlew_controller.rollout"), "0");
+
+    const size_t asleep = controllers_[0]->output().size();
+    controllers_[0]->Kill(SIGCONT);
+    ASSERT_THAT(controllers_[0]->WaitForOutput("no longer leads", kPatience, asleep), IsOk());
+    ASSERT_THAT(controllers_[0]->WaitForOutput(absl::StrCat("stands by.*", addresses_[1]), kPatience, asleep),
+                IsOk());
+    EXPECT_THAT(controllers_[0]->output().substr(asleep), Not(HasSubstr(" event="))) << "it stored nothing";
+    // The operator is told, or the call was repeated where that was safe: one rollout at most.
+    const auto exit_code = start->Wait(kPatience);
+    ASSERT_THAT(exit_code, IsOk());
+    EXPECT_EQ(Query(store, "SELECT count(*) FROM curlew_controller.rollout"), *exit_code == 0 ? "1" : "0")
+        << start->output();
+    if (*exit_code != 0) {
+      EXPECT_THAT(start->output(), AnyOf(HasSubstr("before you repeat it"), HasSubstr("look again")));
+      CurlewOk({"rollout", "start", "rename-phone"});
+    }
+    EXPECT_EQ(Query(store, "SELECT epoch FROM curlew_controller.leader"), "2") << "the sleeper led no more";
+    EXPECT_EQ(Query(store, "SELECT string_agg(name, ' ') FROM curlew_controller.rollout"),
+              "rollouts/rename-phone-1");
+  }
+
+  std::map<std::string, std::string> fault_;  // environment
   std::string store_;
   std::vector<std::string> addresses_;
   std::vector<std::unique_ptr<Process>> controllers_;
@@ -179,6 +216,34 @@ TEST_F(FailoverTest, ABackfillGoesThroughADeadAnEndedAndAFrozenLeader) {
 
   ExpectRightEnd();
   EXPECT_EQ(Query(store, "SELECT epoch FROM curlew_controller.leader"), "4") << "one for each term";
+}
+
+TEST_F(FailoverTest, ALeaderThatFreezesBeforeItsCommitIsRefusedWhenItWakes) {
+  FreezeInCommit("store.before_commit");
+}
+
+TEST_F(FailoverTest, ALeaderThatFreezesWithinItsCommitIsRefusedWhenItWakes) {
+  // It holds the row of the leader, until the server ends its session.
+  FreezeInCommit("store.in_transaction");
+}
+
+TEST_F(FailoverTest, ALeaderWhoseStoreNeverAnswersEndsForAllThat) {
+  const std::string store = NewDatabase();
+  StartControllers(1, UrlOf(store));
+  const std::string backends =
+      Query(store,
+            "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE datname = "
+            "current_database() AND application_name LIKE 'curlew-controller%'");
+  for (const absl::string_view pid : absl::StrSplit(backends, ' ')) {
+    ASSERT_EQ(kill(std::stoi(std::string(pid)), SIGSTOP), 0);
+  }
+  ASSERT_THAT(controllers_[0]->WaitForOutput("no longer leads", kPatience), IsOk());
+  controllers_[0]->Kill(SIGTERM);
+  EXPECT_THAT(controllers_[0]->Wait(kPatience), IsOkAndHolds(1));
+  EXPECT_THAT(controllers_[0]->output(), HasSubstr("the store does not answer"));
+  for (const absl::string_view pid : absl::StrSplit(backends, ' ')) {
+    kill(std::stoi(std::string(pid)), SIGCONT);
+  }
 }
 
 TEST_F(FailoverTest, ASecondControllerOnASqliteFileTakesOverWhenTheFirstDies) {
