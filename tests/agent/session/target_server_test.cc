@@ -283,6 +283,23 @@ TEST_F(TargetServerTest, AnAttemptThatTakesLongerThanItsDeadlineIsErrored) {
   EXPECT_EQ(Await(v1::AgentMessage::kResult).result().outcome(), v1::ATTEMPT_STATE_CANCELLED);
 }
 
+TEST_F(TargetServerTest, WhomAnOperatorStoppedIsNotOutOfTimeWhereItsDeadlineComesMeanwhile) {
+  *plan_.mutable_steps(1)->mutable_action()->mutable_execute_sql()->mutable_statements(0) =
+      "DO $$ DECLARE until timestamptz := clock_timestamp() + '600ms'; BEGIN LOOP BEGIN PERFORM "
+      "pg_sleep(300);"
+      " EXCEPTION WHEN query_canceled THEN IF clock_timestamp() > until THEN RAISE; END IF; END; END LOOP;"
+      " END $$";
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  v1::Dispatch dispatch = Command("add-2", 2);
+  *dispatch.mutable_deadline() = base::ToProto(absl::Milliseconds(300));
+  Send(dispatch);
+  Await(v1::AgentMessage::kAck);
+  Cancel(2);
+  EXPECT_EQ(Await(v1::AgentMessage::kResult).result().outcome(), v1::ATTEMPT_STATE_CANCELLED);
+}
+
 TEST_F(TargetServerTest, UndoesAStep) {
   server_ = Serve(conninfo_);
   Ready();
