@@ -1,8 +1,11 @@
 // Programs of other versions, built from the same sources: one minor version apart they work together, two
 // apart they say so and do nothing.
+#include <signal.h>
+
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "tests/e2e/fleet.h"
 #include "tests/support/status_matchers.h"
 
@@ -12,6 +15,7 @@ namespace {
 using ::curlew::testing::CommandResult;
 using ::curlew::testing::FleetTest;
 using ::curlew::testing::IsOk;
+using ::curlew::testing::IsOkAndHolds;
 using ::curlew::testing::Process;
 using ::testing::HasSubstr;
 
@@ -79,6 +83,12 @@ TEST_F(VersionSkewTest, TwoMinorVersionsApartAreRefusedAndSayWhatToDo) {
               IsOk());
   EXPECT_TRUE(agents_["staging"]->running());
   EXPECT_EQ(Query(conninfo_["staging"], "SELECT to_regnamespace('curlew') IS NULL"), "t");
+
+  // It rests for 15 s now. The controller, which tells all clients of its end, waits for none that rests.
+  const absl::Time begin = absl::Now();
+  controller_->Kill(SIGTERM);
+  EXPECT_THAT(controller_->Wait(absl::Seconds(20)), IsOkAndHolds(0));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(3));
 }
 
 }  // namespace

@@ -33,9 +33,6 @@ class FakeController : public v1::AgentService::Service {
   }
   ~FakeController() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
-  // Ends in good order: as soon as every agent has gone, or after `longest`.
-  void Shutdown(absl::Duration longest) { server_->Shutdown(absl::ToChronoTime(absl::Now() + longest)); }
-
   int port() const { return port_; }
   std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/rpc/endpoint.h"
 #include "tests/agent/session/fake_controller.h"
@@ -84,28 +83,6 @@ TEST_F(SessionTest, ASessionInWhichNothingIsHeardEndsAndAnotherBegins) {
   Start(controller.address());
   for (int i = 0; i < 3; ++i) controller.Await(v1::AgentMessage::kHello);
   EXPECT_GE(controller.sessions(), 3);
-}
-
-// Tells the test of the end of a session.
-class EndOfSession : public NoAgentMetrics {
- public:
-  void SessionEnded() override { ended.Notify(); }
-  absl::Notification ended;
-};
-
-TEST_F(SessionTest, AControllerThatEndsNeedNotWaitForThePauseOfItsAgents) {
-  EndOfSession metrics;
-  FakeController controller;
-  controller.SetVersion("0.5.0");  // so that the pause is long
-  Start(controller.address(), {.metrics = &metrics, .refused_pause = absl::Hours(1)});
-  metrics.ended.WaitForNotification();
-  ASSERT_TRUE(controller.AwaitGoodbye());
-  const absl::Time begin = absl::Now();
-  controller.Shutdown(absl::Seconds(20));
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(3));
-  session_->Stop();  // it tells `metrics`
-  runner_.join();
-  session_.reset();
 }
 
 TEST_F(SessionTest, StopEndsTheSearchForALeader) {
