@@ -285,7 +285,7 @@ TEST_F(TargetServerTest, AnAttemptThatTakesLongerThanItsDeadlineIsErrored) {
 
 TEST_F(TargetServerTest, WhomAnOperatorStoppedIsNotOutOfTimeWhereItsDeadlineComesMeanwhile) {
   *plan_.mutable_steps(1)->mutable_action()->mutable_execute_sql()->mutable_statements(0) =
-      "DO $$ DECLARE until timestamptz := clock_timestamp() + '600ms'; BEGIN LOOP BEGIN PERFORM "
+      "DO $$ DECLARE until timestamptz := clock_timestamp() + '1500ms'; BEGIN LOOP BEGIN PERFORM "
       "pg_sleep(300);"
       " EXCEPTION WHEN query_canceled THEN IF clock_timestamp() > until THEN RAISE; END IF; END; END LOOP;"
       " END $$";
@@ -293,9 +293,12 @@ TEST_F(TargetServerTest, WhomAnOperatorStoppedIsNotOutOfTimeWhereItsDeadlineCome
   Ready();
   Do(Command("add-1", 1));
   v1::Dispatch dispatch = Command("add-2", 2);
-  *dispatch.mutable_deadline() = base::ToProto(absl::Milliseconds(300));
+  *dispatch.mutable_deadline() = base::ToProto(absl::Seconds(1));
   Send(dispatch);
   Await(v1::AgentMessage::kAck);
+  const std::string at_work =
+      "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+  while (Query(conninfo_, at_work) == "0") absl::SleepFor(absl::Milliseconds(5));
   Cancel(2);
   EXPECT_EQ(Await(v1::AgentMessage::kResult).result().outcome(), v1::ATTEMPT_STATE_CANCELLED);
 }
