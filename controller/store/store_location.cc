@@ -40,7 +40,14 @@ absl::StatusOr<std::unique_ptr<StoreLocation>> StoreLocation::Parse(const std::s
                                                                     absl::Duration lease_term) {
   if (url.empty()) return absl::InvalidArgumentError(absl::StrCat("--store is empty; ", kForms));
   const std::string scheme = SchemeOf(url);
-  if (scheme.empty()) return std::make_unique<SqliteLocation>(url);
+  if (scheme.empty()) {
+    // Taken as a path it would make a file of that name.
+    if (absl::StrContains(url, '=') && pg::PublicName(url).ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--store: a connection string of libpq (not shown: it may hold a password) is no URL; ", kForms));
+    }
+    return std::make_unique<SqliteLocation>(url);
+  }
   if (scheme == "sqlite") {
     ASSIGN_OR_RETURN(std::string path, SqlitePath(absl::string_view(url).substr(7)));
     return std::make_unique<SqliteLocation>(std::move(path));

@@ -39,6 +39,7 @@ TEST(StoreLocationParseTest, KnowsItsUrlsAndNamesThemWithoutPasswords) {
       {"curlew.db", "curlew.db"},
       {"/var/lib/curlew.db", "/var/lib/curlew.db"},
       {"./odd:name.db", "./odd:name.db"},
+      {"/srv/x=1/curlew.db", "/srv/x=1/curlew.db"},
       {"postgresql://curlew@db/curlew", "postgresql://curlew@db/curlew"},
       {"postgres://curlew@db:5433/curlew", "postgresql://curlew@db:5433/curlew"},
       {"PostgreSQL://db/curlew", "postgresql://db/curlew"},
@@ -55,9 +56,10 @@ TEST(StoreLocationParseTest, KnowsItsUrlsAndNamesThemWithoutPasswords) {
 }
 
 TEST(StoreLocationParseTest, RefusesOtherUrlsWithoutShowingWhatMayBeSecret) {
-  for (const char* url : {"", "sqlite:", "sqlite://", "sqlite://host/x.db", "mysql://u:secret@h/d",
-                          "postgresql:secret", "postgresql://u:secret@h:port:x/d?nosuch=secret",
-                          "postgres://u@h/d?password=%zzsecret", "file:///secret"}) {
+  for (const char* url :
+       {"", "sqlite:", "sqlite://", "sqlite://host/x.db", "mysql://u:secret@h/d", "postgresql:secret",
+        "postgresql://u:secret@h:port:x/d?nosuch=secret", "postgres://u@h/d?password=%zzsecret",
+        "file:///secret", "host=db password=secret dbname=curlew"}) {
     EXPECT_THAT(
         StoreLocation::Parse(url, absl::Seconds(5)),
         StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("--store"), Not(HasSubstr("secret")))))
