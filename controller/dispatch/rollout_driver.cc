@@ -207,7 +207,9 @@ void RolloutDriver::TellAgents(const v1::Rollout& rollout) {
   }
 }
 
-absl::Status RolloutDriver::CheckTargetsFree(const v1::Rollout& rollout) const {
+absl::Status RolloutDriver::CheckTargetsFree(const v1::Rollout& rollout) {
+  // One whose commit was reported as failed may be active for all that.
+  RETURN_IF_ERROR(NotStored(ReconcileAllBut(rollout.name())));
   for (const v1::Run& run : rollout.runs()) {
     const v1::Rollout* other = OccupantOf(run.target());
     if (other == nullptr || other->name() == rollout.name()) continue;
@@ -366,6 +368,16 @@ absl::Status RolloutDriver::Reconcile(const std::string& name) {
       "{}", base::WithFields("a change whose storing was reported as failed is stored", {{"rollout", name}}));
   RETURN_IF_ERROR(Reload(name));
   pending_[name].push_back(Pending{rollout::Ticked{}, nullptr, {}});
+  return absl::OkStatus();
+}
+
+absl::Status RolloutDriver::ReconcileAllBut(const std::string& other) {
+  const std::set<std::string> names = doubtful_;
+  for (const std::string& name : names) {
+    if (name == other) continue;
+    RETURN_IF_ERROR(Reconcile(name));
+    doubtful_.erase(name);
+  }
   return absl::OkStatus();
 }
 

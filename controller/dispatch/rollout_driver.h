@@ -89,7 +89,8 @@ class RolloutDriver {
   void TellAgents(const v1::Rollout& rollout);
   // Takes what the store has, after a conflict.
   absl::Status Reload(const std::string& name);
-  absl::Status CheckTargetsFree(const v1::Rollout& rollout) const;
+  // FAILED_PRECONDITION where another rollout occupies a target; else fails as the store does.
+  absl::Status CheckTargetsFree(const v1::Rollout& rollout);
   absl::Status Commit(Held* held, rollout::Transition transition, const rollout::Input& input,
                       const std::vector<int64_t>& answers);
   void Committed(Held* held, const rollout::Transition& transition, const store::RolloutChange& change);
@@ -107,6 +108,8 @@ class RolloutDriver {
   void RetryLater();
   // Takes what the store has, where a commit that failed is stored for all that.
   absl::Status Reconcile(const std::string& name);
+  // The same of all whose commits failed, but `other`.
+  absl::Status ReconcileAllBut(const std::string& other);
 
   Loop* const loop_;
   store::RolloutStore* const store_;
