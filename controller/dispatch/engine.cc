@@ -35,9 +35,6 @@ rollout::AgentReady ReadyFor(const v1::Rollout& rollout, const v1::TargetReady& 
   return input;
 }
 
-// How many of the newest rollouts are looked at, those that have ended among them, when a database went back.
-constexpr int kEndedLookedAt = 50;
-
 // Whether the target's database is another one, or in another timeline, than what the agent before said.
 bool IsElsewhere(const v1::TargetReady& before, const v1::TargetReady& now) {
   return before.epoch() != 0 &&
@@ -61,7 +58,8 @@ Engine::Engine(std::unique_ptr<Loop> own_loop, store::RolloutStore* store, const
       loop_(loop != nullptr ? loop : own_loop_.get()),
       schemas_(loop_, &targets_, options.schema_deadline),
       row_problems_(loop_, &targets_, options.schema_deadline),
-      rollouts_(loop_, store, clock, &targets_, &schemas_, options.rollouts) {}
+      rollouts_(loop_, store, clock, &targets_, &schemas_, options.rollouts),
+      ended_(store) {}
 
 Engine::~Engine() { Stop(); }
 
@@ -71,7 +69,9 @@ absl::Status Engine::Start() {
     status = [&]() -> absl::Status {
       ASSIGN_OR_RETURN(auto environments, store_->ListEnvironments());
       targets_.SetEnvironments(std::move(environments));
-      return rollouts_.Load();
+      RETURN_IF_ERROR(rollouts_.Load());
+      // Databases may have gone back while nobody was there to notice.
+      return ended_.LookUp();
     }();
   });
   RETURN_IF_ERROR(status);
@@ -202,17 +202,31 @@ void Engine::OnReady(AgentLink* link, const v1::TargetReady& ready) {
   rollouts_.FeedAll(ready.target(),
                     [&](const v1::Rollout& rollout) -> rollout::Input { return ReadyFor(rollout, ready); });
   rollouts_.TargetChanged(ready.target());
-  if (went_elsewhere) TellEnded(ready);
+  if (went_elsewhere) {
+    LookUpAndTellEnded(ready.target());
+  } else {
+    TellEnded(ready.target());
+  }
 }
 
-void Engine::TellEnded(const v1::TargetReady& ready) {
-  std::string next;
-  const auto newest = store_->ListRollouts({.size = kEndedLookedAt, .token = ""}, &next);
-  if (!newest.ok()) return;
-  for (const store::VersionedRollout& stored : *newest) {
-    if (!rollout::Ended(stored.rollout) || FindRun(stored.rollout, ready.target()) == nullptr) continue;
-    rollouts_.Feed(stored.rollout.name(), ReadyFor(stored.rollout, ready));
+void Engine::TellEnded(const std::string& target) {
+  const TargetEntry* entry = targets_.Find(target);
+  if (entry == nullptr || !entry->ready) return;  // who is ready next is compared
+  const v1::TargetReady facts = entry->facts;
+  for (const std::string& name : ended_.TakeContradicted(facts)) {
+    const auto stored = rollouts_.Get(name);
+    if (!stored.ok()) {
+      loop_->PostAfter(options_.rollouts.store_retry, [this, target] { LookUpAndTellEnded(target); });
+      return;
+    }
+    // All others are told of everybody who is ready.
+    if (rollout::Ended(stored->rollout)) rollouts_.Feed(name, ReadyFor(stored->rollout, facts));
   }
+}
+
+void Engine::LookUpAndTellEnded(const std::string& target) {
+  if (ended_.LookUp(target).ok()) return TellEnded(target);
+  loop_->PostAfter(options_.rollouts.store_retry, [this, target] { LookUpAndTellEnded(target); });
 }
 
 void Engine::OnProblem(AgentLink* link, const v1::TargetProblem& problem) {

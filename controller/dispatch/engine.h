@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "controller/dispatch/agent_link.h"
+#include "controller/dispatch/ended_runs.h"
 #include "controller/dispatch/loop.h"
 #include "controller/dispatch/rollout_driver.h"
 #include "controller/dispatch/row_problem_requests.h"
@@ -82,8 +83,10 @@ class Engine {
   void OnAck(AgentLink* link, const v1::Ack& ack);
   void OnNack(AgentLink* link, const v1::Nack& nack);
   void OnProgress(AgentLink* link, const v1::Progress& progress);
-  // Tells rollouts that have ended what the target's journal has: steps of theirs may be gone.
-  void TellEnded(const v1::TargetReady& ready);
+  // Tells rollouts that have ended what the target's journal has, where steps of theirs are gone.
+  void TellEnded(const std::string& target);
+  // The same of what the store has now; tries until it is there.
+  void LookUpAndTellEnded(const std::string& target);
   // How patient to be with an attempt that ERRORED; nothing where that is not known.
   std::optional<rollout::StepPolicy> PolicyOfResult(const v1::Result& result);
   void OnResult(AgentLink* link, const v1::Result& result);
@@ -102,6 +105,7 @@ class Engine {
   SchemaRequests schemas_;
   RowProblemRequests row_problems_;
   RolloutDriver rollouts_;
+  EndedRuns ended_;
   std::function<void()> observer_;
   bool draining_ = false;
 };
