@@ -30,6 +30,11 @@ bool AgentProcess::idle() const {
   return std::all_of(targets_.begin(), targets_.end(), [](const auto& target) { return target->idle(); });
 }
 
+bool AgentProcess::stuck_in(const std::string& rollout) const {
+  return std::any_of(targets_.begin(), targets_.end(),
+                     [&](const auto& target) { return target->stuck_in(rollout); });
+}
+
 void AgentProcess::Dial() {
   welcome_ = false;
   asked_to_wait_ = absl::ZeroDuration();

@@ -27,6 +27,7 @@ class AgentProcess : public Client {
   bool alive() const { return process_->alive; }
   Wire* wire() { return wire_; }
   bool idle() const;
+  bool stuck_in(const std::string& rollout) const;
 
   void OnMessage(Wire* wire, const v1::ControllerMessage& message) override;
   void OnClosed(Wire* wire) override;

@@ -1,4 +1,4 @@
-// Who opens a stream and says nothing, or nothing that makes sense.
+// Who opens a stream and says nothing, or nothing that makes sense, or of a target what is not true.
 #ifndef CURLEW_TESTS_SIMULATION_MUTE_H_
 #define CURLEW_TESTS_SIMULATION_MUTE_H_
 
@@ -16,7 +16,7 @@ class Mute : public Client {
   using Dial = std::function<Wire*(Client*, const ProcessPtr&, const std::string& name)>;
   Mute(const Dial& dial, Random* random);
 
-  void OnMessage(Wire*, const v1::ControllerMessage&) override {}
+  void OnMessage(Wire* wire, const v1::ControllerMessage& message) override;
   void OnClosed(Wire*) override {}
 
  private:

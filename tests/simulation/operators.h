@@ -48,8 +48,10 @@ class Operators {
   // Somebody does something, wise or not.
   // `state` is what they have seen last.
   void Meddle(const std::function<absl::StatusOr<v1::Rollout>(const std::string&)>& state);
-  // Everybody wants to come to an end.
-  void Settle(const std::function<absl::StatusOr<v1::Rollout>(const std::string&)>& state);
+  // Everybody wants to come to an end. Does nothing that is not needed for that: each call makes a controller
+  // try again what it may have forgotten. `stuck`: whether the rollout waits for what never comes.
+  void Settle(const std::function<absl::StatusOr<v1::Rollout>(const std::string&)>& state,
+              const std::function<bool(const std::string&)>& stuck);
   // Whether all that was started has ended.
   bool AllEnded(const std::function<absl::StatusOr<v1::Rollout>(const std::string&)>& state) const;
 

@@ -20,6 +20,10 @@ ServedTarget::ServedTarget(AgentProcess* agent, Database* database, const AgentW
 
 const ProcessPtr& ServedTarget::process() const { return agent_->process(); }
 
+bool ServedTarget::stuck_in(const std::string& rollout) const {
+  return running_ != nullptr && running_->stuck && running_->dispatch.run().starts_with(rollout + "/");
+}
+
 void ServedTarget::Handle(const v1::ControllerMessage& message) {
   inputs_.emplace_back(message);
   Pump();

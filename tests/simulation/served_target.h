@@ -55,6 +55,8 @@ class ServedTarget {
   void Handle(const v1::ControllerMessage& message);
   void SessionLost();
   const std::string& target() const { return database_->target(); }
+  // Whether an attempt of the rollout waits for what never comes.
+  bool stuck_in(const std::string& rollout) const;
   // Whether nothing is under way and every result was acknowledged.
   bool idle() const { return running_ == nullptr && !busy_ && results_.empty(); }
 

@@ -167,6 +167,13 @@ absl::Status StoreView::Reach() const {
   return absl::UnavailableError("the store cannot be reached");
 }
 
+absl::Status StoreView::ReachToRead() {
+  RETURN_IF_ERROR(Reach());
+  if (!random_.Chance(luck_->unread)) return absl::OkStatus();
+  scheduler_->story().Fault("store unread");
+  return absl::UnavailableError("the store did not answer");
+}
+
 void StoreView::Die() {
   dead_ = true;
   die_();
@@ -213,12 +220,12 @@ absl::StatusOr<v1::StoredPlan> StoreView::PutPlan(const v1::StoredPlan& plan) {
 }
 
 absl::StatusOr<v1::StoredPlan> StoreView::GetPlan(const std::string& name) {
-  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().GetPlan(name);
 }
 
 absl::StatusOr<std::vector<v1::StoredPlan>> StoreView::ListPlans(const store::Page& page, std::string* next) {
-  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().ListPlans(page, next);
 }
 
@@ -229,34 +236,34 @@ absl::Status StoreView::PutEnvironments(const std::vector<v1::Environment>& envi
 }
 
 absl::StatusOr<std::vector<v1::Environment>> StoreView::ListEnvironments() {
-  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().ListEnvironments();
 }
 
 absl::StatusOr<store::VersionedRollout> StoreView::GetRollout(const std::string& name) {
-  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().GetRollout(name);
 }
 
 absl::StatusOr<std::vector<store::VersionedRollout>> StoreView::ListRollouts(const store::Page& page,
                                                                              std::string* next) {
-  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().ListRollouts(page, next);
 }
 
 absl::StatusOr<std::vector<v1::Event>> StoreView::ListEvents(const std::string& rollout, int64_t after,
                                                              int limit) {
-  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().ListEvents(rollout, after, limit);
 }
 
 absl::StatusOr<v1::CompiledPlan> StoreView::GetCompiledPlan(const std::string& run) {
-  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().GetCompiledPlan(run);
 }
 
 absl::StatusOr<std::vector<store::OutboxEntry>> StoreView::PendingOutbox() {
-  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().PendingOutbox();
 }
 

@@ -25,6 +25,7 @@ namespace curlew::simulation {
 struct StoreLuck {
   double lost_answer = 0;   // a commit is stored and reported as failed
   double unavailable = 0;   // a commit fails
+  double unread = 0;        // a read fails
   double crash_before = 0;  // the controller dies when it wants to commit
   double crash_after = 0;   // ... when it has committed
   double slow = 0;          // the controller stands still over it
@@ -117,6 +118,8 @@ class StoreView : public store::RolloutStore {
 
  private:
   absl::Status Reach() const;
+  // The same, with the luck of reads.
+  absl::Status ReachToRead();
   void Die();
 
   SharedStore* const shared_;

@@ -50,7 +50,7 @@ World::World(uint64_t seed, Mutations mutations)
     place.clock = std::make_unique<SettableClock>(&scheduler_);
     place.luck = std::make_unique<StoreLuck>();
     if (kinds_.count(kStores) > 0) {
-      *place.luck = {.lost_answer = 0.01, .unavailable = 0.01, .slow = 0.004};
+      *place.luck = {.lost_answer = 0.01, .unavailable = 0.01, .unread = 0.01, .slow = 0.004};
     }
     if (kinds_.count(kControllers) > 0) place.luck->crash_before = place.luck->crash_after = 0.004;
   }

@@ -18,12 +18,12 @@ void World::JudgeTheEnd() {
     ++story_.figures.ends[v1::RolloutState_Name(state->state()).substr(14)];
     for (const v1::Run& run : state->runs()) {
       const Database& database = *databases_.at(run.target());
-      // What went back when it was over, or almost, is told to people at best.
-      const bool went_back = database.went_back() + absl::Minutes(1) > shared_.ended(started.name);
-      if (run.state() == v1::RUN_STATE_SUCCEEDED && !went_back && !database.IsDone(run.name())) {
+      // What went back when it was over is told to people.
+      const bool told = absl::StrContains(run.error().message(), "went back");
+      if (run.state() == v1::RUN_STATE_SUCCEEDED && !told && !database.IsDone(run.name())) {
         story_.Violate(absl::StrCat(run.name(), " SUCCEEDED and is not done"));
       }
-      if (run.state() == v1::RUN_STATE_ROLLED_BACK && !went_back && !database.IsClean(run.name())) {
+      if (run.state() == v1::RUN_STATE_ROLLED_BACK && !told && !database.IsClean(run.name())) {
         story_.Violate(absl::StrCat(run.name(), " ROLLED_BACK and is not clean"));
       }
       const bool left = run.state() != v1::RUN_STATE_SUCCEEDED && run.state() != v1::RUN_STATE_ROLLED_BACK;

@@ -37,9 +37,11 @@ void World::Misfortune() {
 
 void World::BadAgent() {
   Installed& agent = agents_[random_.Below(static_cast<int>(agents_.size()))];
-  const absl::Duration noticed = random_.Chance(0.7)
-                                     ? random_.Between(absl::ZeroDuration(), absl::Milliseconds(50))
-                                     : random_.Between(absl::Seconds(1), absl::Seconds(60));
+  // How long until the controller learns that a process is gone: never, where its machine went with it.
+  const double luck = random_.Fraction();
+  const absl::Duration noticed = luck < 0.65   ? random_.Between(absl::ZeroDuration(), absl::Milliseconds(50))
+                                 : luck < 0.85 ? random_.Between(absl::Seconds(1), absl::Seconds(60))
+                                               : absl::InfiniteDuration();
   switch (random_.Below(7)) {
     case 6:
     case 0:
@@ -199,7 +201,12 @@ void World::MeddleLater() {
 
 void World::SettleLater() {
   scheduler_.After(absl::Seconds(3), nullptr, "", [this] {
-    operators_.Settle([this](const std::string& name) { return State(name); });
+    operators_.Settle([this](const std::string& name) { return State(name); },
+                      [this](const std::string& name) {
+                        return std::any_of(processes_.begin(), processes_.end(), [&](const auto& process) {
+                          return process->alive() && process->stuck_in(name);
+                        });
+                      });
     SettleLater();
   });
 }
