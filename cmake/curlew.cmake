@@ -25,13 +25,14 @@ endif()
 
 # What a sanitizer has to be told, in each program.
 if(CURLEW_TSAN)
-  add_library(curlew_tsan OBJECT ${CMAKE_SOURCE_DIR}/tests/support/sanitizers/absl_mutex.cc)
-  target_link_libraries(curlew_tsan PUBLIC absl::synchronization ${CMAKE_DL_LIBS})
+  add_library(curlew_tsan OBJECT ${CMAKE_SOURCE_DIR}/tests/support/sanitizers/absl_sync.cc
+                                 ${CMAKE_SOURCE_DIR}/tests/support/sanitizers/grpc_sync.cc)
+  target_link_libraries(curlew_tsan PUBLIC curlew_options absl::status absl::synchronization gRPC::grpc++ ${CMAKE_DL_LIBS})
 endif()
 function(curlew_sanitize name)
   if(CURLEW_TSAN)
     target_sources(${name} PRIVATE $<TARGET_OBJECTS:curlew_tsan>)
-    target_link_libraries(${name} PRIVATE absl::synchronization)
+    target_link_libraries(${name} PRIVATE absl::status absl::synchronization gRPC::grpc++)
   endif()
 endfunction()
 

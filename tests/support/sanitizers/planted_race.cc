@@ -1,5 +1,5 @@
 // Races that are there and races that are not: whether the thread sanitizer still tells them apart with
-// absl_mutex.cc. Each way of passing a number from thread to thread is an argument; ctest expects a report of
+// absl_sync.cc. Each way of passing a number from thread to thread is an argument; ctest expects a report of
 // the first two alone. In preset tsan alone.
 #include <cstdio>
 #include <functional>

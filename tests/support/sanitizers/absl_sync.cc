@@ -1,11 +1,14 @@
-// Tells the thread sanitizer of abseil's locks. Debian's libabsl is built without it, so that it sees neither
-// what they order nor, through them, what gRPC hands from thread to thread: everything that a lock guards
-// would be a data race. Each function stands before that of the library, and calls it. In preset tsan alone.
-#include <dlfcn.h>
+// Tells the thread sanitizer of abseil's locks and counted statuses. Debian's libabsl is built without it, so
+// that it sees neither what they order nor, through them, what gRPC hands from thread to thread: everything
+// that a lock guards would be a data race. Each function stands before that of the library, and calls it. In
+// preset tsan alone.
 #include <sanitizer/tsan_interface.h>
+
+#include <cstdint>
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "tests/support/sanitizers/real.h"
 
 // Of ThreadSanitizer's run-time library.
 extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
@@ -15,13 +18,7 @@ extern "C" void AnnotateIgnoreWritesEnd(const char* file, int line);
 
 namespace {
 
-// The library's function of that (mangled) name, behind "absl::debian3".
-template <typename Function>
-Function* Real(const char* name) {
-  void* const found = dlsym(RTLD_NEXT, name);
-  if (found == nullptr) abort();
-  return reinterpret_cast<Function*>(found);
-}
+using curlew::sanitizers::Real;
 
 // How many of the library's functions this thread is in: some call others of these, which has been told then.
 thread_local int inside = 0;
@@ -215,3 +212,13 @@ bool Notification::WaitForNotificationWithTimeout(Duration timeout) const {
 
 ABSL_NAMESPACE_END
 }  // namespace absl
+
+// absl::Status::UnrefNonInlined: whoever gives the last reference back frees what others have read before.
+#define UNREF "_ZN4absl7debian36Status15UnrefNonInlinedEm"
+extern "C" void GiveStatusBack(uintptr_t rep) asm(UNREF);
+extern "C" void GiveStatusBack(uintptr_t rep) {
+  static auto* const real = Real<void(uintptr_t)>(UNREF);
+  __tsan_release(reinterpret_cast<void*>(rep));
+  __tsan_acquire(reinterpret_cast<void*>(rep));
+  real(rep);
+}
