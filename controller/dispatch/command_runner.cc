@@ -101,13 +101,13 @@ std::vector<std::string> CommandRunner::Rollouts() const {
   return {names.begin(), names.end()};
 }
 
-absl::Status CommandRunner::Deliver(const std::string& target) {
+absl::Status CommandRunner::Deliver(const std::string& target, const std::set<std::string>& unsettled) {
   const auto items = by_target_.find(target);
   const TargetEntry* entry = targets_->Find(target);
   if (items == by_target_.end() || entry == nullptr || !entry->ready) return absl::OkStatus();
   absl::Status result;
   for (auto& [id, item] : items->second) {
-    if (item.sent || Superseded(items->second, id, item)) continue;
+    if (item.sent || unsettled.count(item.rollout) > 0 || Superseded(items->second, id, item)) continue;
     // One that cannot be carried out does not hold up what stands behind it.
     const absl::Status status = CarryOut(id, &item, entry->link);
     item.sent = status.ok();
@@ -116,9 +116,9 @@ absl::Status CommandRunner::Deliver(const std::string& target) {
   return result;
 }
 
-absl::Status CommandRunner::DeliverAll() {
+absl::Status CommandRunner::DeliverAll(const std::set<std::string>& unsettled) {
   absl::Status result;
-  for (const auto& [target, items] : by_target_) result.Update(Deliver(target));
+  for (const auto& [target, items] : by_target_) result.Update(Deliver(target, unsettled));
   return result;
 }
 

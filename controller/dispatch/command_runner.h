@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,11 +49,12 @@ class CommandRunner {
   // Whether entries of a rollout are there still.
   bool Has(const std::string& rollout) const;
 
-  // Carries out what is there for `target`, if it is ready, and was not carried out since it became so. Fails
-  // where the store does not give what is needed; then it is to be called again later.
-  absl::Status Deliver(const std::string& target);
+  // Carries out what is there for `target`, if it is ready, and was not carried out since it became so; but
+  // nothing of the `unsettled` rollouts, whose state is about to change. Fails where the store does not give
+  // what is needed; then it is to be called again later.
+  absl::Status Deliver(const std::string& target, const std::set<std::string>& unsettled);
   // Delivers to all targets.
-  absl::Status DeliverAll();
+  absl::Status DeliverAll(const std::set<std::string>& unsettled);
   // `target` became ready or was lost: everything there for it is to be carried out again.
   void Reset(const std::string& target);
   // Rollouts that entries belong to.

@@ -418,8 +418,16 @@ void RolloutDriver::CarryOut() {
     status = runner_.Sync();
     if (status.ok()) outbox_changed_ = false;
   }
-  status.Update(runner_.DeliverAll());
+  // What an input that is not stored yet makes of them, or a commit that may be, is not known: an attempt
+  // that the agent is about to be said not to hold must not reach it now.
+  std::set<std::string> unsettled = doubtful_;
+  for (const auto& [name, queue] : pending_) unsettled.insert(name);
+  if (!unsettled.empty()) RetryLater();
+  status.Update(runner_.DeliverAll(unsettled));
   ForgetDone();
+  std::vector<std::string> names;
+  for (const auto& [name, held] : held_) names.push_back(name);
+  for (const std::string& name : names) DropIfDone(name);
   if (status.ok()) return;
   spdlog::error("{}",
                 base::WithFields(absl::StrCat("the store failed, trying again: ", status.message()), {}));
