@@ -146,7 +146,12 @@ void ControllerProcess::CheckMemory(const std::string& rollout, bool strict) {
   const auto stored = shared_->rows().GetRollout(rollout);
   const auto held = engine_->rollouts().Get(rollout);
   if (!stored.ok() || !held.ok()) return;
-  const bool same = held->version == stored->version && rollout::SameState(held->rollout, stored->rollout);
+  // The engine need not know that old events of what has ended were removed since.
+  v1::Rollout in_memory = held->rollout;
+  in_memory.set_first_event(stored->rollout.first_event());
+  const bool trimmed = held->rollout.first_event() != stored->rollout.first_event();
+  const bool same =
+      (held->version == stored->version || trimmed) && rollout::SameState(in_memory, stored->rollout);
   if (same) {
     view_.doubtful().erase(rollout);
   } else if (strict || view_.doubtful().count(rollout) == 0) {
