@@ -84,6 +84,10 @@ void ServedTarget::On(const v1::Dispatch& dispatch) {
     if (running_->dispatch.run() == dispatch.run() && running_->dispatch.attempt() == dispatch.attempt()) {
       return Acknowledge(dispatch);
     }
+    // As the agent does: who sends a later attempt of the run has given this one up.
+    if (running_->dispatch.run() == dispatch.run() && running_->dispatch.attempt() < dispatch.attempt()) {
+      running_->cancelled = true;
+    }
     return Refuse(dispatch, v1::NACK_REASON_BUSY, "another attempt is running");
   }
   if (const auto held = results_.find({dispatch.run(), dispatch.attempt()}); held != results_.end()) {

@@ -56,11 +56,12 @@ TEST(ErrorTest, ACancellationOfOursIsNoTimeout) {
 }
 
 TEST(ErrorTest, BlamesTheWorldForWhatAnotherTryMayMend) {
-  for (const char* sqlstate : {"08006", "57P03", "55P03", "57014", "40001", "53100"}) {
+  for (const char* sqlstate :
+       {"08006", "57P03", "55P03", "57014", "40001", "53100", "58030", "25P04", "XX000"}) {
     EXPECT_EQ(BlameFor(ServerError(sqlstate, "x")), Blame::kWorld) << sqlstate;
   }
   EXPECT_EQ(BlameFor(absl::DataLossError("in doubt")), Blame::kWorld);
-  for (const char* sqlstate : {"22P02", "23505", "42P01", "42501", "2BP01", "P0001", "XX000"}) {
+  for (const char* sqlstate : {"22P02", "23505", "42P01", "42501", "2BP01", "P0001", "XX001"}) {
     EXPECT_EQ(BlameFor(ServerError(sqlstate, "x")), Blame::kWork) << sqlstate;
   }
 }
