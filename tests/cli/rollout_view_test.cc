@@ -179,8 +179,9 @@ TEST(RolloutViewTest, AFailureNamesTargetStepErrorAndNextCommands) {
             "  what to do: when the cause is gone: curlew rollout retry release-42; to undo: curlew rollout "
             "rollback release-42\n");
   rollout.mutable_runs(0)->mutable_steps(1)->set_skippable(true);
-  EXPECT_THAT(RenderFailure(rollout, {}),
-              HasSubstr("; to go on without the step: curlew rollout skip release-42 --reason TEXT; to undo: "));
+  EXPECT_THAT(
+      RenderFailure(rollout, {}),
+      HasSubstr("; to go on without the step: curlew rollout skip release-42 --reason TEXT; to undo: "));
   rollout.mutable_runs(0)->mutable_steps(1)->set_skippable(false);
   rollout.mutable_runs(0)->mutable_error()->set_sqlstate(base::kRowsQuarantined);
   EXPECT_THAT(
