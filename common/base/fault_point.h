@@ -45,7 +45,9 @@ class FaultPlan {
     constexpr std::string_view kFreeze = ":freeze";
     if (name_.ends_with(kFreeze)) {
       name_.resize(name_.size() - kFreeze.size());
-      handler_ = [] { kill(getpid(), SIGSTOP); };
+      // This thread itself stops, before its next statement; to the process as a whole another thread may
+      // listen first.
+      handler_ = [] { raise(SIGSTOP); };
     }
     if (const size_t colon = name_.find(':'); colon != std::string::npos) {
       left_ = std::atoi(name_.c_str() + colon + 1);
