@@ -9,18 +9,31 @@ target_include_directories(curlew_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_include_directories(curlew_options SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/proto)
 target_compile_definitions(curlew_options INTERFACE CURLEW_VERSION="${PROJECT_VERSION}")
 
-if(CURLEW_PCH)
-  file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "// Host of the precompiled header.\n")
-  add_library(curlew_pch STATIC ${CMAKE_BINARY_DIR}/pch.cc)
-  target_link_libraries(curlew_pch PUBLIC curlew_options absl::status absl::statusor absl::strings absl::time
-                                          protobuf::libprotobuf gRPC::grpc++ spdlog::spdlog)
-  target_precompile_headers(
-    curlew_pch PRIVATE
+# Headers are read once for all who use them: by the programs' sources those of the libraries; by the verbs of the CLI
+# those of CLI11, too; by the tests those of GoogleTest and of what protos become.
+set(CURLEW_PCH_LIBRARIES absl::status absl::statusor absl::strings absl::time protobuf::libprotobuf gRPC::grpc++
+                         spdlog::spdlog)
+set(CURLEW_PCH_HEADERS
     <algorithm> <atomic> <chrono> <cstdint> <functional> <map> <memory> <mutex> <optional> <set> <string>
     <string_view> <thread> <unordered_map> <utility> <vector>
     <absl/container/flat_hash_map.h> <absl/status/status.h> <absl/status/statusor.h> <absl/strings/str_cat.h>
     <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/synchronization/mutex.h> <absl/time/time.h>
     <google/protobuf/message.h> <grpcpp/grpcpp.h>)
+
+# curlew_pch(NAME LIBRARIES target... HEADERS header...): a precompiled header, and its host.
+function(curlew_pch name)
+  cmake_parse_arguments(ARG "" "" "LIBRARIES;HEADERS" ${ARGN})
+  file(WRITE ${CMAKE_BINARY_DIR}/${name}.cc "// Host of a precompiled header.\n")
+  add_library(${name} STATIC ${CMAKE_BINARY_DIR}/${name}.cc)
+  target_link_libraries(${name} PUBLIC curlew_options ${CURLEW_PCH_LIBRARIES} ${ARG_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${CURLEW_PCH_HEADERS} ${ARG_HEADERS})
+endfunction()
+
+if(CURLEW_PCH)
+  set(protos <curlew/v1/agent.grpc.pb.h> <curlew/v1/operator.grpc.pb.h>)
+  curlew_pch(curlew_pch)
+  curlew_pch(curlew_verb_pch LIBRARIES curlew_grpc CLI11::CLI11 HEADERS ${protos} <CLI/CLI.hpp>)
+  curlew_pch(curlew_test_pch LIBRARIES curlew_grpc GTest::gmock HEADERS ${protos} <gmock/gmock.h> <gtest/gtest.h>)
 endif()
 
 # What a sanitizer has to be told, in each program.
@@ -36,12 +49,15 @@ function(curlew_sanitize name)
   endif()
 endfunction()
 
-# curlew_library(NAME SOURCES file... DEPS target...): the library of one folder.
+# curlew_library(NAME SOURCES file... DEPS target... [PCH target]): the library of one folder.
 function(curlew_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_PCH)
+    set(ARG_PCH curlew_pch)
+  endif()
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC curlew_options ${ARG_DEPS})
-  curlew_reuse_pch(${name})
+  curlew_reuse_pch(${name} ${ARG_PCH})
 endfunction()
 
 # curlew_binary(NAME SOURCES file... DEPS target...): an executable in build/bin.
@@ -49,15 +65,14 @@ function(curlew_binary name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE curlew_options ${ARG_DEPS})
-  curlew_reuse_pch(${name})
+  curlew_reuse_pch(${name} curlew_pch)
   curlew_sanitize(${name})
 endfunction()
 
-function(curlew_reuse_pch name)
+function(curlew_reuse_pch name pch)
   if(CURLEW_PCH)
-    target_link_libraries(${name} PRIVATE absl::status absl::statusor absl::strings absl::time
-                                          protobuf::libprotobuf gRPC::grpc++ spdlog::spdlog)
-    target_precompile_headers(${name} REUSE_FROM curlew_pch)
+    target_link_libraries(${name} PRIVATE ${CURLEW_PCH_LIBRARIES})
+    target_precompile_headers(${name} REUSE_FROM ${pch})
   endif()
 endfunction()
 
@@ -75,7 +90,7 @@ function(curlew_test source)
   add_executable(${name} ${source})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
   target_link_libraries(${name} PRIVATE curlew_options ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  curlew_reuse_pch(${name})
+  curlew_reuse_pch(${name} curlew_test_pch)
   curlew_sanitize(${name})
   set(properties LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
   if(NOT ARG_LABEL STREQUAL "unit")

@@ -12,7 +12,7 @@
 namespace curlew::simulation {
 namespace {
 
-constexpr int kSeeds = 400;
+constexpr int kSeeds = 500;
 
 class WorldTest : public ::testing::Test {
  protected:
