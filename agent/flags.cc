@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "agent/config_file.h"
 #include "agent/throttle_file.h"
 #include "common/base/version.h"
 
@@ -37,6 +38,22 @@ Examples:
       required: true
   disk_path: /var/lib/postgresql
   max_workers: 4
+
+  # Checks that gates may name, and what backups are made with (see docs/backups.md).
+  curlew-agent --target staging-crm --config agent.yaml
+
+  # agent.yaml
+  checks:
+    queue-short:
+      sql: SELECT count(*) < 1000, count(*)::text FROM public.jobs
+      timeout: 5s
+  backups:
+    directory: /var/backups/curlew
+    data_directory: /var/lib/postgresql/15/main
+    commands:
+      snapshot:
+        argv: [/usr/local/bin/snapshot, --wait]
+        timeout: 30m
 
   # One of several controllers; the agent goes to the one that leads.
   curlew-agent --controller 127.0.0.1:7441,127.0.0.1:7442 --target staging-crm
@@ -107,7 +124,7 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
   Flags flags;
   flags.id = HostName();
   std::vector<std::string> targets;
-  std::string throttle;
+  std::string throttle, config_file;
   bool report_row_keys = false;
   CLI::App app("Executes the steps of Curlew's migrations on PostgreSQL databases.", "curlew-agent");
   app.set_version_flag("--version", absl::StrCat("curlew-agent ", base::OwnVersion()));
@@ -144,6 +161,9 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
                "the database");
   app.add_option("--throttle", throttle,
                  "YAML file: when backfills go slower or pause, for the signals of the database")
+      ->type_name("FILE");
+  app.add_option("--config", config_file,
+                 "YAML file: checks and backup commands that rollouts may name, and where dumps go")
       ->type_name("FILE");
   app.add_option("--metrics", flags.metrics, "Where to serve /metrics and /healthz; not at all without it")
       ->type_name("HOST:PORT");
@@ -183,6 +203,15 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
       return std::nullopt;
     }
     flags.throttle = *std::move(config);
+  }
+  if (!config_file.empty()) {
+    absl::StatusOr<AgentConfig> config = ReadConfigFile(config_file);
+    if (!config.ok()) {
+      std::cerr << "curlew-agent: --config: " << std::string(config.status().message()) << "\n";
+      *exit_code = 2;
+      return std::nullopt;
+    }
+    flags.config = *std::move(config);
   }
   *exit_code = 0;
   return flags;

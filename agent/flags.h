@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/attempt/run_context.h"
+#include "agent/config_file.h"
 #include "agent/guard/throttle_config.h"
 #include "common/base/log.h"
 #include "common/pg/pool.h"
@@ -32,6 +33,8 @@ struct Flags {
   RowKeys row_keys = RowKeys::kWithhold;
   // What --throttle says; the defaults without it.
   ThrottleConfig throttle;
+  // What --config says; nothing without it.
+  AgentConfig config;
   // HOST:PORT of the metrics; empty for none.
   std::string metrics;
   std::string log_level = "info";

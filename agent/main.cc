@@ -24,6 +24,13 @@ namespace {
 // What a thread may take over one thing, waits for databases aside, before the agent is unwell.
 constexpr absl::Duration kLongestTurn = absl::Minutes(1);
 
+template <typename Map>
+std::vector<std::string> NamesOf(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
 int Run(const Flags& flags) {
   const auto controllers = rpc::ParseControllers(flags.controller);
   const auto channel = rpc::MakeChannel(flags.controller);
@@ -64,6 +71,8 @@ int Run(const Flags& flags) {
                                                                    .pool = pool,
                                                                    .row_keys = flags.row_keys,
                                                                    .throttle = flags.throttle,
+                                                                   .checks = flags.config.checks,
+                                                                   .backups = flags.config.backups,
                                                                    .metrics = walks,
                                                                    .agent_metrics = agent_metrics},
                                                      &outbox, &lease));
@@ -74,6 +83,8 @@ int Run(const Flags& flags) {
                    .agent_id = flags.id,
                    .instance_id = instance_id,
                    .version = std::string(base::OwnVersion()),
+                   .checks = NamesOf(flags.config.checks),
+                   .backup_commands = NamesOf(flags.config.backups.commands),
                    .metrics = agent_metrics},
                   *channel, targets, &outbox, &lease);
   if (metrics != nullptr) {

@@ -7,16 +7,13 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <functional>
-#include <map>
-#include <sstream>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/guard/signals.h"
+#include "agent/yaml_mapping.h"
 #include "common/base/status_macros.h"
 #include "common/sql/query.h"
 
@@ -27,12 +24,12 @@ constexpr int kMostWorkers = 64;
 
 class Reader {
  public:
-  explicit Reader(absl::string_view file) : file_(file) {}
+  explicit Reader(const YamlFile& file) : file_(file) {}
 
   absl::StatusOr<ThrottleConfig> Read(const YAML::Node& root) {
     ThrottleConfig config;
     if (!root.IsDefined() || root.IsNull()) return config;
-    RETURN_IF_ERROR(ReadMapping(
+    RETURN_IF_ERROR(file_.ReadMapping(
         root, "the file",
         {{"limits", [&](const YAML::Node& node) { return ReadLimits(node, &config); }},
          {"checks", [&](const YAML::Node& node) { return ReadChecks(node, &config); }},
@@ -41,54 +38,18 @@ class Reader {
     return config;
   }
 
-  absl::Status Error(const YAML::Mark& mark, absl::string_view what) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file_, ":", std::max(0, mark.line) + 1, ":", std::max(0, mark.column) + 1, ": ", what));
-  }
-
  private:
-  using Fields = std::map<std::string, std::function<absl::Status(const YAML::Node&)>>;
-
-  // `other` reads keys that are not among `fields`; null to refuse them.
-  absl::Status ReadMapping(const YAML::Node& node, absl::string_view where, const Fields& fields,
-                           const std::function<absl::Status(const YAML::Node& key, const YAML::Node& value)>&
-                               other = nullptr) const {
-    if (!node.IsMap()) {
-      return Error(node.Mark(), absl::StrCat(where, " has to be a mapping (lines of KEY: VALUE)"));
-    }
-    std::map<std::string, int> lines;
-    for (const auto& entry : node) {
-      const YAML::Mark mark = entry.first.Mark();
-      if (!entry.first.IsScalar()) return Error(mark, "a key has to be a name");
-      const std::string& key = entry.first.Scalar();
-      if (const auto [first, is_new] = lines.emplace(key, mark.line + 1); !is_new) {
-        return Error(
-            mark, absl::StrCat("\"", key, "\" is given twice, first on line ", first->second, "; keep one"));
-      }
-      if (const auto field = fields.find(key); field != fields.end()) {
-        RETURN_IF_ERROR(field->second(entry.second));
-      } else if (other != nullptr) {
-        RETURN_IF_ERROR(other(entry.first, entry.second));
-      } else {
-        return Error(mark, absl::StrCat("there is no \"", key, "\" in ", where, "; known are ",
-                                        absl::StrJoin(fields, ", ", [](std::string* out, const auto& known) {
-                                          out->append(known.first);
-                                        })));
-      }
-    }
-    return absl::OkStatus();
-  }
-
   absl::Status ReadLimits(const YAML::Node& node, ThrottleConfig* config) const {
-    return ReadMapping(
+    return file_.ReadMapping(
         node, "limits", {}, [&](const YAML::Node& key, const YAML::Node& value) -> absl::Status {
           const std::string& name = key.Scalar();
           if (!IsKnown(name)) {
-            return Error(key.Mark(), absl::StrCat("there is no signal \"", name, "\"; known are ",
-                                                  absl::StrJoin(KnownSignals(), ", ",
-                                                                [](std::string* out, const SignalKind& kind) {
-                                                                  out->append(std::string(kind.name));
-                                                                })));
+            return file_.Error(key.Mark(),
+                               absl::StrCat("there is no signal \"", name, "\"; known are ",
+                                            absl::StrJoin(KnownSignals(), ", ",
+                                                          [](std::string* out, const SignalKind& kind) {
+                                                            out->append(std::string(kind.name));
+                                                          })));
           }
           if (value.IsScalar() && value.Scalar() == "off") {
             config->limits[name] = -1;
@@ -103,21 +64,23 @@ class Reader {
     if (node.IsScalar() && absl::SimpleAtod(node.Scalar(), limit) && std::isfinite(*limit) && *limit > 0) {
       return absl::OkStatus();
     }
-    return Error(node.Mark(), absl::StrCat("the limit of ", name, " has to be a number above 0", otherwise));
+    return file_.Error(node.Mark(),
+                       absl::StrCat("the limit of ", name, " has to be a number above 0", otherwise));
   }
 
   absl::Status ReadChecks(const YAML::Node& node, ThrottleConfig* config) const {
-    if (!node.IsSequence()) return Error(node.Mark(), "checks has to be a list (lines of - name: NAME)");
+    if (!node.IsSequence())
+      return file_.Error(node.Mark(), "checks has to be a list (lines of - name: NAME)");
     for (const YAML::Node& entry : node) {
       ThrottleCheck check;
-      RETURN_IF_ERROR(ReadMapping(
+      RETURN_IF_ERROR(file_.ReadMapping(
           entry, "a check",
           {{"name", [&](const YAML::Node& n) { return ReadName(n, config->checks, &check.name); }},
            {"sql", [&](const YAML::Node& n) { return ReadSql(n, &check.sql); }},
            {"limit", [&](const YAML::Node& n) { return ReadLimit(n, "a check", "", &check.limit); }},
            {"required", [&](const YAML::Node& n) { return ReadBool(n, &check.required); }}}));
       if (check.name.empty() || check.sql.empty() || check.limit <= 0) {
-        return Error(entry.Mark(), "a check needs name, sql and limit");
+        return file_.Error(entry.Mark(), "a check needs name, sql and limit");
       }
       config->checks.push_back(std::move(check));
     }
@@ -128,34 +91,34 @@ class Reader {
                         std::string* name) const {
     if (!node.IsScalar() || node.Scalar().empty() || node.Scalar().size() > 63 ||
         node.Scalar().find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
-      return Error(
+      return file_.Error(
           node.Mark(),
           "a check's name is 1 to 63 lower-case letters, digits and underscores, with its unit at the "
           "end, such as queued_jobs or oldest_job_seconds");
     }
     *name = node.Scalar();
     if (IsKnown(*name)) {
-      return Error(node.Mark(), absl::StrCat("\"", *name,
-                                             "\" is a signal that the agent reads itself; give "
-                                             "the check another name"));
+      return file_.Error(node.Mark(), absl::StrCat("\"", *name,
+                                                   "\" is a signal that the agent reads itself; give "
+                                                   "the check another name"));
     }
     for (const ThrottleCheck& other : others) {
       if (other.name == *name) {
-        return Error(node.Mark(), absl::StrCat("two checks are named \"", *name, "\"; rename one"));
+        return file_.Error(node.Mark(), absl::StrCat("two checks are named \"", *name, "\"; rename one"));
       }
     }
     return absl::OkStatus();
   }
 
   absl::Status ReadSql(const YAML::Node& node, std::string* sql) const {
-    if (!node.IsScalar()) return Error(node.Mark(), "sql has to be one SELECT");
+    if (!node.IsScalar()) return file_.Error(node.Mark(), "sql has to be one SELECT");
     const absl::StatusOr<sql::Query> query = sql::ParseQuery(node.Scalar());
     if (!query.ok()) {
-      return Error(node.Mark(), absl::StrCat("sql has to be one SELECT: ", query.status().message()));
+      return file_.Error(node.Mark(), absl::StrCat("sql has to be one SELECT: ", query.status().message()));
     }
     if (query->columns.has_value() && query->columns->size() != 1) {
-      return Error(node.Mark(), absl::StrCat("sql has to return one number; this returns ",
-                                             query->columns->size(), " columns"));
+      return file_.Error(node.Mark(), absl::StrCat("sql has to return one number; this returns ",
+                                                   query->columns->size(), " columns"));
     }
     *sql = query->text;
     return absl::OkStatus();
@@ -166,19 +129,19 @@ class Reader {
       *value = node.Scalar() == "true";
       return absl::OkStatus();
     }
-    return Error(node.Mark(), "required is true or false");
+    return file_.Error(node.Mark(), "required is true or false");
   }
 
   absl::Status ReadPath(const YAML::Node& node, std::string* path) const {
     if (!node.IsScalar() || node.Scalar().empty() || node.Scalar().front() != '/') {
-      return Error(node.Mark(), "disk_path has to be an absolute path, such as /var/lib/postgresql");
+      return file_.Error(node.Mark(), "disk_path has to be an absolute path, such as /var/lib/postgresql");
     }
     struct statvfs disk = {};
     if (statvfs(node.Scalar().c_str(), &disk) != 0) {
-      return Error(node.Mark(),
-                   absl::StrCat("disk_path ", node.Scalar(), ": ", std::strerror(errno),
-                                "; give a path on the file system of the database that the agent "
-                                "sees, or leave it out"));
+      return file_.Error(node.Mark(),
+                         absl::StrCat("disk_path ", node.Scalar(), ": ", std::strerror(errno),
+                                      "; give a path on the file system of the database that the agent "
+                                      "sees, or leave it out"));
     }
     *path = node.Scalar();
     return absl::OkStatus();
@@ -189,7 +152,7 @@ class Reader {
         *workers <= kMostWorkers) {
       return absl::OkStatus();
     }
-    return Error(node.Mark(), absl::StrCat("max_workers has to be 1 to ", kMostWorkers));
+    return file_.Error(node.Mark(), absl::StrCat("max_workers has to be 1 to ", kMostWorkers));
   }
 
   static bool IsKnown(absl::string_view name) {
@@ -197,30 +160,25 @@ class Reader {
                        [&](const SignalKind& kind) { return kind.name == name; });
   }
 
-  const std::string file_;
+  const YamlFile& file_;
 };
 
 }  // namespace
 
 absl::StatusOr<ThrottleConfig> ReadThrottle(absl::string_view text, absl::string_view file) {
-  Reader reader(file);
-  try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      return reader.Error(documents[1].Mark(), "the file holds several documents; keep one");
-    }
-    return reader.Read(documents.empty() ? YAML::Node() : documents[0]);
-  } catch (const YAML::Exception& error) {
-    return reader.Error(error.mark, error.msg);
-  }
+  const YamlFile yaml(file);
+  ThrottleConfig config;
+  RETURN_IF_ERROR(yaml.Read(text, [&](const YAML::Node& root) -> absl::Status {
+    ASSIGN_OR_RETURN(config, Reader(yaml).Read(root));
+    return absl::OkStatus();
+  }));
+  return config;
 }
 
 absl::StatusOr<ThrottleConfig> ReadThrottleFile(const std::string& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  if (in) text << in.rdbuf();
-  if (!in) return absl::NotFoundError(absl::StrCat(path, ": cannot be read: ", std::strerror(errno)));
-  return ReadThrottle(text.str(), path);
+  std::string text;
+  RETURN_IF_ERROR(ReadTextFile(path, &text));
+  return ReadThrottle(text, path);
 }
 
 }  // namespace curlew::agent

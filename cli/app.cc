@@ -90,6 +90,7 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   CLI::App* plan = AddGroup(*app, {"plan", "Check, explain and store plans", "", ""});
   AddPlanValidate(*plan, context);
   AddPlanExplain(*plan, context);
+  AddPlanSql(*plan, context);
   AddPlanFromSql(*plan, context);
   AddPlanSubmit(*plan, context);
   AddPlanList(*plan, context);
@@ -101,8 +102,11 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   AddRolloutStart(*rollout, context);
   AddRolloutList(*rollout, context);
   AddRolloutShow(*rollout, context);
+  AddRolloutRuns(*rollout, context);
   AddRolloutWatch(*rollout, context);
   AddRolloutApprove(*rollout, context);
+  AddRolloutSkipGate(*rollout, context);
+  AddRolloutReportCheck(*rollout, context);
   AddRolloutOverride(*rollout, context);
   AddRolloutTune(*rollout, context);
   AddRolloutRows(*rollout, context);
@@ -110,16 +114,30 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   AddRolloutResume(*rollout, context);
   AddRolloutRetry(*rollout, context);
   AddRolloutSkip(*rollout, context);
+  AddRolloutSkipTarget(*rollout, context);
   AddRolloutAbort(*rollout, context);
   AddRolloutRollback(*rollout, context);
+  AddRolloutReport(*rollout, context);
+  AddRolloutRestoreHint(*rollout, context);
 
   CLI::App* target = AddGroup(*app, {"target", "See databases and the agents that serve them", "", ""});
   AddTargetList(*target, context);
   AddTargetShow(*target, context);
+  AddTargetBaseline(*target, context);
+  AddCurrent(*app, context);
+  AddHistory(*app, context);
+  AddDrift(*app, context);
+
+  CLI::App* schema = AddGroup(*app, {"schema", "Keep schemas of databases as files", "", ""});
+  AddSchemaSnapshot(*schema, context);
 
   CLI::App* env = AddGroup(*app, {"env", "See and change the pipeline of environments", "", ""});
   AddEnvApply(*env, context);
   AddEnvList(*env, context);
+
+  CLI::App* audit = AddGroup(*app, {"audit", "See who changed what, and whether that is all", "", ""});
+  AddAuditList(*audit, context);
+  AddAuditVerify(*audit, context);
 
   AddCompletion(*app, context);
   AddVersion(*app, context);

@@ -20,6 +20,7 @@ constexpr absl::Duration kLongestSearch = absl::Seconds(10);
 constexpr absl::Duration kRetryPause = absl::Milliseconds(200);
 // How long one of several is asked what it is, where none leads.
 constexpr absl::Duration kAsk = absl::Seconds(1);
+constexpr absl::Duration kLongestPreview = absl::Minutes(10);
 
 std::unique_ptr<grpc::ClientContext> NewContext(absl::Time deadline) {
   auto context = std::make_unique<grpc::ClientContext>();
@@ -53,10 +54,11 @@ Client::Client(std::string address, rpc::ControllerAddress controllers, absl::Du
       plans_(v1::PlanService::NewStub(channel_)),
       rollouts_(v1::RolloutService::NewStub(channel_)),
       targets_(v1::TargetService::NewStub(channel_)),
-      environments_(v1::EnvironmentService::NewStub(channel_)) {}
+      environments_(v1::EnvironmentService::NewStub(channel_)),
+      audit_(v1::AuditService::NewStub(channel_)) {}
 
 Client::Effect Client::EffectOf(const google::protobuf::Descriptor& request) {
-  for (const char* prefix : {"Get", "List", "Compile"}) {
+  for (const char* prefix : {"Get", "List", "Compile", "Compare"}) {
     if (absl::StartsWith(request.name(), prefix)) return Effect::kReads;
   }
   return Effect::kChanges;
@@ -127,6 +129,16 @@ std::unique_ptr<grpc::ClientReader<v1::WatchRolloutResponse>> Client::Watch(
   if (several()) channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + kAsk));
   rpc::TellVersion(context);
   return rollouts_->WatchRollout(context, request);
+}
+
+absl::Status Client::Preview(const v1::PreviewRolloutRequest& request,
+                             absl::FunctionRef<void(const v1::TargetPreview&)> each) {
+  RETURN_IF_ERROR(WaitForLeader());
+  const auto context = NewContext(absl::Now() + std::max(timeout_, kLongestPreview));
+  const auto reader = rollouts_->PreviewRollout(context.get(), request);
+  v1::TargetPreview preview;
+  while (reader->Read(&preview)) each(preview);
+  return ToStatus(reader->Finish());
 }
 
 absl::Status Client::ToStatus(const grpc::Status& status) const {

@@ -50,6 +50,11 @@ class Client {
   std::unique_ptr<grpc::ClientReader<v1::WatchRolloutResponse>> Watch(grpc::ClientContext* context,
                                                                       const v1::WatchRolloutRequest& request);
 
+  // Reads all of a preview, target by target, for ten minutes at most, or the deadline of a call where that
+  // is longer: each target is asked. Errors as Call's.
+  absl::Status Preview(const v1::PreviewRolloutRequest& request,
+                       absl::FunctionRef<void(const v1::TargetPreview&)> each);
+
   // A status of gRPC with its details.
   absl::Status ToStatus(const grpc::Status& status) const;
 
@@ -58,7 +63,7 @@ class Client {
   bool several() const { return controllers_.controllers == rpc::Controllers::kSeveral; }
 
  private:
-  // What a call does, by the name of its request: Get, List and Compile only read.
+  // What a call does, by the name of its request: Get, List, Compile and Compare only read.
   enum class Effect { kReads, kChanges };
 
   Client(std::string address, rpc::ControllerAddress controllers, absl::Duration timeout,
@@ -72,6 +77,7 @@ class Client {
   v1::RolloutService::Stub& StubOf(v1::RolloutService::Stub*) { return *rollouts_; }
   v1::TargetService::Stub& StubOf(v1::TargetService::Stub*) { return *targets_; }
   v1::EnvironmentService::Stub& StubOf(v1::EnvironmentService::Stub*) { return *environments_; }
+  v1::AuditService::Stub& StubOf(v1::AuditService::Stub*) { return *audit_; }
 
   const std::string address_;
   const rpc::ControllerAddress controllers_;
@@ -81,6 +87,7 @@ class Client {
   std::unique_ptr<v1::RolloutService::Stub> rollouts_;
   std::unique_ptr<v1::TargetService::Stub> targets_;
   std::unique_ptr<v1::EnvironmentService::Stub> environments_;
+  std::unique_ptr<v1::AuditService::Stub> audit_;
 };
 
 // Calls a List method until its last page and merges the pages.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "cli/names.h"
 #include "cli/verb.h"
 
 namespace curlew::cli {
@@ -67,6 +68,9 @@ std::string ValueCompleter(const std::string& type) {
   if (type == kPlanType) return "_curlew_names plan";
   if (type == kRolloutType) return "_curlew_names rollout";
   if (type == kTargetType) return "_curlew_names target";
+  if (type == kRunStateType) return absl::StrCat("_curlew_words ", absl::StrJoin(RunStateWords(), " "));
+  if (type == kEnvironmentType) return "_curlew_names env";
+  if (type == kTargetOrEnvironmentType) return "_curlew_names env; _curlew_names target";
   for (char c : type) {
     if (!absl::ascii_islower(static_cast<unsigned char>(c)) && c != '|') return "";
   }

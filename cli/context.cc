@@ -13,7 +13,8 @@ GlobalFlags DefaultFlags(const Environment& environment) {
   if (std::string address = environment("CURLEW_CONTROLLER"); !address.empty()) {
     flags.controller = std::move(address);
   }
-  flags.actor = environment("USER");
+  flags.actor = environment("CURLEW_ACTOR");
+  if (flags.actor.empty()) flags.actor = environment("USER");
   if (flags.actor.empty()) {
     // getlogin() knows nobody in a container; the user database does.
     const passwd* user = getpwuid(getuid());

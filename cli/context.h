@@ -25,7 +25,7 @@ struct GlobalFlags {
   absl::Duration timeout = absl::Seconds(10);
 };
 
-// The defaults: CURLEW_CONTROLLER, and the name of the user.
+// The defaults: CURLEW_CONTROLLER; CURLEW_ACTOR, else the name of the user.
 GlobalFlags DefaultFlags(const Environment& environment);
 
 // One invocation. Not thread-safe.

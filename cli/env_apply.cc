@@ -18,9 +18,11 @@ void AddEnvApply(CLI::App& group, Context& context) {
   auto options = std::make_shared<Options>();
   const VerbInfo info = {
       "apply", "Replace the pipeline by the environments of a file",
-      "The file lists all environments in order, each with its targets, the approvals before it and before "
-      "DROP, "
-      "and its soak time. An environment that is not in the file goes. Refused while a rollout is active.",
+      "The file lists all environments in order, each with its targets, waves, gates, health checks and "
+      "freezes "
+      "(docs/pipelines.md has every field). An environment that is not in the file goes. Rollouts that have "
+      "begun keep the gates and waves that they began with; a target on which one is active cannot go or "
+      "move.",
       "# Staging first, then production\n"
       "curlew env apply environments.yaml\n"
       "# From a pipe\n"
@@ -37,8 +39,9 @@ void AddEnvApply(CLI::App& group, Context& context) {
       "END"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
     ASSIGN_OR_RETURN(const std::string text, ReadFile(options->file));
-    ASSIGN_OR_RETURN(const v1::ApplyEnvironmentsRequest request,
+    ASSIGN_OR_RETURN(v1::ApplyEnvironmentsRequest request,
                      plan::ReadEnvironments(text, options->file == "-" ? "standard input" : options->file));
+    request.set_actor(context.flags.actor);
     ASSIGN_OR_RETURN(Client * client, context.client());
     ASSIGN_OR_RETURN(const v1::ListEnvironmentsResponse applied,
                      client->Call(&v1::EnvironmentService::Stub::ApplyEnvironments, request));

@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "cli/names.h"
 #include "cli/output.h"
 #include "cli/target_view.h"
 #include "cli/verb.h"
@@ -20,7 +21,11 @@ void AddEnvList(CLI::App& group, Context& context) {
     ASSIGN_OR_RETURN(
         const v1::ListEnvironmentsResponse list,
         client->Call(&v1::EnvironmentService::Stub::ListEnvironments, v1::ListEnvironmentsRequest()));
-    if (*output != "table") {
+    if (*output == "name") {
+      for (const v1::Environment& environment : list.environments()) {
+        context.out << Bare(environment.name()) << "\n";
+      }
+    } else if (*output != "table") {
       context.out << Structured(list, *output);
     } else if (list.environments().empty()) {
       context.out << "No environments yet: curlew env apply FILE\n";
@@ -29,7 +34,7 @@ void AddEnvList(CLI::App& group, Context& context) {
     }
     return ExitCode::kOk;
   });
-  AddOutput(*verb, {"table", "json", "yaml"}, *output);
+  AddOutput(*verb, {"table", "json", "yaml", "name"}, *output);
 }
 
 }  // namespace curlew::cli

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array kMeanings = {
     ExitCodeMeaning{ExitCode::kOk, "done"},
-    ExitCodeMeaning{ExitCode::kError, "any other error; lint found something"},
+    ExitCodeMeaning{ExitCode::kError, "any other error; lint found something; schemas differ"},
     ExitCodeMeaning{ExitCode::kUsage, "the command line is wrong"},
     ExitCodeMeaning{ExitCode::kNotFound, "something named does not exist"},
     ExitCodeMeaning{ExitCode::kInvalid, "the plan or another input is not valid"},
@@ -17,7 +17,13 @@ constexpr std::array kMeanings = {
                     "something must change first: a gate, a conflict, an agent or database that is away"},
     ExitCodeMeaning{ExitCode::kUnreachable, "the controller gave no answer"},
     ExitCodeMeaning{ExitCode::kRolloutFailed, "the rollout that was waited for failed"},
-    ExitCodeMeaning{ExitCode::kRolloutUndone, "the rollout that was waited for was rolled back or aborted"},
+    ExitCodeMeaning{ExitCode::kRolloutUndone, "the rollout that was waited for was rolled back"},
+    ExitCodeMeaning{ExitCode::kRolloutAborted, "the rollout that was waited for was aborted"},
+    ExitCodeMeaning{ExitCode::kNeedsDecision,
+                    "the rollout that was waited for is paused, or waits for an approval, and --timeout has "
+                    "passed, or --until decision was given"},
+    ExitCodeMeaning{ExitCode::kWaitedTooLong,
+                    "--timeout has passed, and the rollout that was waited for is still at work"},
 };
 
 }  // namespace

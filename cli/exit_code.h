@@ -20,6 +20,9 @@ enum class ExitCode {
   kUnreachable = 6,
   kRolloutFailed = 7,
   kRolloutUndone = 8,
+  kRolloutAborted = 9,
+  kNeedsDecision = 10,
+  kWaitedTooLong = 11,
 };
 
 // base::kReason of the statuses that Client makes where the controller gave no answer.

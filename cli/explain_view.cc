@@ -71,10 +71,29 @@ std::string Cost(const v1::Step& step) {
                       : "neither scans nor rewrites";
 }
 
+bool ChangesWhatIsThere(const v1::Action& action) {
+  switch (action.kind_case()) {
+    case v1::Action::kWait:
+    case v1::Action::kVerify:
+    case v1::Action::kAnalyze:
+    case v1::Action::kBackup:
+    case v1::Action::kMeasure:
+      return false;
+    case v1::Action::kExecuteSql:
+    case v1::Action::kExecuteSqlConcurrently:
+    case v1::Action::kInstallTrigger:
+    case v1::Action::kBackfill:
+    case v1::Action::kValidateConstraint:
+    case v1::Action::kTransformRows:
+    case v1::Action::KIND_NOT_SET:
+      break;
+  }
+  return true;
+}
+
 std::vector<std::string> UndoLines(const v1::Step& step) {
   if (step.has_undo()) return SqlLines(step.undo());
-  if (step.phase() == v1::PHASE_DROP && !step.preflight() && step.action().kind_case() != v1::Action::kWait &&
-      step.action().kind_case() != v1::Action::kVerify && step.action().kind_case() != v1::Action::kAnalyze) {
+  if (step.phase() == v1::PHASE_DROP && !step.preflight() && ChangesWhatIsThere(step.action())) {
     return {"none: this cannot be undone"};
   }
   return {"nothing needs to be undone"};
@@ -86,18 +105,6 @@ std::string StrongestLock(const v1::Step& step) {
     if (LockRank(lock.mode()) > LockRank(strongest)) strongest = lock.mode();
   }
   return strongest.empty() ? "-" : LockName(strongest);
-}
-
-std::string Summary(const v1::CompiledPlan& plan, const Style& style) {
-  Table table({"STEP", "STRONGEST LOCK", "COST", "UNDO", "WHAT"});
-  for (const v1::Step& step : plan.steps()) {
-    table.AddRow({Printable(step.key()), StrongestLock(step),
-                  step.rewrites() ? "rewrites"
-                  : step.scans()  ? "scans"
-                                  : "-",
-                  step.has_undo() ? "yes" : "-", Printable(step.title())});
-  }
-  return table.Render(style, kWidth, 2);
 }
 
 void AppendStep(int number, const v1::Step& step, const Style& style, std::string& out) {
@@ -118,13 +125,25 @@ void AppendStep(int number, const v1::Step& step, const Style& style, std::strin
 
 }  // namespace
 
+std::string StepsTable(const v1::CompiledPlan& plan, const Style& style) {
+  Table table({"STEP", "STRONGEST LOCK", "COST", "UNDO", "WHAT"});
+  for (const v1::Step& step : plan.steps()) {
+    table.AddRow({Printable(step.key()), StrongestLock(step),
+                  step.rewrites() ? "rewrites"
+                  : step.scans()  ? "scans"
+                                  : "-",
+                  step.has_undo() ? "yes" : "-", Printable(step.title())});
+  }
+  return table.Render(style, kWidth, 2);
+}
+
 std::string RenderExplain(const v1::CompilePlanResponse& compiled, const std::string& against,
                           const Style& style) {
   const v1::CompiledPlan& plan = compiled.compiled_plan();
   std::string out = absl::StrCat("Plan ", Paint(Printable(plan.plan_name()), Tone::kStrong, style), ": ",
                                  plan.steps_size(), " steps, compiled against ", Printable(against), "\n");
   absl::StrAppend(&out, "  plan      ", plan.plan_digest(), "\n  compiled  ", compiled.digest(),
-                  "\n  schema    ", plan.schema_fingerprint(), "\n\n", Summary(plan, style), "\n");
+                  "\n  schema    ", plan.schema_fingerprint(), "\n\n", StepsTable(plan, style), "\n");
   v1::Phase phase = v1::PHASE_UNSPECIFIED;
   const int stages = plan.steps().empty() ? 0 : plan.steps(plan.steps_size() - 1).stage() + 1;
   int stage = -1;

@@ -14,6 +14,9 @@ namespace curlew::cli {
 std::string RenderExplain(const v1::CompilePlanResponse& compiled, const std::string& against,
                           const Style& style);
 
+// One line for each step: key, strongest lock, cost, undo, title.
+std::string StepsTable(const v1::CompiledPlan& plan, const Style& style);
+
 }  // namespace curlew::cli
 
 #endif  // CURLEW_CLI_EXPLAIN_VIEW_H_

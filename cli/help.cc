@@ -105,7 +105,11 @@ std::string Help(const CLI::App& app) {
   absl::StrAppend(&out, Section(is_root ? "Global flags" : "Flags", Flags(app)));
   if (!is_root) {
     std::vector<Entry> global = Flags(Root(app));
-    std::erase_if(global, [](const Entry& entry) { return entry.name == "-h, --help"; });
+    // What the verb has under the same name hides the global one.
+    const std::vector<Entry> own = Flags(app);
+    std::erase_if(global, [&](const Entry& entry) {
+      return std::any_of(own.begin(), own.end(), [&](const Entry& o) { return o.name == entry.name; });
+    });
     absl::StrAppend(&out, Section("Global flags", global));
   }
   if (!app.get_footer().empty()) {
@@ -113,6 +117,7 @@ std::string Help(const CLI::App& app) {
   }
   if (is_root) {
     absl::StrAppend(&out, Section("Environment", {{"CURLEW_CONTROLLER", "Default of --controller"},
+                                                  {"CURLEW_ACTOR", "Default of --actor"},
                                                   {"NO_COLOR", "Set to anything: no colours"},
                                                   {"TZ", "Time zone of the times that are shown"}}));
     std::vector<Entry> codes;

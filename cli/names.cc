@@ -6,7 +6,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "curlew/v1/rollout.pb.h"
 #include "google/protobuf/descriptor.h"
 
 namespace curlew::cli {
@@ -44,6 +46,7 @@ std::string Bare(absl::string_view name) {
 
 std::string RolloutName(absl::string_view written) { return WithCollection("rollouts", written); }
 std::string TargetName(absl::string_view written) { return WithCollection("targets", written); }
+std::string EnvironmentName(absl::string_view written) { return WithCollection("environments", written); }
 
 std::string PlanName(absl::string_view written) {
   if (absl::StrContains(written, '/')) return std::string(written);
@@ -64,6 +67,17 @@ std::string EnumWord(const google::protobuf::EnumDescriptor* descriptor, int val
   absl::string_view word = known->name();
   absl::ConsumePrefix(&word, prefix);
   return std::string(word);
+}
+
+std::vector<std::string> RunStateWords() {
+  std::vector<std::string> words;
+  const auto* states = v1::RunState_descriptor();
+  for (int i = 0; i < states->value_count(); ++i) {
+    const auto state = static_cast<v1::RunState>(states->value(i)->number());
+    if (state == v1::RUN_STATE_UNSPECIFIED) continue;
+    words.push_back(absl::StrReplaceAll(absl::AsciiStrToLower(Word(state)), {{"_", "-"}}));
+  }
+  return words;
 }
 
 std::string LockName(absl::string_view mode) {

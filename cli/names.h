@@ -3,6 +3,7 @@
 #define CURLEW_CLI_NAMES_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "google/protobuf/generated_enum_reflection.h"
@@ -12,9 +13,11 @@ namespace curlew::cli {
 // The last part of a resource name: "x" of "rollouts/x", and of "x".
 std::string Bare(absl::string_view name);
 
-// The resource name for what a person wrote: "x" or "rollouts/x", "x" or "targets/x".
+// The resource name for what a person wrote: "x" or "rollouts/x", "x" or "targets/x", "x" or
+// "environments/x".
 std::string RolloutName(absl::string_view written);
 std::string TargetName(absl::string_view written);
+std::string EnvironmentName(absl::string_view written);
 
 // "plans/x" stays; "x-0123456789ab", which ends like a digest, becomes "plans/x-0123456789ab"; another bare
 // name stays: the controller takes it for the newest plan of that name.
@@ -27,6 +30,9 @@ template <typename Enum>
 std::string Word(Enum value) {
   return EnumWord(google::protobuf::GetEnumDescriptor<Enum>(), static_cast<int>(value));
 }
+
+// Every state of a run, as people write it: "failed", "ready-to-drop".
+std::vector<std::string> RunStateWords();
 
 // PostgreSQL's documentation's name of a lock: "ACCESS EXCLUSIVE" of "AccessExclusiveLock".
 std::string LockName(absl::string_view mode);

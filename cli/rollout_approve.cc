@@ -1,5 +1,8 @@
 #include <memory>
 
+#include "cli/compiled_plans.h"
+#include "cli/cover_view.h"
+#include "cli/gate_view.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/rollout_view.h"
@@ -8,36 +11,70 @@
 #include "common/base/status_macros.h"
 
 namespace curlew::cli {
+namespace {
+
+struct Options {
+  std::string name, gate, reason, cover;
+  std::string output = "table";
+};
+
+// Approves what was looked at: the cover that is sent is the one that was given, or of what is printed here.
+absl::StatusOr<v1::Rollout> Approve(Context& context, const Options& options) {
+  ASSIGN_OR_RETURN(Client * client, context.client());
+  v1::GetRolloutRequest get;
+  get.set_name(RolloutName(options.name));
+  ASSIGN_OR_RETURN(const v1::Rollout seen, client->Call(&v1::RolloutService::Stub::GetRollout, get));
+  v1::ApproveRolloutRequest request;
+  request.set_name(RolloutName(options.name));
+  request.set_gate(options.gate);
+  request.set_reason(options.reason);
+  request.set_actor(context.flags.actor);
+  request.set_cover(options.cover);
+  if (const v1::Gate* gate = FindGate(seen, options.gate); gate != nullptr) {
+    request.set_gate(gate->id());
+    if (options.cover.empty()) request.set_cover(gate->cover());
+    if (options.output == "table" && !gate->cover().empty()) {
+      ASSIGN_OR_RETURN(const CompiledPlans plans, FetchCompiledPlans(client, seen));
+      context.out << Printable(gate->id()) << " covers:\n"
+                  << RenderCover(seen, *gate, plans,
+                                 {context.terminal.style, context.zone, absl::Now(), context.width()})
+                  << std::flush;
+    }
+  }
+  return client->Call(&v1::RolloutService::Stub::ApproveRollout, request);
+}
+
+}  // namespace
 
 void AddRolloutApprove(CLI::App& group, Context& context) {
-  struct Options {
-    std::string name, gate, reason;
-    std::string output = "table";
-  };
   auto options = std::make_shared<Options>();
   const VerbInfo info = {
       "approve", "Approve a gate of a rollout",
       "Without --gate it is the gate that the rollout waits at now. Scripts should name it, so "
-      "that they never approve another one than they mean. Who approves (--actor) and why is "
-      "kept for good.",
+      "that they never approve another one than they mean. An approval covers the plan, the targets, their "
+      "schemas and the policy as they are shown (`curlew rollout show ROLLOUT --gate GATE` shows them "
+      "before): "
+      "where one of them changes it does not count any more. With --cover it is refused where they are not "
+      "what "
+      "was reviewed. Who approves (--actor, or CURLEW_ACTOR) and why is kept for good; the author of the "
+      "plan, "
+      "and whoever started the rollout, cannot.",
+      "# What would be approved\n"
+      "curlew rollout show release-42 --gate production/before\n"
       "# Let the rollout drop the old column in staging\n"
       "curlew rollout approve release-42 --gate staging/before-drop --reason 'old app is gone'\n"
+      "# Exactly what was reviewed, or nothing\n"
+      "curlew rollout approve release-42 --gate production/before --cover 3f2a9c… --reason 'reviewed, "
+      "#4711'\n"
       "# Whatever gate it waits at\n"
       "curlew rollout approve release-42 --reason 'checked the dashboards'"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
-    ASSIGN_OR_RETURN(Client * client, context.client());
-    v1::ApproveRolloutRequest request;
-    request.set_name(RolloutName(options->name));
-    request.set_gate(options->gate);
-    request.set_reason(options->reason);
-    request.set_actor(context.flags.actor);
-    ASSIGN_OR_RETURN(const v1::Rollout rollout,
-                     client->Call(&v1::RolloutService::Stub::ApproveRollout, request));
+    ASSIGN_OR_RETURN(const v1::Rollout rollout, Approve(context, *options));
     if (options->output != "table") {
       context.out << Structured(rollout, options->output);
       return ExitCode::kOk;
     }
-    context.out << rollout.name() << ": approved by " << Printable(context.flags.actor) << "\n";
+    context.out << Printable(rollout.name()) << ": approved by " << Printable(context.flags.actor) << "\n";
     for (const v1::Waiting& waiting : rollout.waiting()) {
       context.out << "waits for " << WaitingText(waiting, absl::Now()) << "\n";
     }
@@ -47,6 +84,9 @@ void AddRolloutApprove(CLI::App& group, Context& context) {
   verb->add_option("--gate", options->gate, "Id of the gate, as `curlew rollout show` prints it")
       ->type_name("GATE");
   verb->add_option("--reason", options->reason, "Why; recorded")->type_name("TEXT");
+  verb->add_option("--cover", options->cover,
+                   "Refuse where the gate covers anything else than when it had this cover")
+      ->type_name("SHA256");
   AddOutput(*verb, {"table", "json", "yaml"}, options->output);
 }
 

@@ -1,6 +1,11 @@
 #include <algorithm>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/compiled_plans.h"
+#include "cli/cover_view.h"
+#include "cli/gate_view.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/rollout_view.h"
@@ -9,6 +14,7 @@
 #include "cli/watch.h"
 #include "cli/watch_state.h"
 #include "cli/watch_stream.h"
+#include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::cli {
@@ -42,11 +48,30 @@ ProgressByTarget ReadProgress(Client* client, const v1::Rollout& rollout) {
   return state.progress();
 }
 
+absl::StatusOr<ExitCode> ShowGate(Context& context, Client* client, const v1::Rollout& rollout,
+                                  const std::string& id, const std::string& output) {
+  const v1::Gate* gate = FindGate(rollout, id);
+  if (gate == nullptr) {
+    std::vector<std::string> ids;
+    for (const v1::Gate* other : GatesOf(rollout)) ids.push_back(other->id());
+    return base::WithDetail(absl::NotFoundError(absl::StrCat(rollout.name(), " has no gate \"", id, "\"")),
+                            base::kHint, absl::StrCat("its gates: ", absl::StrJoin(ids, ", ")));
+  }
+  if (output != "table") {
+    context.out << Structured(*gate, output);
+    return ExitCode::kOk;
+  }
+  ASSIGN_OR_RETURN(const CompiledPlans plans, FetchCompiledPlans(client, rollout));
+  context.out << RenderGate(rollout, *gate, plans,
+                            {context.terminal.style, context.zone, absl::Now(), context.width()});
+  return ExitCode::kOk;
+}
+
 }  // namespace
 
 void AddRolloutShow(CLI::App& group, Context& context) {
   struct Options {
-    std::string name;
+    std::string name, gate;
     std::string output = "table";
     bool watch = false;
   };
@@ -59,6 +84,8 @@ void AddRolloutShow(CLI::App& group, Context& context) {
       "does, and ends with the same statuses.",
       "# Where it stands, and what to do next\n"
       "curlew rollout show release-42\n"
+      "# One gate: why it is closed, and what an approval of it covers\n"
+      "curlew rollout show release-42 --gate production/before\n"
       "# The state alone, for a script\n"
       "curlew rollout show release-42 -o json | jq -r .state\n"
       "# Show it, then follow what happens from now on\n"
@@ -68,6 +95,7 @@ void AddRolloutShow(CLI::App& group, Context& context) {
     v1::GetRolloutRequest request;
     request.set_name(RolloutName(options->name));
     ASSIGN_OR_RETURN(const v1::Rollout rollout, client->Call(&v1::RolloutService::Stub::GetRollout, request));
+    if (!options->gate.empty()) return ShowGate(context, client, rollout, options->gate, options->output);
     if (options->output == "table") {
       const ProgressByTarget progress = ReadProgress(client, rollout);
       context.out << RenderRollout(
@@ -85,6 +113,8 @@ void AddRolloutShow(CLI::App& group, Context& context) {
   });
   AddArgument(*verb, kRolloutType, options->name, "Name of the rollout");
   verb->add_flag("-w,--watch", options->watch, "Go on with what happens, until the rollout has ended");
+  verb->add_option("--gate", options->gate, "Show this gate alone, and what an approval of it covers")
+      ->type_name("GATE");
   AddOutput(*verb, {"table", "json", "yaml"}, options->output);
 }
 

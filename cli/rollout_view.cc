@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/errors.h"
+#include "cli/fleet_view.h"
+#include "cli/gate_view.h"
 #include "cli/names.h"
 #include "cli/progress_view.h"
 #include "cli/units.h"
@@ -21,16 +23,6 @@ using base::FromProto;
 
 std::string Since(absl::Time time, const ViewOptions& options) {
   return absl::StrCat(ShortTime(time, options.zone), " (", FormatAge(time, options.now), " ago)");
-}
-
-bool IsOpen(const v1::Gate& gate) { return gate.has_open_time() || gate.required_approvals() == 0; }
-
-std::string GateText(const v1::Gate& gate) {
-  if (gate.required_approvals() == 0) return "open";
-  const std::string count =
-      absl::StrCat(gate.approvals_size(), " of ", gate.required_approvals(), " approvals");
-  if (gate.has_open_time()) return absl::StrCat("open, ", count);
-  return absl::StrCat(gate.has_reached_time() ? "closed, " : "not reached, ", count);
 }
 
 std::string SoakText(const v1::EnvironmentStage& stage, const ViewOptions& options) {
@@ -61,34 +53,41 @@ void AppendStages(const v1::Rollout& rollout, const ViewOptions& options, std::s
   AppendHeading("Stages", options.style, out);
   Table table({"ENVIRONMENT", "STATE", "GATE BEFORE", "GATE BEFORE DROP", "SOAK"});
   for (const v1::EnvironmentStage& stage : rollout.stages()) {
-    table.AddRow({Printable(Bare(stage.environment())), Word(stage.state()), GateText(stage.before()),
-                  GateText(stage.before_drop()), SoakText(stage, options)});
+    table.AddRow({Printable(Bare(stage.environment())), Word(stage.state()),
+                  GateText(stage.before(), options.now), GateText(stage.before_drop(), options.now),
+                  SoakText(stage, options)});
   }
   absl::StrAppend(&out, table.Render(options.style, options.width, 2));
 }
 
 void AppendGates(const v1::Rollout& rollout, const ViewOptions& options, std::string& out) {
   std::string gates;
-  const auto append = [&](const v1::Gate& gate) {
-    for (const v1::Approval& approval : gate.approvals()) {
-      absl::StrAppend(&gates, "  ", Printable(gate.id()), ": approved by ", Printable(approval.actor()), ", ",
-                      Since(FromProto(approval.time()), options), approval.reason().empty() ? "" : ": ",
-                      Printable(approval.reason()), "\n");
-    }
-    if (IsOpen(gate)) return;
-    const int missing = gate.required_approvals() - gate.approvals_size();
-    absl::StrAppend(&gates, "  ", Printable(gate.id()), ": needs ", missing,
-                    missing == 1 ? " approval" : " approvals", gate.approvals().empty() ? "" : " more",
-                    gate.has_reached_time() ? "" : " once it is reached", ": ",
-                    ApproveCommand(rollout, gate.id()), "\n");
-  };
-  for (const v1::EnvironmentStage& stage : rollout.stages()) {
-    append(stage.before());
-    append(stage.before_drop());
-  }
+  for (const v1::Gate* gate : GatesOf(rollout)) gates += GateLines(rollout, *gate, options);
   if (gates.empty()) return;
   AppendHeading("Gates", options.style, out);
   out += gates;
+}
+
+void AppendHealth(const v1::Rollout& rollout, const ViewOptions& options, std::string& out) {
+  std::string health;
+  for (const v1::EnvironmentStage& stage : rollout.stages()) {
+    for (const v1::CheckStatus& check : stage.health()) {
+      absl::StrAppend(&health, "  ", Printable(Bare(stage.environment())), "/", Printable(check.check()),
+                      check.target().empty() ? "" : absl::StrCat(" on ", Printable(check.target())), ": ",
+                      CheckText(check, options), "\n");
+    }
+  }
+  if (health.empty()) return;
+  AppendHeading("Health", options.style, out);
+  out += health;
+}
+
+std::string LabelText(const v1::Rollout& rollout) {
+  // By name: a proto's map has no order.
+  const std::map<std::string, std::string> labels(rollout.labels().begin(), rollout.labels().end());
+  return absl::StrJoin(labels, ", ", [](std::string* out, const auto& label) {
+    absl::StrAppend(out, Printable(label.first), "=", Printable(label.second));
+  });
 }
 
 std::string StepStateText(const v1::StepStatus& step, const Style& style) {
@@ -141,6 +140,14 @@ void AppendRun(const v1::Run& run, const ProgressByTarget& progress, const ViewO
       options.style, out);
   absl::StrAppend(&out, "  state     ", Paint(Word(run.state()), ToneOf(run.state()), options.style), "\n");
   if (!run.compiled_digest().empty()) absl::StrAppend(&out, "  compiled  ", run.compiled_digest(), "\n");
+  if (const std::string attention = AttentionText(run);
+      !attention.empty() && run.state() != v1::RUN_STATE_FAILED) {
+    absl::StrAppend(&out, "  note      ", Paint(attention, Tone::kBusy, options.style), "\n");
+  }
+  if (const std::string preflight = PreflightText(run.preflight()); !preflight.empty()) {
+    absl::StrAppend(&out, "  preflight ", preflight, "\n",
+                    PreflightLines(run.preflight(), Findings::kThatMatter, 12, options.style));
+  }
   if (run.has_start_time()) {
     absl::StrAppend(&out, "  started   ", Since(FromProto(run.start_time()), options), "\n");
   }
@@ -158,6 +165,23 @@ void AppendRun(const v1::Run& run, const ProgressByTarget& progress, const ViewO
   if (run.has_rollback_gate() && run.rollback_gate().attempts() > 0)
     AddStep(run.rollback_gate(), options, table);
   absl::StrAppend(&out, table.Render(options.style, options.width, 2));
+}
+
+// ", wave canary" where the environment has several, and one of them is at work.
+std::string WaveAtWork(const v1::EnvironmentStage& stage) {
+  if (stage.waves_size() < 2) return "";
+  for (const v1::Wave& wave : stage.waves()) {
+    switch (wave.state()) {
+      case v1::WAVE_STATE_RUNNING:
+      case v1::WAVE_STATE_BAKING:
+      case v1::WAVE_STATE_DROPPING:
+      case v1::WAVE_STATE_BAKING_DROP:
+        return absl::StrCat(", wave ", wave.name());
+      default:
+        break;
+    }
+  }
+  return "";
 }
 
 // Whether a step has failed that may be left out.
@@ -201,6 +225,7 @@ Tone ToneOf(v1::RunState state) {
     case v1::RUN_STATE_ROLLING_BACK:
       return Tone::kBusy;
     case v1::RUN_STATE_PENDING:
+    case v1::RUN_STATE_SKIPPED:
       return Tone::kFaint;
     default:
       return Tone::kPlain;
@@ -263,7 +288,7 @@ Table RolloutTable(const google::protobuf::RepeatedPtrField<v1::Rollout>& rollou
     std::string stage = "-";
     for (const v1::EnvironmentStage& s : rollout.stages()) {
       if (s.state() == v1::STAGE_STATE_DONE) continue;
-      stage = absl::StrCat(Bare(s.environment()), " ", Word(s.state()));
+      stage = absl::StrCat(Bare(s.environment()), " ", Word(s.state()), WaveAtWork(s));
       break;
     }
     std::vector<std::string> waits;
@@ -295,10 +320,42 @@ std::string RenderRollout(const v1::Rollout& rollout, const ViewOptions& options
     absl::StrAppend(&out, "  ended     ", Since(FromProto(rollout.end_time()), options), ", after ",
                     ShortDuration(FromProto(rollout.end_time()) - FromProto(rollout.create_time())), "\n");
   }
+  if (!rollout.labels().empty()) absl::StrAppend(&out, "  labels    ", LabelText(rollout), "\n");
+  for (const std::string& after : rollout.after()) {
+    absl::StrAppend(&out, "  after     ", Printable(after), "\n");
+  }
   AppendWaiting(rollout, options, out);
   AppendStages(rollout, options, out);
+  out += RenderWaves(rollout, options);
   AppendGates(rollout, options, out);
+  AppendHealth(rollout, options, out);
+  if (IsFleet(rollout)) {
+    absl::StrAppend(&out, RenderAttention(rollout, options), "\nEach run: curlew rollout runs ",
+                    Printable(Bare(rollout.name())), "\n");
+    return out;
+  }
   for (const v1::Run& run : rollout.runs()) AppendRun(run, progress, options, out);
+  return out;
+}
+
+std::string RenderUnfinished(const v1::Rollout& rollout, absl::Duration timeout, absl::Time now,
+                             const Style& style) {
+  const std::string name = Printable(Bare(rollout.name()));
+  const bool paused = rollout.state() == v1::ROLLOUT_STATE_PAUSED;
+  std::string out = absl::StrCat(
+      Paint("error: ", Tone::kBad, style), "rollout ", name,
+      timeout == absl::InfiniteDuration()
+          ? " needs a decision: it is "
+          : absl::StrCat(" has not ended within ", ShortDuration(timeout), ": it is "),
+      Word(rollout.state()), rollout.reason().empty() ? "" : ": ", Printable(rollout.reason()), "\n");
+  std::vector<std::string> next;
+  for (const v1::Waiting& waiting : rollout.waiting()) {
+    absl::StrAppend(&out, "  waits for ", WaitingText(waiting, now), "\n");
+    if (waiting.cause() == v1::WAIT_CAUSE_APPROVAL) next.push_back(ApproveCommand(rollout, waiting.gate()));
+  }
+  if (paused) next.push_back(absl::StrCat("curlew rollout resume ", name));
+  next.push_back(absl::StrCat("to wait on: curlew rollout watch ", name));
+  absl::StrAppend(&out, "  what to do: ", absl::StrJoin(next, "; "), "\n");
   return out;
 }
 

@@ -53,6 +53,11 @@ std::string RenderRollout(const v1::Rollout& rollout, const ViewOptions& options
 // can be done next. "" for other states.
 std::string RenderFailure(const v1::Rollout& rollout, const Style& style);
 
+// The same about a rollout that goes on, when waiting for it ends: after `timeout`, or, where that is
+// infinite, because somebody must decide.
+std::string RenderUnfinished(const v1::Rollout& rollout, absl::Duration timeout, absl::Time now,
+                             const Style& style);
+
 }  // namespace curlew::cli
 
 #endif  // CURLEW_CLI_ROLLOUT_VIEW_H_

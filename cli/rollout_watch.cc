@@ -23,22 +23,19 @@ void AddRolloutWatch(CLI::App& group, Context& context) {
                          "connection it goes on with the "
                          "next event; none is left out, none shown twice. Ends with status 0 where the "
                          "rollout succeeded, 7 where it "
-                         "failed, 8 where it was rolled back or aborted.",
+                         "failed, 8 where it was rolled back, 9 where it was aborted, 10 or 11 where "
+                         "--timeout has passed: `curlew --help` says which.",
                          "# Follow a rollout\n"
                          "curlew rollout watch release-42\n"
                          "# For a script: until an approval is needed, then give it\n"
                          "curlew rollout watch release-42 --until gate && curlew rollout approve release-42 "
                          "--reason 'looks well'\n"
+                         "# For half an hour at most\n"
+                         "curlew rollout watch release-42 --timeout 30m\n"
                          "# Every message as a line of JSON, from event 100 on\n"
                          "curlew rollout watch release-42 --after 99 -o json"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
-    WatchOptions watch;
-    watch.rollout = RolloutName(options->name);
-    watch.after_event = options->after;
-    watch.goal = options->follow.until == "gate" ? WatchGoal::kGate : WatchGoal::kEnd;
-    watch.give_up_after = options->follow.give_up_after;
-    if (options->output == "json") watch.print = WatchOptions::Print::kJson;
-    return Watch(context, watch);
+    return Follow(context, options->follow, RolloutName(options->name), options->after, options->output);
   });
   AddArgument(*verb, kRolloutType, options->name, "Name of the rollout");
   AddUntilFlags(*verb, options->follow);

@@ -159,6 +159,10 @@ std::vector<std::string> ConcurrentlySql(const v1::ExecuteSqlConcurrently& actio
 
 std::vector<std::string> VerifySql(const v1::Verify& verify) {
   std::vector<std::string> statements;
+  for (const v1::TriggerCheck& check : verify.triggers()) {
+    statements.push_back(absl::StrCat("-- must exist on ", Printable(check.table()), " and fire always: ",
+                                      Printable(absl::StrJoin(check.triggers(), ", "))));
+  }
   for (const v1::Check& check : verify.checks()) {
     statements.push_back(absl::StrCat("-- must be 0: ", Printable(check.description()), "\n",
                                       WithSemicolon(check.count_query())));
@@ -170,7 +174,55 @@ std::vector<std::string> VerifySql(const v1::Verify& verify) {
                                         check.violation(), ";"));
     }
   }
+  for (const v1::Measurement& measurement : verify.unchanged()) {
+    statements.push_back(absl::StrCat("-- must be as it was noted: ", Printable(measurement.description()),
+                                      "\n", WithSemicolon(measurement.query())));
+  }
+  for (const v1::Expectation& expectation : verify.expectations()) {
+    statements.push_back(
+        absl::StrCat("-- must be ", expectation.has_expect() ? Printable(expectation.expect()) : "NULL", ": ",
+                     Printable(expectation.name()), "\n", WithSemicolon(expectation.query())));
+  }
   return statements;
+}
+
+std::vector<std::string> BackupText(const v1::Backup& backup) {
+  switch (backup.kind_case()) {
+    case v1::Backup::kDump:
+      return {absl::StrCat("-- pg_dump to the agent's backup folder, of:\n-- ",
+                           Printable(absl::StrJoin(backup.dump().tables(), ", ")))};
+    case v1::Backup::kRestorePoint:
+      return {"SELECT pg_create_restore_point(<name of the run>);"};
+    case v1::Backup::kArchive:
+      return {absl::StrCat("-- pg_stat_archiver: the newest segment was archived no longer ago than ",
+                           ShortDuration(base::FromProto(backup.archive().within())),
+                           ", and none has failed since")};
+    case v1::Backup::kCommand:
+      return {absl::StrCat("-- the agent's own command \"", Printable(backup.command().name()),
+                           "\", by its name")};
+    case v1::Backup::KIND_NOT_SET:
+      break;
+  }
+  return {};
+}
+
+std::vector<std::string> MeasureSql(const v1::Measure& measure) {
+  std::vector<std::string> statements;
+  for (const v1::Measurement& measurement : measure.measurements()) {
+    statements.push_back(
+        absl::StrCat("-- noted, to be compared later: ", Printable(measurement.description()), "\n",
+                     WithSemicolon(measurement.query())));
+  }
+  return statements;
+}
+
+std::vector<std::string> AnalyzeSql(const v1::Analyze& analyze) {
+  if (analyze.vacuum()) return {absl::StrCat("VACUUM (ANALYZE) ", analyze.table(), ";")};
+  if (analyze.vacuum_if_bloated()) {
+    return {
+        absl::StrCat("ANALYZE ", analyze.table(), ";\n-- with VACUUM where a fifth of the rows are dead")};
+  }
+  return {absl::StrCat("ANALYZE ", analyze.table(), ";")};
 }
 
 std::vector<std::string> WaitText(const v1::Wait& wait) {
@@ -247,10 +299,13 @@ std::vector<std::string> ActionSql(const v1::Action& action) {
     case v1::Action::kVerify:
       return VerifySql(action.verify());
     case v1::Action::kAnalyze:
-      statements.push_back(absl::StrCat("ANALYZE ", action.analyze().table(), ";"));
-      break;
+      return AnalyzeSql(action.analyze());
     case v1::Action::kWait:
       return WaitText(action.wait());
+    case v1::Action::kBackup:
+      return BackupText(action.backup());
+    case v1::Action::kMeasure:
+      return MeasureSql(action.measure());
     case v1::Action::KIND_NOT_SET:
       break;
   }

@@ -1,8 +1,11 @@
 #include "cli/target_view.h"
 
+#include <vector>
+
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cli/names.h"
+#include "cli/record_view.h"
+#include "cli/steps_group.h"
 #include "cli/units.h"
 #include "common/base/proto_time.h"
 
@@ -14,6 +17,18 @@ std::string OrDash(const std::string& text) { return text.empty() ? "-" : Printa
 std::string Served(const v1::Target& target, const Style& style) {
   if (!target.problem().empty()) return Paint("problem", Tone::kBad, style);
   return target.served() ? Paint("yes", Tone::kGood, style) : Paint("no", Tone::kBusy, style);
+}
+
+std::string WavesText(const v1::Environment& environment) {
+  if (environment.waves().empty()) return "-";
+  std::vector<std::string> names;
+  for (const v1::WavePolicy& wave : environment.waves()) names.push_back(wave.name());
+  return ListNames(names, 3);
+}
+
+std::string ProblemText(const v1::Target& target) {
+  if (target.drift().empty()) return target.problem();
+  return absl::StrCat(target.problem(), target.problem().empty() ? "" : "; ", "drift: ", target.drift());
 }
 
 }  // namespace
@@ -32,7 +47,7 @@ Table TargetTable(const google::protobuf::RepeatedPtrField<v1::Target>& targets,
                   Served(target, options.style), OrDash(target.agent_id()),
                   ServerVersion(target.server_version_num()), OrDash(target.database()),
                   FormatAge(base::FromProto(target.last_seen_time()), options.now),
-                  OrDash(Bare(target.rollout())), OrDash(target.problem())});
+                  OrDash(Bare(target.rollout())), OrDash(ProblemText(target))});
   }
   return table;
 }
@@ -47,6 +62,14 @@ std::string RenderTarget(const v1::Target& target, const ViewOptions& options) {
                   ServerVersion(target.server_version_num()), "\n  database     ", OrDash(target.database()),
                   "\n  last seen    ", ShortTime(base::FromProto(target.last_seen_time()), options.zone),
                   "\n  rollout      ", OrDash(Bare(target.rollout())), "\n");
+  if (!target.labels().empty()) {
+    absl::StrAppend(&out, "  labels       ", LabelsText(target.labels()), "\n");
+  }
+  if (!target.drift().empty()) {
+    absl::StrAppend(&out, "  ", Paint("drift", Tone::kBad, options.style), "        ",
+                    Printable(target.drift()), "\n  to see it    curlew drift ",
+                    Printable(Bare(target.name())), "\n");
+  }
   if (!target.problem().empty()) {
     absl::StrAppend(&out, "  ", Paint("problem", Tone::kBad, options.style), "      ",
                     Printable(target.problem()), "\n");
@@ -58,12 +81,12 @@ std::string RenderTarget(const v1::Target& target, const ViewOptions& options) {
 }
 
 Table EnvironmentTable(const google::protobuf::RepeatedPtrField<v1::Environment>& environments) {
-  Table table({"NAME", ">APPROVALS BEFORE", ">BEFORE DROP", ">SOAK", "TARGETS"});
+  Table table({"NAME", ">APPROVALS BEFORE", ">BEFORE DROP", ">SOAK", "WAVES", "TARGETS"});
   for (const v1::Environment& environment : environments) {
     table.AddRow({Printable(Bare(environment.name())), absl::StrCat(environment.before().approvals()),
                   absl::StrCat(environment.before_drop().approvals()),
-                  ShortDuration(base::FromProto(environment.soak())),
-                  Printable(absl::StrJoin(environment.targets(), ", "))});
+                  ShortDuration(base::FromProto(environment.soak())), WavesText(environment),
+                  ListNames({environment.targets().begin(), environment.targets().end()})});
   }
   return table;
 }

@@ -90,6 +90,15 @@ CLI::Option* AddRepeated(CLI::App& verb, std::string names, std::string type,
       ->allow_extra_args(false);
 }
 
+CLI::Option* AddLabels(CLI::App& verb, std::vector<std::string>& values, std::string description) {
+  return AddRepeated(verb, "--label", "KEY=VALUE", values, std::move(description))
+      ->check([](const std::string& text) -> std::string {
+        const size_t at = text.find('=');
+        if (at != 0 && at != text.npos) return "";
+        return absl::StrCat("\"", text, "\" is no label; write commit=4f2a9c1");
+      });
+}
+
 CLI::Option* AddOutput(CLI::App& verb, std::vector<std::string> formats, std::string& value) {
   return AddChoice(verb, "-o,--output", std::move(formats), value, "How to print the answer");
 }

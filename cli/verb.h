@@ -34,6 +34,9 @@ inline constexpr char kPlanType[] = "PLAN";
 inline constexpr char kPlanOrFileType[] = "PLAN|FILE";
 inline constexpr char kRolloutType[] = "ROLLOUT";
 inline constexpr char kTargetType[] = "TARGET";
+inline constexpr char kEnvironmentType[] = "ENVIRONMENT";
+inline constexpr char kRunStateType[] = "STATE";
+inline constexpr char kTargetOrEnvironmentType[] = "ENVIRONMENT|TARGET";
 
 // Adds a group of verbs, or a verb that runs `action`.
 CLI::App* AddGroup(CLI::App& parent, const VerbInfo& info);
@@ -62,6 +65,9 @@ CLI::Option* AddNumber(CLI::App& verb, std::string names, int32_t least, int32_t
 // Adds an option that may be given several times, with one value each time.
 CLI::Option* AddRepeated(CLI::App& verb, std::string names, std::string type,
                          std::vector<std::string>& values, std::string description);
+
+// Adds `--label KEY=VALUE`, which may be given several times; another form is a usage error.
+CLI::Option* AddLabels(CLI::App& verb, std::vector<std::string>& values, std::string description);
 
 // Adds `-o, --output` with `formats`; `value` holds the default.
 CLI::Option* AddOutput(CLI::App& verb, std::vector<std::string> formats, std::string& value);

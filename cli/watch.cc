@@ -85,12 +85,16 @@ class Printer {
   }
 
   // The last of all: how it ended.
-  void Finish(const WatchState& state, ExitCode outcome) {
+  void Finish(const WatchState& state, ExitCode outcome, const WatchOptions& options) {
     const v1::Rollout& rollout = state.rollout();
     if (print_ == WatchOptions::Print::kProgress && on_screen()) Draw(state, absl::Now());
     const bool ended =
         rollout.state() == v1::ROLLOUT_STATE_SUCCEEDED || rollout.state() == v1::ROLLOUT_STATE_ROLLED_BACK;
-    if (outcome != ExitCode::kOk) {
+    if (outcome == ExitCode::kNeedsDecision || outcome == ExitCode::kWaitedTooLong) {
+      context_.out << std::flush;
+      context_.err << RenderUnfinished(rollout, options.timeout, absl::Now(), context_.terminal.style)
+                   << std::flush;
+    } else if (outcome != ExitCode::kOk) {
       context_.out << std::flush;
       context_.err << RenderFailure(rollout, context_.terminal.style) << std::flush;
     } else if (ended && print_ != WatchOptions::Print::kJson) {
@@ -136,11 +140,13 @@ struct Ended {
   std::optional<ExitCode> outcome;
   absl::Status status;
 };
-Ended ReadStream(WatchStream& stream, const WatchOptions& options, WatchState& state, Printer& printer,
-                 bool& progressed) {
+Ended ReadStream(WatchStream& stream, const WatchOptions& options, absl::Time deadline, WatchState& state,
+                 Printer& printer, bool& progressed) {
   v1::WatchRolloutResponse message;
   while (true) {
-    switch (stream.Next(kFrameInterval, &message)) {
+    const absl::Duration left = deadline - absl::Now();
+    if (left <= absl::ZeroDuration()) return {std::nullopt, absl::DeadlineExceededError("the time is over")};
+    switch (stream.Next(std::min(kFrameInterval, left), &message)) {
       case WatchStream::Got::kNothingYet:
         break;
       case WatchStream::Got::kEnd:
@@ -164,12 +170,23 @@ Ended ReadStream(WatchStream& stream, const WatchOptions& options, WatchState& s
   }
 }
 
+// The error where the time is over before the controller has said anything of the rollout.
+absl::Status NeverSeen(const absl::Status& status, const WatchOptions& options) {
+  const std::string detail =
+      absl::IsDeadlineExceeded(status) ? "" : absl::StrCat(": ", Printable(status.message()));
+  return base::WithDetail(
+      absl::UnavailableError(absl::StrCat("the controller said nothing of ", options.rollout, " within ",
+                                          ShortDuration(options.timeout), detail)),
+      base::kReason, kUnreachableReason);
+}
+
 }  // namespace
 
 absl::StatusOr<ExitCode> Watch(Context& context, const WatchOptions& options) {
   const absl::StatusOr<Client*> client = context.client();
   if (!client.ok()) return client.status();
   if (absl::Status status = (*client)->WaitForLeader(); !status.ok()) return status;
+  const absl::Time deadline = absl::Now() + options.timeout;
   WatchState state(options.after_event);
   Printer printer(context, options.print);
   absl::BitGen random;
@@ -179,10 +196,16 @@ absl::StatusOr<ExitCode> Watch(Context& context, const WatchOptions& options) {
   while (true) {
     bool progressed = false;
     WatchStream stream(*client, options.rollout, state.last_event());
-    const Ended ended = ReadStream(stream, options, state, printer, progressed);
+    const Ended ended = ReadStream(stream, options, deadline, state, printer, progressed);
     if (ended.outcome.has_value()) {
-      printer.Finish(state, *ended.outcome);
+      printer.Finish(state, *ended.outcome, options);
       return *ended.outcome;
+    }
+    if (absl::Now() >= deadline) {
+      if (state.rollout().name().empty()) return NeverSeen(ended.status, options);
+      const ExitCode outcome = state.OutcomeAtTimeout();
+      printer.Finish(state, outcome, options);
+      return outcome;
     }
     if (!WorthAnotherTry(ended.status) ||
         (!ended.status.ok() && !progressed && !ever_progressed && !(*client)->several()))
@@ -204,13 +227,18 @@ absl::StatusOr<ExitCode> Watch(Context& context, const WatchOptions& options) {
           base::Annotate(status, absl::StrCat("gave up after ", ShortDuration(options.give_up_after))),
           base::kReason, kUnreachableReason);
     }
-    absl::SleepFor(backoff.Next());
+    absl::SleepFor(std::min(backoff.Next(), deadline - absl::Now()));
   }
 }
 
 void AddUntilFlags(CLI::App& verb, FollowFlags& flags) {
-  AddChoice(verb, "--until", {"end", "gate"}, flags.until,
-            "When to stop: at the rollout's end, or also when it waits for an approval");
+  AddChoice(
+      verb, "--until", {"end", "gate", "decision"}, flags.until,
+      "When to stop: at the rollout's end or failure; with `gate` also, with status 0, when it waits for "
+      "an approval; with `decision` also, with status 10, when it does so or is paused");
+  AddOptionalDuration(verb, "--timeout", flags.timeout,
+                      "How long to wait in all (default: without end); then the status is 10 where somebody "
+                      "must decide, else 11");
   AddDuration(verb, "--give-up-after", flags.give_up_after,
               "How long to try again after the connection was lost");
 }
@@ -225,14 +253,25 @@ void AddFollowFlags(CLI::App& verb, FollowFlags& flags) {
 bool Follows(const FollowFlags& flags) { return flags.watch || flags.wait; }
 
 absl::StatusOr<ExitCode> Follow(Context& context, const FollowFlags& flags, const std::string& rollout,
-                                int64_t after_event) {
+                                int64_t after_event, const std::string& output) {
+  WatchOptions options = ToWatchOptions(flags, rollout, after_event);
+  if (output == "json") {
+    options.print = WatchOptions::Print::kJson;
+  } else if (flags.wait) {
+    options.print = WatchOptions::Print::kQuiet;
+  }
+  return Watch(context, options);
+}
+
+WatchOptions ToWatchOptions(const FollowFlags& flags, const std::string& rollout, int64_t after_event) {
   WatchOptions options;
   options.rollout = rollout;
   options.after_event = after_event;
-  options.goal = flags.until == "gate" ? WatchGoal::kGate : WatchGoal::kEnd;
-  options.print = flags.wait ? WatchOptions::Print::kQuiet : WatchOptions::Print::kProgress;
+  if (flags.until == "gate") options.goal = WatchGoal::kGate;
+  if (flags.until == "decision") options.goal = WatchGoal::kDecision;
+  if (flags.timeout > absl::ZeroDuration()) options.timeout = flags.timeout;
   options.give_up_after = flags.give_up_after;
-  return Watch(context, options);
+  return options;
 }
 
 }  // namespace curlew::cli

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/fleet_view.h"
 #include "cli/names.h"
 #include "cli/progress_view.h"
 #include "cli/units.h"
@@ -24,6 +25,7 @@ constexpr int kFactsWidth = 26;
 constexpr int kWaitIndent = 4;
 constexpr size_t kMostWaitLines = 3;
 constexpr size_t kMostWalkLines = 2;
+constexpr int kLeastRowLines = 4;
 
 // One target, before alignment.
 struct Row {
@@ -38,6 +40,7 @@ struct Row {
   std::vector<std::string> walk;
   Tone tone = Tone::kPlain;
   bool working = false;
+  bool failed = false;
 };
 
 std::string WaitText(const v1::Run& run, const WatchState& state, absl::Time now) {
@@ -76,6 +79,10 @@ Row MakeRow(const v1::Run& run, const WatchState& state, const ViewOptions& opti
     row.step_width = std::max(row.step_width, DisplayWidth(absl::StrCat(total, "/", total, " ", step.key())));
   }
   row.fraction = total == 0 ? 0 : static_cast<double>(done) / total;
+  row.failed = run.state() == v1::RUN_STATE_FAILED;
+  // Of many targets no steps are told.
+  if (run.state() == v1::RUN_STATE_SUCCEEDED) row.fraction = 1;
+  if (total == 0) row.working = state.progress().count(run.target()) > 0;
   row.step = total == 0 ? Word(run.state()) : absl::StrCat(done, "/", total, " ", Word(run.state()));
   row.phase = "-";
 
@@ -120,6 +127,24 @@ std::vector<std::string> Footer(const v1::Rollout& rollout, const ViewOptions& o
     if (command.empty()) continue;
     for (const std::string& line : Wrap(absl::StrCat("to open it: ", command), options.width - 2)) {
       lines.push_back(absl::StrCat("  ", line));
+    }
+  }
+  return lines;
+}
+
+// What stands first where there is not room for all.
+int Rank(const Row& row) { return row.failed ? 0 : row.working ? 1 : 2; }
+
+// One line for each wave of the environments that are at work: how many of its runs stand where.
+std::vector<std::string> WaveLines(const v1::Rollout& rollout, const ViewOptions& options) {
+  std::vector<std::string> lines;
+  for (const v1::EnvironmentStage& stage : rollout.stages()) {
+    if (stage.state() == v1::STAGE_STATE_PENDING || stage.state() == v1::STAGE_STATE_DONE) continue;
+    for (const v1::Wave& wave : stage.waves()) {
+      const std::string name =
+          absl::StrCat(Printable(Bare(stage.environment())), "/", Printable(wave.name()));
+      lines.push_back(absl::StrCat("  ", PadRight(name, 24), "  ", PadRight(Word(wave.state()), 13), "  ",
+                                   CountRuns(RunsOf(rollout, stage, wave), options.style)));
     }
   }
   return lines;
@@ -178,12 +203,16 @@ std::vector<std::string> WatchFrame(const WatchState& state, int height, const V
   if (needed + needed_for_walks > room) {
     for (Row& row : rows) row.walk.clear();
   }
+  std::vector<std::string> lines = {Header(rollout, options)};
   if (needed > room) {
     --room;  // for the line that counts the rest
-    std::stable_partition(rows.begin(), rows.end(), [](const Row& row) { return row.working; });
+    std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return Rank(a) < Rank(b); });
+    for (std::string& line : WaveLines(rollout, options)) {
+      if (room <= kLeastRowLines) break;
+      --room;
+      lines.push_back(std::move(line));
+    }
   }
-
-  std::vector<std::string> lines = {Header(rollout, options)};
   int shown = 0;
   for (RowLines& row : Align(rows, options)) {
     room -= static_cast<int>(row.size());

@@ -20,6 +20,9 @@ Tone EventTone(v1::EventType type) {
     case v1::EVENT_TYPE_STEP_FAILED:
     case v1::EVENT_TYPE_AGENT_LOST:
     case v1::EVENT_TYPE_TARGET_WENT_BACK:
+    case v1::EVENT_TYPE_GATE_TAKEN_BACK:
+    case v1::EVENT_TYPE_APPROVAL_VOID:
+    case v1::EVENT_TYPE_POLICY_ACTED:
       return Tone::kBad;
     case v1::EVENT_TYPE_STEP_SUCCEEDED:
     case v1::EVENT_TYPE_GATE_OPENED:
@@ -27,6 +30,10 @@ Tone EventTone(v1::EventType type) {
     case v1::EVENT_TYPE_GATE_REACHED:
     case v1::EVENT_TYPE_STEP_OVERRIDDEN:
     case v1::EVENT_TYPE_STEP_SKIPPED:
+    case v1::EVENT_TYPE_GATE_SKIPPED:
+    case v1::EVENT_TYPE_RUN_SET_ASIDE:
+    case v1::EVENT_TYPE_RUN_HELD:
+    case v1::EVENT_TYPE_TARGET_SKIPPED:
       return Tone::kBusy;
     default:
       return Tone::kPlain;

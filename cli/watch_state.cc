@@ -1,5 +1,7 @@
 #include "cli/watch_state.h"
 
+#include <algorithm>
+
 namespace curlew::cli {
 namespace {
 
@@ -63,15 +65,26 @@ std::optional<ExitCode> WatchState::Outcome(WatchGoal goal) const {
     case v1::ROLLOUT_STATE_ROLLED_BACK:
       return goal == WatchGoal::kUndone ? ExitCode::kOk : ExitCode::kRolloutUndone;
     case v1::ROLLOUT_STATE_ABORTED:
-      return ExitCode::kRolloutUndone;
+      return ExitCode::kRolloutAborted;
+    case v1::ROLLOUT_STATE_PAUSED:
+      if (goal == WatchGoal::kDecision) return ExitCode::kNeedsDecision;
+      break;
     default:
       break;
   }
-  if (goal != WatchGoal::kGate) return std::nullopt;
-  for (const v1::Waiting& waiting : rollout_.waiting()) {
-    if (waiting.cause() == v1::WAIT_CAUSE_APPROVAL) return ExitCode::kOk;
-  }
+  if (goal == WatchGoal::kGate && WaitsForApproval()) return ExitCode::kOk;
+  if (goal == WatchGoal::kDecision && WaitsForApproval()) return ExitCode::kNeedsDecision;
   return std::nullopt;
+}
+
+ExitCode WatchState::OutcomeAtTimeout() const {
+  return rollout_.state() == v1::ROLLOUT_STATE_PAUSED || WaitsForApproval() ? ExitCode::kNeedsDecision
+                                                                            : ExitCode::kWaitedTooLong;
+}
+
+bool WatchState::WaitsForApproval() const {
+  return std::any_of(rollout_.waiting().begin(), rollout_.waiting().end(),
+                     [](const v1::Waiting& waiting) { return waiting.cause() == v1::WAIT_CAUSE_APPROVAL; });
 }
 
 }  // namespace curlew::cli

@@ -18,6 +18,9 @@ enum class WatchGoal {
   kEnd,
   // The same, or it waits for an approval.
   kGate,
+  // It has ended or failed, or it waits for an approval, or is paused: nothing happens until somebody
+  // decides.
+  kDecision,
   // It has been rolled back, which is a success then.
   kUndone,
 };
@@ -50,9 +53,12 @@ class WatchState {
 
   // How the watch ends; nothing while it goes on, or events are still to come.
   std::optional<ExitCode> Outcome(WatchGoal goal) const;
+  // How a watch ends that is given up now: kNeedsDecision or kWaitedTooLong.
+  ExitCode OutcomeAtTimeout() const;
 
  private:
   void DropEndedProgress();
+  bool WaitsForApproval() const;
 
   int64_t last_event_;
   v1::Rollout rollout_;

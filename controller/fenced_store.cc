@@ -14,8 +14,8 @@ absl::Status FencedStore::Judge(absl::Status status) {
       base::kHint, "nothing was changed; repeat the command, and the controller that leads now will answer");
 }
 
-absl::StatusOr<v1::StoredPlan> FencedStore::PutPlan(const v1::StoredPlan& plan) {
-  return Judge(store_->PutPlan(plan));
+absl::StatusOr<v1::StoredPlan> FencedStore::PutPlan(const v1::StoredPlan& plan, const store::Record& record) {
+  return Judge(store_->PutPlan(plan, record));
 }
 
 absl::StatusOr<v1::StoredPlan> FencedStore::GetPlan(const std::string& name) {
@@ -27,8 +27,9 @@ absl::StatusOr<std::vector<v1::StoredPlan>> FencedStore::ListPlans(const store::
   return Judge(store_->ListPlans(page, next));
 }
 
-absl::Status FencedStore::PutEnvironments(const std::vector<v1::Environment>& environments) {
-  return Judge(store_->PutEnvironments(environments));
+absl::Status FencedStore::PutEnvironments(const std::vector<v1::Environment>& environments,
+                                          const store::Record& record) {
+  return Judge(store_->PutEnvironments(environments, record));
 }
 
 absl::StatusOr<std::vector<v1::Environment>> FencedStore::ListEnvironments() {

@@ -5,9 +5,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "controller/store/records_around.h"
 #include "controller/store/rollout_store.h"
 
 namespace curlew::controller {
@@ -21,10 +23,11 @@ class FencedStore : public store::RolloutStore {
   FencedStore(std::unique_ptr<store::RolloutStore> store, std::function<void()> deposed)
       : store_(std::move(store)), deposed_(std::move(deposed)) {}
 
-  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override;
+  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override;
-  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override;
+  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
+                               const store::Record& record) override;
   absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() override;
   absl::StatusOr<int64_t> Commit(const store::RolloutChange& change) override;
   absl::StatusOr<store::VersionedRollout> GetRollout(const std::string& name) override;
@@ -34,6 +37,7 @@ class FencedStore : public store::RolloutStore {
                                                     int limit) override;
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<store::OutboxEntry>> PendingOutbox() override;
+  store::RecordStore& records() override { return records_; }
 
  private:
   absl::Status Judge(absl::Status status);
@@ -43,8 +47,18 @@ class FencedStore : public store::RolloutStore {
     return Judge(std::move(result).status());
   }
 
+  struct Judging {
+    FencedStore* fenced;
+    template <typename Ask>
+    auto operator()(const store::RecordCall&, const Ask& ask) const
+        -> std::invoke_result_t<const Ask&, store::RecordStore&> {
+      return fenced->Judge(ask(fenced->store_->records()));
+    }
+  };
+
   const std::unique_ptr<store::RolloutStore> store_;
   const std::function<void()> deposed_;
+  store::RecordsAround<Judging> records_{Judging{this}};
 };
 
 }  // namespace curlew::controller

@@ -25,7 +25,11 @@
 #include "common/base/version.h"
 #include "common/rpc/acceptor.h"
 #include "common/rpc/endpoint.h"
+#include "controller/audit/signer.h"
+#include "controller/audit_key_command.h"
 #include "controller/candidate.h"
+#include "controller/notify/config.h"
+#include "controller/notify/sender.h"
 #include "controller/store/store_location.h"
 #include "controller/store_command.h"
 #include "controller/web/controller_metrics.h"
@@ -42,6 +46,9 @@ struct Flags {
   std::string heartbeat_interval = "5s";
   std::string lease_time = "15s";
   std::string metrics;
+  std::string drift_interval = "1h";
+  std::string notifications;
+  std::string audit_key;
   std::string log_level = "info";
   std::string log_format = "text";
 };
@@ -51,6 +58,8 @@ constexpr char kFooter[] = R"(Examples:
       Serve on 127.0.0.1:7441, keep everything in ./curlew.db.
   curlew-controller --store /var/lib/curlew/store.db --log-format json
       The same as a service, with logs for a collector.
+  curlew-controller --drift-interval 15m
+      Notice within a quarter of an hour that somebody else has changed the schema of a target.
   curlew-controller --listen 127.0.0.1:0
       Take any free port; the log says which.
   curlew-controller --store 'postgresql://curlew@db/curlew'
@@ -98,6 +107,16 @@ void AddFlags(CLI::App* app, Flags* flags) {
   app->add_option("--metrics", flags->metrics,
                   "Address to serve /metrics (for Prometheus) and /healthz on; nowhere by default")
       ->type_name("HOST:PORT");
+  app->add_option("--drift-interval", flags->drift_interval,
+                  "In which time every target is compared once with what is on record of it; 0 for never")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  app->add_option("--notifications", flags->notifications,
+                  "Who is told of what: a YAML file of sinks (docs/notifications.md); nobody by default")
+      ->type_name("FILE");
+  app->add_option("--audit-key", flags->audit_key,
+                  "Key that signs the head of the audit log, as curlew-controller audit-key makes it")
+      ->type_name("FILE");
   app->add_option("--log-level", flags->log_level, "What is logged to standard error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -136,9 +155,32 @@ absl::StatusOr<controller::ServerOptions> OptionsOf(const Flags& flags) {
         absl::StrCat("--lease-time: ", flags.lease_time, " is less than twice the --heartbeat-interval, ",
                      flags.heartbeat_interval, "; agents would lose their targets by a late heartbeat"));
   }
+  absl::Duration drift_interval;
+  if (!absl::ParseDuration(flags.drift_interval, &drift_interval) || drift_interval != absl::ZeroDuration()) {
+    ASSIGN_OR_RETURN(options.engine.drift.interval, ParseDuration("--drift-interval", flags.drift_interval));
+  }
   RETURN_IF_ERROR(rpc::CheckLoopback(flags.listen));
   options.engine.reconnect_grace = options.session.lease_time;
   return options;
+}
+
+// Null without a key.
+absl::StatusOr<std::unique_ptr<audit::HeadSigner>> AuditSigner(const Flags& flags) {
+  if (flags.audit_key.empty()) return nullptr;
+  ASSIGN_OR_RETURN(auto signer, audit::HeadSigner::Load(flags.audit_key));
+  spdlog::info("{}", base::WithFields("signs the head of the audit log", {{"key_id", signer->key_id()}}));
+  return signer;
+}
+
+// Null where nobody is told of anything.
+absl::StatusOr<std::unique_ptr<notify::Sender>> NotificationSender(const Flags& flags,
+                                                                   const base::Clock* clock) {
+  if (flags.notifications.empty()) return nullptr;
+  ASSIGN_OR_RETURN(auto sinks, notify::ReadSinks(flags.notifications));
+  std::string names;
+  for (const notify::Sink& sink : sinks) absl::StrAppend(&names, names.empty() ? "" : ",", sink.name);
+  spdlog::info("{}", base::WithFields("tells of what happens", {{"sinks", names}}));
+  return std::make_unique<notify::Sender>(std::move(sinks), clock);
 }
 
 // Before any thread: what all of them inherit only Events takes.
@@ -267,6 +309,11 @@ absl::Status Serve(const Flags& flags) {
                                                             ":", metrics->port())}}));
     options.server.metrics = metrics.get();
   }
+  ASSIGN_OR_RETURN(const auto signer, AuditSigner(flags));
+  options.server.audit_signer = signer.get();
+  // Beyond every term: none waits for a receiver at its end.
+  ASSIGN_OR_RETURN(const auto sender, NotificationSender(flags, &clock));
+  options.server.notifications = sender.get();
   const Events events(signals);
   const LastResort last_resort;
   ASSIGN_OR_RETURN(const auto candidate, controller::Candidate::Start(location.get(), &clock, options,
@@ -292,6 +339,7 @@ int main(int argc, char** argv) {
   curlew::AddFlags(&app, &flags);
   std::function<int()> verb;
   curlew::controller::AddStoreCommand(&app, &verb);
+  curlew::controller::AddAuditKeyCommand(&app, &verb);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -4,28 +4,73 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
 
+#include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/endpoint.h"
 #include "controller/listen.h"
+#include "controller/notify/planner.h"
 
 namespace curlew::controller {
+
+namespace {
+
+std::unique_ptr<NotificationRelay> MakeRelay(dispatch::Engine* engine, const base::Clock* clock,
+                                             const ServerOptions& options) {
+  if (options.notifications == nullptr) return nullptr;
+  return std::make_unique<NotificationRelay>(&engine->loop(), &engine->store().records(), clock,
+                                             options.notifications, options.audit_signer,
+                                             NotificationRelay::Options());
+}
+
+// Plans what the sinks of `sender` are told; `planned` is called, on the loop, when there is something that
+// is about to be stored. Nothing where `sender` is null.
+dispatch::EngineOptions WithPlanners(dispatch::EngineOptions options, const notify::Sender* sender,
+                                     std::function<void()> planned) {
+  if (sender == nullptr) return options;
+  const auto planner = std::make_shared<const notify::Planner>(sender->sinks());
+  options.rollouts.planner = [planner, planned](const v1::Rollout& before, const v1::Rollout& after,
+                                                const std::vector<v1::Event>& events) {
+    auto told = planner->OfRollout(before, after, events);
+    if (!told.empty()) planned();
+    return told;
+  };
+  options.drift.planner = [planner, planned](const std::string& target, const std::string& message,
+                                             absl::Time now) {
+    auto told = planner->OfDrift(target, message, now);
+    if (!told.empty()) planned();
+    return told;
+  };
+  return options;
+}
+
+dispatch::EngineOptions WithRunner(dispatch::EngineOptions options, checks::CheckRunner* runner) {
+  if (options.checks.runner == nullptr) options.checks.runner = runner;
+  return options;
+}
+
+}  // namespace
 
 Server::Server(store::RolloutStore* store, const base::Clock* clock, ServerOptions options)
     : options_(std::move(options)),
       metered_(options_.metrics == nullptr ? nullptr : options_.metrics->Meter(store)),
-      engine_(metered_ == nullptr ? store : metered_.get(), clock, options_.engine),
+      engine_(metered_ == nullptr ? store : metered_.get(), clock,
+              WithPlanners(WithRunner(options_.engine, &check_runner_), options_.notifications,
+                           [this] { engine_.loop().Post([this] { relay_->Wake(); }); })),
       retention_(&engine_.loop(), &engine_.store(), clock, options_.events),
+      relay_(MakeRelay(&engine_, clock, options_)),
       sessions_(&engine_, options_.session),
       agent_service_(&engine_, &sessions_),
       plan_service_(&engine_),
       rollout_service_(&engine_),
       target_service_(&engine_),
-      environment_service_(&engine_) {}
+      environment_service_(&engine_),
+      audit_service_(&engine_, options_.audit_signer) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store, const base::Clock* clock,
                                                       ServerOptions options) {
@@ -36,6 +81,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store
     server->engine_.ObserveTargets([sessions = &server->sessions_] { sessions->TargetsChanged(); });
     server->sessions_.TargetsChanged();
     server->retention_.Start();
+    if (server->relay_ != nullptr) server->relay_->Start();
   });
   RETURN_IF_ERROR(server->Serve());
   if (server->options_.metrics != nullptr) {
@@ -55,10 +101,12 @@ absl::Status Server::Serve() {
                      builder.RegisterService(&rollout_service_);
                      builder.RegisterService(&target_service_);
                      builder.RegisterService(&environment_service_);
+                     builder.RegisterService(&audit_service_);
                    }));
   for (const char* name : {v1::AgentService::service_full_name(), v1::PlanService::service_full_name(),
                            v1::RolloutService::service_full_name(), v1::TargetService::service_full_name(),
-                           v1::EnvironmentService::service_full_name(), rpc::kLeaderService}) {
+                           v1::EnvironmentService::service_full_name(), v1::AuditService::service_full_name(),
+                           rpc::kLeaderService}) {
     server_->GetHealthCheckService()->SetServingStatus(name, true);
   }
   return absl::OkStatus();
@@ -82,6 +130,7 @@ void Server::Shutdown(absl::string_view why) {
     server_.reset();
   }
   engine_.Stop();
+  check_runner_.Stop();
 }
 
 }  // namespace curlew::controller

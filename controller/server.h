@@ -11,8 +11,13 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/rpc/acceptor.h"
+#include "controller/audit/signer.h"
+#include "controller/checks/http_check_runner.h"
 #include "controller/dispatch/engine.h"
 #include "controller/dispatch/event_retention.h"
+#include "controller/notification_relay.h"
+#include "controller/notify/sender.h"
+#include "controller/service/audit_service.h"
 #include "controller/service/plan_service.h"
 #include "controller/service/rollout_service.h"
 #include "controller/service/target_service.h"
@@ -26,6 +31,7 @@ namespace curlew::controller {
 // Settings of a server.
 struct ServerOptions {
   std::string listen;  // "127.0.0.1:7441"; port 0 for any free one
+  // Where it names no runner of checks, the server's own makes those over HTTP.
   dispatch::EngineOptions engine;
   session::SessionOptions session;
   dispatch::EventRetention::Options events;
@@ -35,6 +41,10 @@ struct ServerOptions {
   std::function<void()> before_listening;
   // Is told of the term, its store and its calls; null for nobody. Not owned.
   web::ControllerMetrics* metrics = nullptr;
+  // Signs the head of the audit log; null for nobody. Not owned.
+  const audit::HeadSigner* audit_signer = nullptr;
+  // Takes what is to be told to its receivers; null where nobody is told. Not owned.
+  notify::Sender* notifications = nullptr;
   // Number of the term, for the metrics.
   int64_t epoch = 0;
 };
@@ -64,15 +74,18 @@ class Server {
   absl::Status Serve();
 
   const ServerOptions options_;
+  checks::HttpCheckRunner check_runner_;  // stopped before the engine goes, which its answers go to
   const std::unique_ptr<store::RolloutStore> metered_;  // null without metrics
   dispatch::Engine engine_;
   dispatch::EventRetention retention_;
+  std::unique_ptr<NotificationRelay> relay_;  // null where nobody is told
   session::SessionManager sessions_;
   session::SessionService agent_service_;
   service::PlanService plan_service_;
   service::RolloutService rollout_service_;
   service::TargetService target_service_;
   service::EnvironmentService environment_service_;
+  service::AuditService audit_service_;
   std::unique_ptr<rpc::AcceptingServer> server_;
   int port_ = 0;
 };

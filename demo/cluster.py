@@ -149,6 +149,11 @@ class Cluster:
         self.psql(f"CREATE DATABASE {DATABASE} OWNER crm_owner", database="postgres")
         self.psql(CRM_SQL.read_text(), variables={"rows": str(rows), "dirty": str(dirty).lower()})
 
+    def add_database(self, name: str, rows: int) -> None:
+        """One more database with a CRM, beside the one that load() has made."""
+        self.psql(f"CREATE DATABASE {name} OWNER crm_owner", database="postgres")
+        self.psql(CRM_SQL.read_text(), database=name, variables={"rows": str(rows), "dirty": "false"})
+
     def refill(self, rows: int, extra: str = "") -> None:
         """The CRM as load() makes it, in place of what became of it; then a script."""
         self.psql("SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 POLL_SECONDS = 0.4
 CALL_SECONDS = 60.0
+APPROVER = ("--actor", "bob")  # Somebody else than who starts.
 
 
 class CurlewError(RuntimeError):
@@ -39,6 +40,9 @@ class Rollout:
 
     def run(self, target: str) -> dict:
         return next((run for run in self.values.get("runs", []) if run["target"] == target), {})
+
+    def run_state(self, target: str) -> str:
+        return word(self.run(target).get("state", ""), "RUN_STATE")
 
     def stage_state(self, environment: str) -> str:
         stage = next(s for s in self.values["stages"] if s["environment"] == f"environments/{environment}")
@@ -95,6 +99,10 @@ class Curlew:
 
     def json(self, *arguments: str) -> dict:
         return json.loads(self.run(*arguments, "-o", "json"))
+
+    def approve(self, rollout: str, gate: str) -> str:
+        """Approves a gate as somebody who has started nothing: whoever started the rollout may not."""
+        return self.run(*APPROVER, "rollout", "approve", rollout, "--gate", gate)
 
     def show(self, rollout: str) -> Rollout:
         return Rollout(self.json("rollout", "show", rollout))

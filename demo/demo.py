@@ -1,6 +1,6 @@
 """The demo of Curlew: a real migration, staging then production, under live applications, with a proof.
 
-    ./dev demo [--scenario rename|dirty-data] [--keep] [--rows-staging N] [--rows-production N]
+    ./dev demo [--scenario rename|dirty-data|bad-canary|drift] [--keep] [--rows-staging N] [--rows-production N]
 
 Everything runs in a temporary folder under /var/tmp and on free ports of 127.0.0.1. The exit status is 0 where
 everything held that the scenario has to show, 1 where something did not, 130 after Ctrl-C.
@@ -15,16 +15,19 @@ from pathlib import Path
 
 import psycopg2
 
+from bad_canary import BadCanary
 from cluster import ClusterError
 from curlew import CurlewError
 from dirty_data import DirtyData
+from drift import Drift
 from fleet import Fleet, stop_kept
 from processes import ProcessError
 from rename import Rename
 from scenario import Scenario, ScenarioFailed
 from screen import Screen
 
-SCENARIOS: dict[str, type[Scenario]] = {"rename": Rename, "dirty-data": DirtyData}
+SCENARIOS: dict[str, type[Scenario]] = {"rename": Rename, "dirty-data": DirtyData, "bad-canary": BadCanary,
+                                        "drift": Drift}
 DEFAULT_BIN = Path(__file__).resolve().parent.parent / "build" / "bin"
 FEWEST_ROWS = 2_000
 
@@ -40,7 +43,8 @@ def rows(text: str) -> int:
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.splitlines()[0])
     parser.add_argument("--scenario", choices=sorted(SCENARIOS), default="rename",
-                        help="rename: the whole way (default); dirty-data: it must stop in staging")
+                        help="rename: the whole way (default); dirty-data: it must stop in staging; bad-canary: it must "
+                             "stop at the first database of production; drift: at production's gate")
     parser.add_argument("--keep", action="store_true", help="leave everything running and say how to look around")
     parser.add_argument("--stop", metavar="FOLDER", type=Path, help="end what --keep has left running, and no more")
     parser.add_argument("--rows-staging", type=rows, default=100_000, help="contacts (default %(default)s)")
@@ -78,10 +82,11 @@ def run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     screen = Screen()
-    fleet = Fleet(options.bin.resolve(), options.rows_staging, options.rows_production)
+    kind = SCENARIOS[options.scenario]
+    fleet = Fleet(options.bin.resolve(), options.rows_staging, options.rows_production, kind.siblings)
     kept = False
     try:
-        scenario = SCENARIOS[options.scenario](fleet, screen)
+        scenario = kind(fleet, screen)
         print(screen.bold(f"Curlew: {scenario.title}"), flush=True)
         held = scenario.run()
         if options.keep:

@@ -29,17 +29,27 @@ STATE_FILE = "demo.json"
 PYTHON = "/usr/bin/python3"  # Debian's: another one on the path may lack psycopg2.
 WORKERS = 4
 READY_SECONDS = 30
+SIBLING_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class Sibling:
+    """One more database of a site's server, small, and without applications."""
+
+    target: str
+    database: str
 
 
 @dataclass
 class Site:
-    """One environment's database and what runs on it."""
+    """One environment's server: the database that applications work on, and its siblings."""
 
     name: str
     target: str
     rows: int
     cluster: Cluster
     out: Path
+    siblings: list[Sibling] = field(default_factory=list)
     processes: dict[str, Process] = field(default_factory=dict)  # Applications and "observer".
 
     def start_application(self, name: str) -> None:
@@ -69,7 +79,8 @@ class Site:
 class Fleet:
     """Owns all processes and folders of one demo. close() ends and removes them, however far it got."""
 
-    def __init__(self, bin_folder: Path, rows_staging: int, rows_production: int):
+    def __init__(self, bin_folder: Path, rows_staging: int, rows_production: int, siblings: int = 0):
+        """`siblings`: how many databases production has beside the one with applications."""
         self.root = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/var/tmp"))
         self.root.chmod(0o711)  # The server's user passes through; names cannot be listed.
         self.bin = bin_folder
@@ -79,7 +90,8 @@ class Fleet:
         for name, rows in (("staging", rows_staging), ("production", rows_production)):
             out = self.root / f"{name}-results"
             out.mkdir()
-            self.sites.append(Site(name, f"{name}-crm", rows, Cluster(name, self.root), out))
+            more = [Sibling(f"{name}-{n}", f"crm_{n}") for n in range(2, siblings + 2)] if name == "production" else []
+            self.sites.append(Site(name, f"{name}-crm", rows, Cluster(name, self.root), out, more))
         self.curlew = Curlew(bin_folder / "curlew", self.controller_address, REPOSITORY)
 
     def start_databases(self, dirty: bool) -> None:
@@ -89,6 +101,8 @@ class Fleet:
             site.cluster.create()
             site.cluster.start()
             site.cluster.load(site.rows, dirty)
+            for sibling in site.siblings:
+                site.cluster.add_database(sibling.database, SIBLING_ROWS)
 
         with ThreadPoolExecutor(len(self.sites)) as pool:
             filling = [pool.submit(fill, site) for site in self.sites]
@@ -107,10 +121,12 @@ class Fleet:
         self.wait_for_controller()
         self.curlew.run("env", "apply", str(environments))
         for site in self.sites:
-            conninfo = site.cluster.conninfo("curlew").replace(" application_name=demo", "")
+            targets = [(site.target, DATABASE), *((sibling.target, sibling.database) for sibling in site.siblings)]
+            flags = [flag for target, database in targets
+                     for flag in ("--target", f"{target}={self._agent_conninfo(site, database)}")]
             self._service(f"agent-{site.name}", [
                 str(self.bin / "curlew-agent"), "--controller", self.controller_address, "--id",
-                f"agent-{site.name}", "--target", f"{site.target}={conninfo}", *agent_flags])
+                f"agent-{site.name}", *flags, *agent_flags])
         self.wait_for_targets()
 
     def wait_for_controller(self) -> None:
@@ -178,7 +194,12 @@ class Fleet:
 
     def _targets_are_served(self) -> bool:
         targets = self.curlew.json("target", "list").get("targets", [])
-        return len(targets) == len(self.sites) and all(target.get("served") for target in targets)
+        expected = sum(1 + len(site.siblings) for site in self.sites)
+        return len(targets) == expected and all(target.get("served") for target in targets)
+
+    @staticmethod
+    def _agent_conninfo(site: Site, database: str) -> str:
+        return site.cluster.conninfo("curlew", database=database).replace(" application_name=demo", "")
 
 
 def stop_kept(folder: Path) -> None:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 import phones
 import proof
-from curlew import Rollout
-from fleet import WORKERS, Fleet, Site
+import siblings
+from curlew import APPROVER, Rollout
+from fleet import EXAMPLES, WORKERS, Fleet, Site
 from proof import Comparison, Verdict, WorkerResult
 from scenario import Scenario
 from screen import Screen
 
 TOGETHER_SECONDS = 4.0  # How long both applications run side by side at least.
 WATCH_SECONDS = 600.0
+BAKE_SECONDS = 3.0  # As examples/pipelines/demo.yaml says.
 ALONE_SECONDS = 2.0  # How long the new one goes on after the end.
 
 
@@ -36,6 +38,8 @@ class Rename(Scenario):
     """Ends with a proof that asks Curlew nothing."""
 
     title = "rename contacts.phone to contacts.phone_number under live applications"
+    siblings = 5
+    environments = EXAMPLES / "pipelines" / "demo.yaml"
 
     def __init__(self, fleet: Fleet, screen: Screen):
         super().__init__(fleet, screen)
@@ -60,6 +64,8 @@ class Rename(Scenario):
             passage.new = passage.site.drain_application("new")
         verdicts = [verdict for passage in self.passages for verdict in self._verdicts(passage)]
         verdicts.append(self._same_schema())
+        production = self.sites[-1]
+        verdicts += [siblings.judge_order(production, BAKE_SECONDS), *siblings.judge_migrated(production)]
         self.screen.section("The final table, as psql shows it")
         self.screen.verbatim(self.sites[-1].cluster.psql("\\d contacts"), indent="")
         self.screen.section("The proof: measured by the applications and by queries of the demo's own, not by Curlew")
@@ -106,7 +112,7 @@ class Rename(Scenario):
         passage.ended = time.time()
 
     def _approve(self, gate: str, reason: str) -> None:
-        self.command("rollout", "approve", self.rollout, "--gate", gate, "--reason", reason)
+        self.command(*APPROVER, "rollout", "approve", self.rollout, "--gate", gate, "--reason", reason)
 
     @staticmethod
     def _is_promotable(seen: Rollout) -> bool:

@@ -1,14 +1,15 @@
-"""What both scenarios of the demo share."""
+"""What the scenarios of the demo share."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import proof
 from curlew import Rollout
-from fleet import PLAN, REPOSITORY, Fleet, Site
+from fleet import ENVIRONMENTS, PLAN, REPOSITORY, SIBLING_ROWS, Fleet, Site
 from proof import Verdict
 from screen import Screen
 
@@ -26,6 +27,8 @@ class Scenario:
     title: str
     dirty = False
     agent_flags: tuple[str, ...] = ()
+    siblings = 0  # Databases that production has beside the one with applications.
+    environments = ENVIRONMENTS
 
     def __init__(self, fleet: Fleet, screen: Screen):
         self.fleet = fleet
@@ -62,19 +65,32 @@ class Scenario:
             size = site.cluster.psql("\\pset tuples_only\n\\pset format unaligned\n"
                                      "SELECT pg_size_pretty(pg_database_size(current_database()))").split("\n")[-2]
             site.start_observer()
-            self.screen.say(f"{site.name}: 127.0.0.1:{site.cluster.port}, {site.rows:,} contacts, {size}")
+            more = f"; {len(site.siblings)} databases of {SIBLING_ROWS:,} beside it" if site.siblings else ""
+            self.screen.say(f"{site.name}: 127.0.0.1:{site.cluster.port}, {site.rows:,} contacts, {size}{more}")
         self.screen.say(f"Loaded in {time.time() - begin:.0f} s. An observer looks at the locks of each, "
                         "a hundred times a second.")
 
     def start_control_plane(self) -> None:
         self.screen.section("A controller and two agents")
-        self.fleet.start_control_plane(*self.agent_flags)
+        self.fleet.start_control_plane(*self.agent_flags, environments=self.pipeline())
         self.command("env", "list")
         self.command("target", "list")
 
+    def pipeline(self) -> Path:
+        """The environments file."""
+        return self.environments
+
+    def application_sites(self) -> list[Site]:
+        """Where the old application runs."""
+        return self.sites
+
     def start_applications(self) -> None:
-        self.screen.section("The old application reads and writes contacts.phone on both")
-        for site in self.fleet.sites:
+        sites = self.application_sites()
+        if not sites:
+            return
+        where = " and ".join(site.name for site in sites)
+        self.screen.section(f"The old application reads and writes contacts.phone on {where}")
+        for site in sites:
             site.start_application("old")
         time.sleep(WARM_UP_SECONDS)
         begin = time.time()

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Writes docs/operations: the tables of fields on top of each page, and the list of all operations, from plan.proto.
+"""Writes docs/operations (the tables of fields on top of each page, and the list of all operations) and the table of
+fields in docs/plans.md from plan.proto.
 
 With --check nothing is written; the exit status is 1 where a page is not up to date.
 """
@@ -15,7 +16,7 @@ BEGIN, END = "<!-- fields: made by tools/operation_docs.py -->", "<!-- end of fi
 def messages(proto: str) -> dict[str, tuple[str, list[tuple[str, str, str]]]]:
     """Name -> (comment, [(field, type, comment)]) for each message of the file."""
     found = {}
-    for match in re.finditer(r"((?:^//[^\n]*\n)+)^message (\w+) \{\n(.*?)^\}", proto, re.M | re.S):
+    for match in re.finditer(r"((?:^//[^\n]*\n)+)^message (\w+) \{(|\n.*?^)\}", proto, re.M | re.S):
         comment = " ".join(line.strip("/ ") for line in match.group(1).splitlines())
         fields = []
         for f in re.finditer(
@@ -37,19 +38,25 @@ def enums(proto: str) -> dict[str, list[str]]:
     return found
 
 
-def rows(message: str, proto: dict, kinds: dict) -> list[str]:
-    """The table of one message's fields, and those of the messages within it."""
+def rows(message: str, proto: dict, kinds: dict, elsewhere: dict[str, str] | None = None) -> list[str]:
+    """The table of one message's fields, and those of the messages within it; those `elsewhere` have a page."""
     lines = ["| field | type | meaning |", "|---|---|---|"]
     within = []
     for field, kind, text in proto[message][1]:
         bare = kind.replace("repeated ", "")
         name = f"one of {', '.join(f'`{v}`' for v in kinds[bare])}" if bare in kinds else bare
-        if bare in proto:
+        if elsewhere and bare in elsewhere:
+            name = f"[{bare}]({elsewhere[bare]})"
+        elif bare in proto and not proto[bare][1]:
+            name = "`{}`"
+        elif bare in proto:
             name = f"[{bare}](#{bare.lower()})"
             within.append(bare)
+        elif bare == "google.protobuf.Duration":
+            name = "duration"
         lines.append(f"| `{field}` | {'list of ' if kind != bare else ''}{name} | {text} |")
     for bare in dict.fromkeys(within):
-        lines += ["", f"### {bare}", "", proto[bare][0], ""] + rows(bare, proto, kinds)
+        lines += ["", f"### {bare}", "", proto[bare][0], ""] + rows(bare, proto, kinds, elsewhere)
     return lines
 
 
@@ -92,6 +99,10 @@ def main() -> int:
         old = page.read_text() if page.exists() else f"# {name}\n\n{BEGIN}\n{END}\n"
         top = page_top(message, proto, kinds)
         wanted[page] = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _, top=top: top, old, flags=re.S)
+    page = ROOT / "docs/plans.md"
+    fields = rows("Plan", proto, kinds, {"Operation": "operations/README.md"})
+    top = "\n".join([BEGIN, "", *fields, "", END])
+    wanted[page] = re.sub(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: top, page.read_text(), flags=re.S)
     stale = [page for page, new in wanted.items() if not page.exists() or page.read_text() != new]
     for page in stale:
         if "--check" not in sys.argv:

@@ -21,6 +21,8 @@
 
 namespace curlew::agent {
 
+struct BackupConfig;
+
 // Takes what an attempt reports about itself. Thread-safe.
 class ProgressSink {
  public:
@@ -47,6 +49,8 @@ struct RunContext {
   const LiveTuning* tuning = nullptr;
   // How much of the database walks may use; null for the defaults.
   const ThrottleConfig* throttle = nullptr;
+  // What the agent has to make backups with; null for nothing.
+  const BackupConfig* backups = nullptr;
   // Takes numbers of walks; null for nobody.
   WalkMetrics* metrics = nullptr;
   // Takes numbers of attempts; null for nobody.

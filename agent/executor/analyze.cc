@@ -15,8 +15,8 @@ absl::StatusOr<StepResult> RunAnalyze(const RunContext& context, const v1::Analy
                                               context.override_wait->reason())};
   }
   StepResult result;
-  if (action.vacuum_if_bloated()) {
-    Vacuum vacuum(context, action.table());
+  if (action.vacuum() || action.vacuum_if_bloated()) {
+    Vacuum vacuum(context, action.table(), action.vacuum() ? Vacuum::Which::kAll : Vacuum::Which::kBloated);
     RETURN_IF_ERROR(vacuum.Run());
     result.summary = vacuum.Summary();
   }

@@ -47,7 +47,7 @@ absl::StatusOr<StepResult> RunBackfill(const RunContext& context, const v1::Back
   const DmlWork work(action, context.settings.backfill(), oid);
   BackfillEngine::Options options;
   if (action.has_batch_target()) options.batch_target = base::FromProto(action.batch_target());
-  Vacuum vacuum(context, action.table());
+  Vacuum vacuum(context, action.table(), Vacuum::Which::kBloated);
   options.between_walks = [&vacuum] { return vacuum.Run(); };
   BackfillEngine engine(context, work, options);
   ASSIGN_OR_RETURN(const BackfillEngine::Done done, engine.Run());

@@ -43,19 +43,29 @@ absl::Status RunValidateConstraint(const RunContext& context, const v1::Validate
 // Runs a statement over the rows of a table, in batches by key, each row once. Rows are those that were read.
 absl::StatusOr<StepResult> RunTransformRows(const RunContext& context, const v1::TransformRows& action);
 
-// All checks and scans in one snapshot that is walked to the end (shared_snapshot.h, table_scan.h). Rows that
-// are pending still are filled where the plan says how, and all is looked at again. FAILED_PRECONDITION with
-// all findings. Rows are those looked at.
+// All checks, values and scans in one snapshot that is walked to the end (shared_snapshot.h, table_scan.h);
+// triggers first, and nothing else where one does not fire always. Rows that are pending still are filled
+// where the plan says how, and all is looked at again. FAILED_PRECONDITION with all findings. Rows are those
+// looked at.
 absl::StatusOr<StepResult> RunVerify(const RunContext& context, const v1::Verify& action);
 
-// ANALYZE; before it, where the plan asks for it, VACUUM of the heaps that are bloated (vacuum.h). The
-// summary says how much the run made the table grow. With an override nothing is run: the step is journaled
-// as done, and the summary says who skipped it and why.
+// ANALYZE; before it, where the plan asks for it, VACUUM of the heaps that are bloated, or of all (vacuum.h).
+// The summary says how much the run made the table grow. With an override nothing is run: the step is
+// journaled as done, and the summary says who skipped it and why.
 absl::StatusOr<StepResult> RunAnalyze(const RunContext& context, const v1::Analyze& action);
 
 // Waits until the condition holds, however long that takes; only a cancel ends it. With an override it does
 // not look at the condition at all.
 absl::Status RunWait(const RunContext& context, const v1::Wait& action);
+
+// Makes a way back, or sees to one, and journals what and where it is with the step. Where the agent lacks
+// what it needs, FAILED_PRECONDITION or PERMISSION_DENIED says so. A finished dump that the journal knows is
+// not made again; a restore point is made anew by each attempt, under a name of its own.
+absl::StatusOr<StepResult> RunBackup(const RunContext& context, const v1::Backup& action);
+
+// Notes values of one read-only snapshot in the journal, with the step. A query that does not return one row
+// of one column is INVALID_ARGUMENT.
+absl::StatusOr<StepResult> RunMeasure(const RunContext& context, const v1::Measure& action);
 
 }  // namespace curlew::agent
 

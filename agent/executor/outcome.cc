@@ -38,7 +38,8 @@ v1::AttemptState StateFor(const absl::Status& status) {
 }  // namespace
 
 Outcome Succeeded(StepResult result) {
-  return Outcome{.rows = result.rows, .summary = std::move(result.summary)};
+  return Outcome{
+      .rows = result.rows, .summary = std::move(result.summary), .backups = std::move(result.backups)};
 }
 
 Outcome FromStatus(const absl::Status& status, const CancelToken& cancel) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "agent/guard/cancel_token.h"
@@ -20,6 +21,8 @@ struct Outcome {
   int64_t rows = 0;
   // What is worth knowing of a success, for people.
   std::string summary;
+  // What it has made, where it makes a backup.
+  std::vector<v1::BackupResult> backups;
   // Whether the agent is no longer the one that serves the target: then the outcome is nobody's to tell.
   bool fenced_out = false;
   // Whether nobody knows it: a COMMIT was not answered and the journal could not be asked. Then nothing is to
@@ -35,6 +38,8 @@ struct StepResult {
   int64_t rows = 0;
   // What is worth knowing, for people; may be empty.
   std::string summary;
+  // What it has made, where it makes a backup.
+  std::vector<v1::BackupResult> backups;
 };
 
 Outcome Succeeded(StepResult result = {});

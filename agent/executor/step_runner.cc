@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "agent/executor/ddl.h"
 #include "agent/executor/executors.h"
+#include "agent/journal/backup_journal.h"
 #include "agent/journal/names.h"
 #include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
@@ -43,6 +44,10 @@ absl::StatusOr<StepResult> Run(const RunContext& context, const v1::Action& acti
     case v1::Action::kWait:
       status = RunWait(context, action.wait());
       break;
+    case v1::Action::kBackup:
+      return RunBackup(context, action.backup());
+    case v1::Action::kMeasure:
+      return RunMeasure(context, action.measure());
     case v1::Action::KIND_NOT_SET:
       if (context.attempt.direction != v1::DIRECTION_UNDO) {
         return absl::InvalidArgumentError(
@@ -55,9 +60,9 @@ absl::StatusOr<StepResult> Run(const RunContext& context, const v1::Action& acti
   return StepResult();
 }
 
-// After a COMMIT that was not answered: the rows of the step where the journal says that it took effect.
+// After a COMMIT that was not answered: what the step has to tell where the journal says that it took effect.
 // Fails where that cannot be known now.
-absl::StatusOr<std::optional<int64_t>> ReadOutcome(const RunContext& context) {
+absl::StatusOr<std::optional<StepResult>> ReadOutcome(const RunContext& context) {
   ASSIGN_OR_RETURN(const auto connection, context.pool->Acquire());
   const absl::Time deadline = absl::Now() + kLostTransactionEnds;
   while (true) {
@@ -74,10 +79,13 @@ absl::StatusOr<std::optional<int64_t>> ReadOutcome(const RunContext& context) {
   for (const StepRecord& record : records) {
     if (record.step == context.attempt.step && record.direction == context.attempt.direction &&
         record.succeeded) {
-      return std::optional<int64_t>(record.rows);
+      StepResult result{.rows = record.rows};
+      ASSIGN_OR_RETURN(result.backups,
+                       ReadBackups(connection.get(), context.attempt.run, context.attempt.step));
+      return std::optional<StepResult>(std::move(result));
     }
   }
-  return std::optional<int64_t>();
+  return std::optional<StepResult>();
 }
 
 Outcome FromFailure(const RunContext& context, const absl::Status& status) {
@@ -87,13 +95,13 @@ Outcome FromFailure(const RunContext& context, const absl::Status& status) {
 }
 
 Outcome AfterLostCommit(const RunContext& context, const absl::Status& lost) {
-  const absl::StatusOr<std::optional<int64_t>> rows = ReadOutcome(context);
-  if (rows.ok() && rows->has_value()) return Succeeded({.rows = **rows});
+  const absl::StatusOr<std::optional<StepResult>> result = ReadOutcome(context);
+  if (result.ok() && result->has_value()) return Succeeded(**result);
   Outcome outcome = FromFailure(
-      context, rows.ok() ? absl::UnavailableError(
-                               "the connection broke while committing, and the work is not in the journal")
-                         : lost);
-  outcome.in_doubt = !rows.ok();
+      context, result.ok() ? absl::UnavailableError(
+                                 "the connection broke while committing, and the work is not in the journal")
+                           : lost);
+  outcome.in_doubt = !result.ok();
   return outcome;
 }
 

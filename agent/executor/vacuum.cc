@@ -46,7 +46,7 @@ absl::Status Vacuum::Leave(const Leaf& leaf) {
     before_ += *bloat.bytes_before;
     after_ += bloat.bytes;
   }
-  if (!bloat.IsBloated()) return absl::OkStatus();
+  if (which_ == Which::kBloated && !bloat.IsBloated()) return absl::OkStatus();
   if (!bloat.may_vacuum) {
     notes_.push_back(absl::StrCat(leaf.name, " has about ", CountOf(bloat.dead_rows, "dead row"),
                                   " and was not vacuumed: the agent's role does not own it"));

@@ -15,13 +15,16 @@
 
 namespace curlew::agent {
 
-// Vacuums the heaps of a table that are bloated, on a session of its own, and tells how much the run has made
-// it grow. Outside any transaction, and harmless when it is done again or killed. A heap that is locked, or
-// that the agent's role does not own, is passed over, and the summary says so. For one thread.
+// Vacuums the heaps of a table that are bloated, or all of them, on a session of its own, and tells how much
+// the run has made it grow. Outside any transaction, and harmless when it is done again or killed. A heap
+// that is locked, or that the agent's role does not own, is passed over, and the summary says so. For one
+// thread.
 class Vacuum {
  public:
+  enum class Which { kBloated, kAll };
   // Neither is owned; both must outlive the object.
-  Vacuum(const RunContext& context, const std::string& table) : context_(context), table_(table) {}
+  Vacuum(const RunContext& context, const std::string& table, Which which)
+      : context_(context), table_(table), which_(which) {}
 
   // CANCELLED; errors as in common/pg/error.h.
   absl::Status Run();
@@ -35,6 +38,7 @@ class Vacuum {
 
   const RunContext& context_;
   const std::string& table_;
+  const Which which_;
   std::optional<ConcurrentSession> session_;
   bool walked_ = false;
   int64_t before_ = 0, after_ = 0;  // bytes

@@ -48,6 +48,10 @@ absl::StatusOr<Look> LookOnce(const RunContext& context, const v1::Verify& actio
   ASSIGN_OR_RETURN(const auto snapshot, SharedSnapshot::Take(lease.get(), action.search_path()));
   base::FaultPoint("verify.after_snapshot");
   Look look;
+  RETURN_IF_ERROR(CheckTriggers(action, lease.get(), &look.findings));
+  // What was written past the triggers may be anywhere: nothing else is worth a look before they are back.
+  if (!look.findings.empty()) return look;
+  RETURN_IF_ERROR(CompareValues(context, action, lease.get(), &look.findings));
   RETURN_IF_ERROR(RunChecks(context, action, lease.get(), &look.findings));
   for (int i = 0; i < action.scans_size(); ++i) {
     const v1::RowScan& scan = action.scans(i);

@@ -38,14 +38,8 @@ class Verifier {
   }
 
  private:
-  // In a savepoint, which is gone afterwards.
   absl::StatusOr<pg::Result> Guarded(const std::string& sql) {
-    RETURN_IF_ERROR(context_.cancel->Check());
-    RETURN_IF_ERROR(connection_->Execute("SAVEPOINT curlew").status());
-    absl::StatusOr<pg::Result> result = connection_->Execute(sql);
-    if (!result.ok()) RETURN_IF_ERROR(connection_->Execute("ROLLBACK TO SAVEPOINT curlew").status());
-    RETURN_IF_ERROR(connection_->Execute("RELEASE SAVEPOINT curlew").status());
-    return result;
+    return InSavepoint(context_, connection_, sql);
   }
 
   absl::Status FindKeys(const v1::Check& check, Finding& finding) {
@@ -95,6 +89,16 @@ class Verifier {
 };
 
 }  // namespace
+
+absl::StatusOr<pg::Result> InSavepoint(const RunContext& context, pg::Connection* connection,
+                                       const std::string& sql) {
+  RETURN_IF_ERROR(context.cancel->Check());
+  RETURN_IF_ERROR(connection->Execute("SAVEPOINT curlew").status());
+  absl::StatusOr<pg::Result> result = connection->Execute(sql);
+  if (!result.ok()) RETURN_IF_ERROR(connection->Execute("ROLLBACK TO SAVEPOINT curlew").status());
+  RETURN_IF_ERROR(connection->Execute("RELEASE SAVEPOINT curlew").status());
+  return result;
+}
 
 absl::Status RunChecks(const RunContext& context, const v1::Verify& action, pg::Connection* connection,
                        std::vector<Finding>* findings) {

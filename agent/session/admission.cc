@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/executor/step_runner.h"
+#include "agent/journal/backup_journal.h"
 #include "common/base/canonical_json.h"
 #include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
@@ -30,6 +31,8 @@ bool IsIrreversible(const v1::Step& step) {
     case v1::Action::kVerify:
     case v1::Action::kWait:
     case v1::Action::kAnalyze:
+    case v1::Action::kBackup:
+    case v1::Action::kMeasure:
       return false;
     default:
       return step.phase() == v1::PHASE_DROP && !step.has_undo() && !step.preflight();
@@ -163,6 +166,10 @@ absl::StatusOr<Admission> Admit(pg::Connection* connection, const v1::Dispatch& 
   }
   ASSIGN_OR_RETURN(const std::vector<StepRecord> records, ReadSteps(connection, dispatch.run()));
   Admission admission = Judge(pinned->compiled, records, dispatch);
+  if (auto* done = std::get_if<AlreadyDone>(&admission);
+      done != nullptr && dispatch.direction() == v1::DIRECTION_DO) {
+    ASSIGN_OR_RETURN(done->backups, ReadBackups(connection, dispatch.run(), dispatch.step()));
+  }
   if (auto* refusal = std::get_if<Refusal>(&admission)) refusal->run_was_unknown = was_unknown;
   return admission;
 }

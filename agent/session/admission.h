@@ -12,6 +12,7 @@
 #include "agent/journal/journal.h"
 #include "common/pg/connection.h"
 #include "curlew/v1/agent.pb.h"
+#include "curlew/v1/rollout.pb.h"
 #include "curlew/v1/step.pb.h"
 
 namespace curlew::agent {
@@ -24,6 +25,8 @@ struct Admitted {
 // It is done already: the journal says so.
 struct AlreadyDone {
   int64_t rows = 0;
+  // What the step has made; not told by Judge.
+  std::vector<v1::BackupResult> backups = {};
 };
 // Not so.
 struct Refusal {

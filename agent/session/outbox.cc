@@ -1,5 +1,6 @@
 #include "agent/session/outbox.h"
 
+#include <chrono>
 #include <utility>
 
 namespace curlew::agent {
@@ -10,11 +11,13 @@ void Outbox::Open(std::optional<v1::AgentMessage> first) {
   if (first.has_value()) queue_.push_back(*std::move(first));
   progress_.clear();
   open_ = true;
+  changed_.Signal();
 }
 
 void Outbox::Close() {
   absl::MutexLock lock(&mutex_);
   open_ = false;
+  changed_.Signal();
 }
 
 bool Outbox::open() const {
@@ -25,6 +28,7 @@ bool Outbox::open() const {
 void Outbox::Push(v1::AgentMessage message) {
   absl::MutexLock lock(&mutex_);
   if (!open_) return;
+  changed_.Signal();
   if (message.has_progress()) {
     std::string target = message.progress().target();
     progress_[std::move(target)] = std::move(message);
@@ -36,9 +40,14 @@ void Outbox::Push(v1::AgentMessage message) {
   if (queue_.size() > capacity_) open_ = false;
 }
 
-std::optional<v1::AgentMessage> Outbox::Pop(absl::Time deadline) {
+std::optional<v1::AgentMessage> Outbox::Pop(absl::Duration wait) {
+  const auto began = std::chrono::steady_clock::now();
   absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithDeadline(absl::Condition(this, &Outbox::Ready), deadline);
+  while (!Ready()) {
+    const absl::Duration left = wait - absl::FromChrono(std::chrono::steady_clock::now() - began);
+    if (left <= absl::ZeroDuration()) return std::nullopt;
+    changed_.WaitFor(&mutex_, left);
+  }
   if (!open_) return std::nullopt;
   v1::AgentMessage message;
   if (!queue_.empty()) {

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/base/steady_cond_var.h"
 #include "curlew/v1/agent.pb.h"
 
 namespace curlew::agent {
@@ -29,8 +30,9 @@ class Outbox {
   // Takes a message. Where more than `capacity` wait, the session is closed: a peer that does not read must
   // say hello again.
   void Push(v1::AgentMessage message);
-  // The next message; nothing where none comes until `deadline`, or the outbox is closed.
-  std::optional<v1::AgentMessage> Pop(absl::Time deadline);
+  // The next message; nothing where none comes within `wait`, whatever happens to the wall clock, or the
+  // outbox is closed.
+  std::optional<v1::AgentMessage> Pop(absl::Duration wait);
   bool open() const;
 
  private:
@@ -40,6 +42,7 @@ class Outbox {
 
   const size_t capacity_;
   mutable absl::Mutex mutex_;
+  base::SteadyCondVar changed_;
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<v1::AgentMessage> queue_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::AgentMessage> progress_ ABSL_GUARDED_BY(mutex_);  // by target

@@ -124,6 +124,8 @@ absl::Status Session::Serve() {
   hello.set_version(options_.version);
   hello.set_protocol_version(kProtocolVersion);
   for (const TargetServer* target : targets_) hello.add_targets(target->target());
+  for (const std::string& check : options_.checks) hello.add_checks(check);
+  for (const std::string& command : options_.backup_commands) hello.add_backup_commands(command);
   outbox_->Open(std::move(message));
   if (stopping()) outbox_->Close();
   std::thread writer([&] { Write(stream.get()); });
@@ -145,11 +147,12 @@ absl::Status Session::Serve() {
 }
 
 void Session::Write(Stream* stream) {
-  absl::Time heartbeat = NextHeartbeat();
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point heartbeat = NextHeartbeat();
   while (true) {
-    const absl::Duration silence = absl::FromChrono(SilenceEnds() - std::chrono::steady_clock::now());
-    std::optional<v1::AgentMessage> message = outbox_->Pop(std::min(heartbeat, absl::Now() + silence));
-    if (SilenceEnds() <= std::chrono::steady_clock::now()) {
+    std::optional<v1::AgentMessage> message =
+        outbox_->Pop(absl::FromChrono(std::min(heartbeat, SilenceEnds()) - Clock::now()));
+    if (SilenceEnds() <= Clock::now()) {
       absl::MutexLock lock(&mutex_);
       gave_up_ = true;
       if (context_ != nullptr) context_->TryCancel();
@@ -157,11 +160,11 @@ void Session::Write(Stream* stream) {
     }
     if (!message.has_value()) {
       if (!outbox_->open()) break;
-      if (absl::Now() < heartbeat) continue;
+      if (Clock::now() < heartbeat) continue;
       message.emplace();
       message->mutable_heartbeat();
     }
-    if (absl::Now() >= heartbeat || message->has_heartbeat()) heartbeat = NextHeartbeat();
+    if (Clock::now() >= heartbeat || message->has_heartbeat()) heartbeat = NextHeartbeat();
     if (!stream->Write(*message)) break;
     if (message->has_result()) base::FaultPoint("result.after_send");
     if (message->has_ack()) base::FaultPoint("ack.after_send");
@@ -169,9 +172,9 @@ void Session::Write(Stream* stream) {
   stream->WritesDone();
 }
 
-absl::Time Session::NextHeartbeat() {
+std::chrono::steady_clock::time_point Session::NextHeartbeat() const {
   absl::MutexLock lock(&mutex_);
-  return absl::Now() + heartbeat_interval_;
+  return std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(heartbeat_interval_);
 }
 
 std::chrono::steady_clock::time_point Session::SilenceEnds() const {
@@ -213,6 +216,12 @@ void Session::On(v1::ControllerMessage message) {
       break;
     case v1::ControllerMessage::kReportRowProblems:
       target = Find(message.report_row_problems().target());
+      break;
+    case v1::ControllerMessage::kRunCheck:
+      target = Find(message.run_check().target());
+      break;
+    case v1::ControllerMessage::kRunPreflight:
+      target = Find(message.run_preflight().target());
       break;
     case v1::ControllerMessage::kReportSchema:
       target = Find(message.report_schema().target());

@@ -31,6 +31,9 @@ struct SessionOptions {
   std::string agent_id;
   std::string instance_id;
   std::string version;
+  // Names of what the configuration has: checks, and commands for backups.
+  std::vector<std::string> checks = {};
+  std::vector<std::string> backup_commands = {};
   // Takes numbers of sessions; null for nobody. Not owned.
   AgentMetrics* metrics = nullptr;
   // Pauses between tries to reach the controller.
@@ -78,7 +81,7 @@ class Session {
   TargetServer* Find(const std::string& target) const;
   // The target of a message that names only a run: "rollouts/x/runs/TARGET".
   TargetServer* FindByRun(const std::string& run) const;
-  absl::Time NextHeartbeat();
+  std::chrono::steady_clock::time_point NextHeartbeat() const;
   bool stopping() const;
 
   const SessionOptions options_;

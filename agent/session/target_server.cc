@@ -71,12 +71,19 @@ TargetServer::TargetServer(TargetOptions options, Outbox* outbox, const LeaseClo
       lease_(lease),
       metrics_(OrNobody(options_.agent_metrics)),
       pool_(ForPool(options_)),
+      inspector_({.target = options_.target,
+                  .connect = options_.pool.connect,
+                  .checks = options_.checks,
+                  .backups = options_.backups},
+                 outbox),
       backoff_(options_.retry, random_),
       thread_([this] { Loop(); }) {}
 
 TargetServer::~TargetServer() { Stop(); }
 
 void TargetServer::Handle(v1::ControllerMessage message) {
+  // Looks do not wait for what the target is busy with.
+  if (message.has_run_check() || message.has_run_preflight()) return inspector_.Handle(std::move(message));
   absl::MutexLock lock(&mutex_);
   inputs_.push_back(std::move(message));
 }
@@ -92,6 +99,7 @@ void TargetServer::Stop() {
     stopping_ = true;
   }
   stop_.Cancel("the agent stops");
+  inspector_.Stop();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -154,6 +162,8 @@ void TargetServer::Loop() {
           case v1::ControllerMessage::kResultAck:
             results_.erase(std::make_pair(message->result_ack().run(), message->result_ack().attempt()));
             break;
+          case v1::ControllerMessage::kRunCheck:
+          case v1::ControllerMessage::kRunPreflight:
           case v1::ControllerMessage::kWelcome:
           case v1::ControllerMessage::kReconnect:
           case v1::ControllerMessage::kHeartbeat:
@@ -252,7 +262,7 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
   }
   Acknowledge(dispatch);
   if (const auto* done = std::get_if<AlreadyDone>(&*admission))
-    return Conclude(dispatch, Succeeded({.rows = done->rows}));
+    return Conclude(dispatch, Succeeded({.rows = done->rows, .summary = "", .backups = done->backups}));
   const Admitted& admitted = std::get<Admitted>(*admission);
   Start(dispatch, admitted.step, admitted.settings);
 }
@@ -274,6 +284,7 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
                      .locks = LocksFor(step, dispatch.direction()),
                      .row_keys = options_.row_keys,
                      .throttle = &options_.throttle,
+                     .backups = &options_.backups,
                      .metrics = options_.metrics,
                      .agent_metrics = options_.agent_metrics,
                      .pool = &pool_,
@@ -408,6 +419,7 @@ void TargetServer::Conclude(const v1::Dispatch& dispatch, const Outcome& outcome
   if (outcome.state != v1::ATTEMPT_STATE_SUCCEEDED) *result.mutable_error() = outcome.error;
   result.set_rows(outcome.rows);
   result.set_summary(outcome.summary);
+  *result.mutable_backups() = {outcome.backups.begin(), outcome.backups.end()};
   results_[{dispatch.run(), dispatch.attempt()}] = result;
   base::FaultPoint("result.before_send");
   v1::AgentMessage message;

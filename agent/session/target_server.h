@@ -15,6 +15,8 @@
 #include "absl/random/random.h"
 #include "absl/synchronization/mutex.h"
 #include "agent/attempt/run_context.h"
+#include "agent/backup/backup_config.h"
+#include "agent/checks/check_config.h"
 #include "agent/guard/agent_metrics.h"
 #include "agent/guard/lease_clock.h"
 #include "agent/guard/pulse.h"
@@ -23,6 +25,7 @@
 #include "agent/journal/journal.h"
 #include "agent/journal/takeover.h"
 #include "agent/session/attempt.h"
+#include "agent/session/inspector.h"
 #include "agent/session/outbox.h"
 #include "common/base/backoff.h"
 #include "common/pg/pool.h"
@@ -38,6 +41,8 @@ struct TargetOptions {
   pg::PoolOptions pool;
   RowKeys row_keys = RowKeys::kWithhold;
   ThrottleConfig throttle;
+  CheckConfigs checks;
+  BackupConfig backups;
   // Takes numbers of walks; null for nobody. Not owned.
   WalkMetrics* metrics = nullptr;
   // Takes numbers of the target; null for nobody. Not owned.
@@ -56,7 +61,7 @@ class TargetServer {
   ~TargetServer();
 
   // The controller has said something about this target: lease, dispatch, cancel, tune, report_schema,
-  // report_row_problems or result_ack.
+  // report_row_problems, run_check, run_preflight or result_ack.
   void Handle(v1::ControllerMessage message);
   // The session is gone. What runs goes on; nothing begins until a lease is given again.
   void SessionLost();
@@ -114,6 +119,7 @@ class TargetServer {
   AgentMetrics* const metrics_;
   const std::shared_ptr<Pulse> pulse_ = std::make_shared<Pulse>();
   pg::Pool pool_;
+  Inspector inspector_;
 
   mutable absl::Mutex mutex_;
   std::deque<Input> inputs_ ABSL_GUARDED_BY(mutex_);

@@ -1,5 +1,6 @@
 #include "common/base/canonical_json.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -107,6 +108,41 @@ void AppendValue(const Message& message, const FieldDescriptor* field, int index
   }
 }
 
+// Members are sorted by their UTF-16 code units, as RFC 8785 has it. That is the order of UTF-8's bytes, save
+// that characters above U+FFFF come before U+E000 to U+FFFF.
+struct MemberOrder {
+  bool operator()(const std::string& a, const std::string& b) const {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                        [](char x, char y) { return Weight(x) < Weight(y); });
+  }
+  static int Weight(char c) {
+    const int byte = static_cast<unsigned char>(c);
+    return byte == 0xEE || byte == 0xEF ? byte + 0x10 : byte;
+  }
+};
+
+// A map whose keys are texts, as an object.
+void AppendMap(const Message& message, const FieldDescriptor* field, std::string* out) {
+  const FieldDescriptor* key = field->message_type()->map_key();
+  const FieldDescriptor* value = field->message_type()->map_value();
+  const Reflection* r = message.GetReflection();
+  std::map<std::string, std::string, MemberOrder> members;
+  for (int i = 0; i < r->FieldSize(message, field); ++i) {
+    const Message& entry = r->GetRepeatedMessage(message, field, i);
+    AppendValue(entry, value, -1, &members[entry.GetReflection()->GetString(entry, key)]);
+  }
+  out->push_back('{');
+  const char* separator = "";
+  for (const auto& [name, text] : members) {
+    *out += separator;
+    separator = ",";
+    AppendString(name, out);
+    out->push_back(':');
+    *out += text;
+  }
+  out->push_back('}');
+}
+
 void AppendMessage(const Message& message, std::string* out) {
   using google::protobuf::util::TimeUtil;
   if (message.GetDescriptor() == google::protobuf::Duration::descriptor()) {
@@ -129,7 +165,9 @@ void AppendMessage(const Message& message, std::string* out) {
     separator = ",";
     AppendString(name, out);
     out->push_back(':');
-    if (field->is_repeated()) {
+    if (field->is_map()) {
+      AppendMap(message, field, out);
+    } else if (field->is_repeated()) {
       out->push_back('[');
       for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) {
         if (i > 0) out->push_back(',');

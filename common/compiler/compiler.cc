@@ -8,6 +8,7 @@
 #include "common/base/canonical_json.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
+#include "common/compiler/safety.h"
 #include "common/compiler/stage.h"
 #include "common/operations/operation.h"
 #include "common/plan/plan_reader.h"
@@ -18,13 +19,6 @@ namespace curlew::compiler {
 namespace {
 
 using operations::Operation;
-
-std::string OperationName(const v1::Plan& plan, int index) {
-  const v1::Operation& proto = plan.operations(index);
-  const auto* oneof = v1::Operation::descriptor()->oneof_decl(0);
-  const auto* field = proto.GetReflection()->GetOneofFieldDescriptor(proto, oneof);
-  return absl::StrCat("operations[", index, "]", field == nullptr ? "" : absl::StrCat(".", field->name()));
-}
 
 absl::Status BlameFor(const Blame& blame, const v1::Plan& plan) {
   const std::string name = OperationName(plan, blame.operation);
@@ -73,6 +67,28 @@ absl::string_view PhaseName(v1::Phase phase) {
   }
 }
 
+// What the keys of such steps begin with.
+absl::string_view KeyOf(const v1::Step& step) {
+  const v1::Action& action = step.action();
+  if (action.has_backup()) return "backup";
+  if (action.has_measure()) return "measure";
+  if (step.preflight()) return step.phase() == v1::PHASE_DROP ? "drop-verify" : "preflight";
+  const bool asked = !action.verify().expectations().empty() || !action.verify().unchanged().empty();
+  return asked ? "verify" : PhaseName(step.phase());
+}
+
+// The gate of DROP: nobody uses the old shape any more, and the triggers have not been lost meanwhile.
+void AddWaitBeforeDrop(const v1::PlanSettings& settings, Stage* stage) {
+  if (stage->old_shape.empty()) return;
+  std::vector<v1::Step> steps = {WaitUntilUnused(stage->old_shape, stage->old_counters, settings, "old")};
+  steps.back().set_phase(v1::PHASE_DROP);
+  if (v1::Step triggers = TriggersFire(*stage); triggers.has_action()) steps.push_back(std::move(triggers));
+  const auto drop = std::find_if(stage->steps.begin(), stage->steps.end(), [](const v1::Step& step) {
+    return !step.preflight() && step.phase() == v1::PHASE_DROP;
+  });
+  stage->steps.insert(drop, steps.begin(), steps.end());
+}
+
 }  // namespace
 
 absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema& schema) {
@@ -85,6 +101,7 @@ absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema&
   *compiled.mutable_settings() = plan::DefaultedSettings(plan.settings());
 
   std::vector<Stage> stages;
+  std::vector<int> first_of;
   v1::Schema now = schema;
   for (int first = 0, end = 0; first < plan.operations_size(); first = end) {
     // As many operations as can go together.
@@ -95,6 +112,7 @@ absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema&
       if (stage.ok()) {
         now = stage->after;
         stages.push_back(*std::move(stage));
+        first_of.push_back(first);
         break;
       }
       if (!operations::IsNeedsLaterStage(blame.status) || blame.operation == first) {
@@ -104,20 +122,15 @@ absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema&
     }
   }
 
+  RETURN_IF_ERROR(AddSafety(plan, all, first_of, schema, &stages));
+
   std::map<std::string, int> numbers;
   for (size_t i = 0; i < stages.size(); ++i) {
     Stage& stage = stages[i];
-    if (!stage.old_shape.empty()) {
-      v1::Step wait = WaitUntilUnused(stage.old_shape, stage.old_counters, compiled.settings(), "old");
-      wait.set_phase(v1::PHASE_DROP);
-      const auto drop = std::find_if(stage.steps.begin(), stage.steps.end(), [](const v1::Step& step) {
-        return !step.preflight() && step.phase() == v1::PHASE_DROP;
-      });
-      stage.steps.insert(drop, std::move(wait));
-    }
+    AddWaitBeforeDrop(compiled.settings(), &stage);
     for (v1::Step& step : stage.steps) {
-      const std::string prefix = absl::StrCat(stages.size() > 1 ? absl::StrCat("stage-", i + 1, "-") : "",
-                                              step.preflight() ? "preflight" : PhaseName(step.phase()));
+      const std::string prefix =
+          absl::StrCat(stages.size() > 1 ? absl::StrCat("stage-", i + 1, "-") : "", KeyOf(step));
       step.set_key(absl::StrCat(prefix, "-", ++numbers[prefix]));
       step.set_stage(i);
       *compiled.add_steps() = std::move(step);
@@ -171,6 +184,12 @@ v1::Scope ScopeOf(const v1::Plan& plan) {
     add(own.types(), scope.mutable_types());
     add(own.sequences(), scope.mutable_sequences());
     add(own.extensions(), scope.mutable_extensions());
+  }
+  // A scope that names nothing holds all tables.
+  if (scope.ByteSizeLong() == 0) return scope;
+  for (const std::string& table : SafetyTables(plan)) {
+    const auto& known = scope.tables();
+    if (std::find(known.begin(), known.end(), table) == known.end()) scope.add_tables(table);
   }
   return scope;
 }

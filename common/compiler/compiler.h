@@ -13,13 +13,16 @@
 namespace curlew::compiler {
 
 // Part of every compiled plan and of its digest. Raised whenever the same input gives other steps.
-inline constexpr char kCompilerVersion[] = "4";
+inline constexpr char kCompilerVersion[] = "5";
 
 // Compiles `plan` against `schema`, which must hold what the plan touches (ScopeOf) as far as it exists. Most
 // plans have one stage of five phases; where an operation needs what the DROP of an earlier one provides,
 // such as a name that is dropped and used again, another stage begins with it. The steps come in the order in
-// which they run. INVALID_ARGUMENT or FAILED_PRECONDITION where the plan does not fit the schema; the message
-// names operation, object, reason and the way out, and base::kField the operation. Thread-safe.
+// which they run: looks before anything is changed; backups; what verifications compare is measured; the
+// operations, phase by phase, with the plan's verifications before DROP, and once more as DROP begins, where
+// every row and trigger of a dual write is looked at, too. INVALID_ARGUMENT or FAILED_PRECONDITION where the
+// plan does not fit the schema; the message names operation, object, reason and the way out, and base::kField
+// the operation. Thread-safe.
 absl::StatusOr<v1::CompiledPlan> Compile(const v1::Plan& plan, const v1::Schema& schema);
 
 // The schema as it will be when the plan is done. Same errors.

@@ -37,8 +37,8 @@ bool ReadsRows(const v1::Operation& operation) {
   }
 }
 
-// The tables of whose rows the operation changes some in BACKFILL or DROP; none of those that it only adds
-// columns to.
+}  // namespace
+
 std::vector<std::string> ChangesRows(const v1::Operation& proto, const Operation& operation,
                                      const v1::Schema& now) {
   if (proto.has_backfill()) {
@@ -62,12 +62,9 @@ std::vector<std::string> ChangesRows(const v1::Operation& proto, const Operation
   return {scope.tables().begin(), scope.tables().end()};
 }
 
-// Whether the operation writes rows before DROP when its turn comes in the order of the plan.
 bool WritesInTurn(const v1::Operation& operation) {
   return operation.has_transform() && !operation.transform().irreversible();
 }
-
-}  // namespace
 
 absl::Status CheckRows(const v1::Plan& plan, const std::vector<std::unique_ptr<Operation>>& all, int first,
                        int number, const v1::Schema& now) {

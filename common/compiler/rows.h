@@ -4,6 +4,7 @@
 #define CURLEW_COMMON_COMPILER_ROWS_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,6 +20,14 @@ namespace curlew::compiler {
 // is the schema before the stage.
 absl::Status CheckRows(const v1::Plan& plan, const std::vector<std::unique_ptr<operations::Operation>>& all,
                        int first, int number, const v1::Schema& now);
+
+// The tables, as the plan writes them, of whose rows the operation changes some in BACKFILL or DROP; none of
+// those that it only adds columns to. `now` is the schema before its stage.
+std::vector<std::string> ChangesRows(const v1::Operation& proto, const operations::Operation& operation,
+                                     const v1::Schema& now);
+
+// Whether the operation writes rows before DROP when its turn comes in the order of the plan.
+bool WritesInTurn(const v1::Operation& operation);
 
 }  // namespace curlew::compiler
 

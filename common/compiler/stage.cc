@@ -141,6 +141,7 @@ class StageBuilder {
       v1::Action& action = *step.mutable_action();
       if (action.has_backfill())
         *action.mutable_backfill()->mutable_batch_target() = settings_.backfill_batch_target();
+      if (action.analyze().vacuum_if_bloated() && settings_.vacuum()) VacuumInAnyCase(&step);
       if (!action.has_verify()) continue;
       for (v1::RowScan& scan : *action.mutable_verify()->mutable_scans()) {
         if (!scan.has_repair()) continue;
@@ -168,6 +169,15 @@ class StageBuilder {
   bool ExistsNow(const std::string& table) const {
     const auto name = sql::ParseTableName(table);
     return name.ok() && schema::FindTable(now_, *name) != nullptr;
+  }
+
+  // The step after a walk.
+  static void VacuumInAnyCase(v1::Step* step) {
+    v1::Analyze* analyze = step->mutable_action()->mutable_analyze();
+    const auto name = sql::ParseTableName(analyze->table());
+    analyze->set_vacuum(true);
+    step->set_title(absl::StrCat("refresh planner statistics of ",
+                                 name.ok() ? sql::Ident(name->name) : analyze->table(), ", and vacuum it"));
   }
 
   static void Extend(std::vector<v1::Step>& from, int operation, std::vector<v1::Step>* steps) {
@@ -231,33 +241,6 @@ class StageBuilder {
   std::vector<Shared> works_;
 };
 
-// Looks at one table become one step: all that is wrong with its data is then reported together, of one
-// moment.
-std::vector<v1::Step> MergeLooks(std::vector<v1::Step> steps) {
-  std::map<std::string, size_t> looks;  // by table
-  std::vector<v1::Step> merged;
-  for (v1::Step& step : steps) {
-    if (step.preflight() && step.action().has_verify() && step.locks_size() == 1) {
-      const auto [known, is_new] = looks.emplace(step.locks(0).table(), merged.size());
-      if (!is_new) {
-        v1::Verify* verify = merged[known->second].mutable_action()->mutable_verify();
-        for (const v1::Check& check : step.action().verify().checks()) {
-          // Two operations may ask for the same.
-          const bool asked = std::any_of(
-              verify->checks().begin(), verify->checks().end(),
-              [&](const v1::Check& c) { return c.SerializeAsString() == check.SerializeAsString(); });
-          if (!asked) *verify->add_checks() = check;
-        }
-        merged[known->second].set_title(
-            absl::StrCat("check the rows of ", step.locks(0).table(), " before anything changes"));
-        continue;
-      }
-    }
-    merged.push_back(std::move(step));
-  }
-  return merged;
-}
-
 void AddUses(const std::vector<StepList::Use>& uses, std::vector<v1::ShapeUse>* shape) {
   for (const StepList::Use& use : uses) {
     v1::ShapeUse& added = shape->emplace_back();
@@ -309,6 +292,38 @@ absl::Status CheckReplaced(const v1::Plan& plan, const Operation& operation, int
 }
 
 }  // namespace
+
+std::vector<v1::Step> MergeLooks(std::vector<v1::Step> steps) {
+  std::map<std::string, size_t> looks;  // by table
+  std::vector<v1::Step> merged;
+  for (v1::Step& step : steps) {
+    if (step.preflight() && step.action().has_verify() && step.locks_size() == 1) {
+      const auto [known, is_new] = looks.emplace(step.locks(0).table(), merged.size());
+      if (!is_new) {
+        v1::Verify* verify = merged[known->second].mutable_action()->mutable_verify();
+        for (const v1::Check& check : step.action().verify().checks()) {
+          // Two operations may ask for the same.
+          const bool asked = std::any_of(
+              verify->checks().begin(), verify->checks().end(),
+              [&](const v1::Check& c) { return c.SerializeAsString() == check.SerializeAsString(); });
+          if (!asked) *verify->add_checks() = check;
+        }
+        merged[known->second].set_title(
+            absl::StrCat("check the rows of ", step.locks(0).table(), " before anything changes"));
+        continue;
+      }
+    }
+    merged.push_back(std::move(step));
+  }
+  return merged;
+}
+
+std::string OperationName(const v1::Plan& plan, int index) {
+  const v1::Operation& proto = plan.operations(index);
+  const auto* oneof = v1::Operation::descriptor()->oneof_decl(0);
+  const auto* field = proto.GetReflection()->GetOneofFieldDescriptor(proto, oneof);
+  return absl::StrCat("operations[", index, "]", field == nullptr ? "" : absl::StrCat(".", field->name()));
+}
 
 absl::StatusOr<Analysis> Analyse(const std::vector<std::unique_ptr<Operation>>& all, int first, int end,
                                  const v1::Schema& now, Blame* blame) {

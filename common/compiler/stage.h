@@ -46,6 +46,13 @@ absl::StatusOr<Stage> CompileStage(const v1::Plan& plan,
                                    int end, const v1::Schema& now, const v1::PlanSettings& settings,
                                    Blame* blame);
 
+// Looks of preflight at one table become one step: all that is wrong with its data is then reported together,
+// of one moment.
+std::vector<v1::Step> MergeLooks(std::vector<v1::Step> steps);
+
+// "operations[2].add_check", for messages.
+std::string OperationName(const v1::Plan& plan, int index);
+
 }  // namespace curlew::compiler
 
 #endif  // CURLEW_COMMON_COMPILER_STAGE_H_

@@ -76,6 +76,10 @@ class Transform : public Operation {
     v1::Analyze* action = analyze->mutable_action()->mutable_analyze();
     action->set_table(write_.target.Quoted());
     action->set_vacuum_if_bloated(write_.updates || write_.deletes);
+    if (context.settings.vacuum()) {
+      analyze->set_title(absl::StrCat(analyze->title(), ", and vacuum it"));
+      action->set_vacuum(true);
+    }
     AddLock(analyze, write_.target, kShareUpdateExclusive);
     return absl::OkStatus();
   }

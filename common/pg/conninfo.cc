@@ -17,15 +17,21 @@ namespace {
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-// What `conninfo` gives, in libpq's order.
-absl::StatusOr<Settings> Parse(const std::string& conninfo) {
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
-      PQconninfoParse(conninfo.c_str(), nullptr), &PQconninfoFree);
+using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+
+absl::StatusOr<Options> ParseOptions(const std::string& conninfo) {
+  Options parsed(PQconninfoParse(conninfo.c_str(), nullptr), &PQconninfoFree);
   if (parsed == nullptr || conninfo.find('\0') != std::string::npos) {
     return base::WithDetail(
         absl::InvalidArgumentError("the connection string is malformed (not shown: it may hold a password)"),
         base::kHint, "try it with psql");
   }
+  return parsed;
+}
+
+// What `conninfo` gives, in libpq's order.
+absl::StatusOr<Settings> Parse(const std::string& conninfo) {
+  ASSIGN_OR_RETURN(const Options parsed, ParseOptions(conninfo));
   Settings settings;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) settings.emplace_back(option->keyword, option->val);
@@ -59,6 +65,16 @@ absl::StatusOr<std::string> WithDefaults(const std::string& conninfo, const Sett
   return absl::StrJoin(given, " ", [](std::string* out, const auto& setting) {
     absl::StrAppend(out, setting.first, "=", QuotedValue(setting.second));
   });
+}
+
+absl::StatusOr<Settings> Environment(const std::string& conninfo) {
+  ASSIGN_OR_RETURN(const Options parsed, ParseOptions(conninfo));
+  Settings variables;
+  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
+    if (option->val != nullptr && option->envvar != nullptr)
+      variables.emplace_back(option->envvar, option->val);
+  }
+  return variables;
 }
 
 absl::StatusOr<std::string> PublicName(const std::string& conninfo) {

@@ -21,6 +21,11 @@ absl::StatusOr<std::string> WithDefaults(const std::string& conninfo,
 // commas; a socket's folder stands as "?host=". Errors as above.
 absl::StatusOr<std::string> PublicName(const std::string& conninfo);
 
+// What `conninfo` says, as environment variables of libpq (PGHOST, PGPASSWORD, ...), for a program that is to
+// connect in the same way: command lines are read by everybody. Settings for which libpq has no variable
+// (keepalives) are left out. Errors as above.
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> Environment(const std::string& conninfo);
+
 }  // namespace curlew::pg
 
 #endif  // CURLEW_COMMON_PG_CONNINFO_H_

@@ -26,7 +26,8 @@ absl::StatusOr<v1::Plan> ReadPlan(absl::string_view text, absl::string_view file
 
 // What can be judged without a schema: name, at least one operation, required fields, ranges of settings,
 // expressions and types that parse, table names that parse, duplicate names (two operations that create the
-// same column, index or constraint). INVALID_ARGUMENT; base::kField holds the path,
+// same column, index or constraint), queries of verifications and checks that do more than read one value.
+// INVALID_ARGUMENT; base::kField holds the path,
 // "operations[2].add_check.expression".
 absl::Status Validate(const v1::Plan& plan);
 

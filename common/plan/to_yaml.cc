@@ -1,4 +1,5 @@
 #include <charconv>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -138,6 +139,20 @@ std::string ScalarText(const Message& message, const FieldDescriptor* field, int
   return "";
 }
 
+// The entries of a map of texts, in order of their keys.
+void AppendMap(const Message& message, const FieldDescriptor* field, int indent, std::string* out) {
+  const Reflection* r = message.GetReflection();
+  std::map<std::string, std::string> entries;
+  for (int i = 0; i < r->FieldSize(message, field); ++i) {
+    const Message& entry = r->GetRepeatedMessage(message, field, i);
+    entries[ScalarText(entry, field->message_type()->map_key(), -1, indent)] =
+        ScalarText(entry, field->message_type()->map_value(), -1, indent);
+  }
+  for (const auto& [key, value] : entries) {
+    absl::StrAppend(out, std::string(indent, ' '), key, ": ", value, "\n");
+  }
+}
+
 void AppendMapping(const Message& message, int indent, std::string* out) {
   const Reflection* r = message.GetReflection();
   std::vector<const FieldDescriptor*> fields;
@@ -152,6 +167,10 @@ void AppendMapping(const Message& message, int indent, std::string* out) {
       continue;
     }
     out->push_back('\n');
+    if (field->is_map()) {
+      AppendMap(message, field, indent + 2, out);
+      continue;
+    }
     for (int i = 0; i < r->FieldSize(message, field); ++i) {
       const std::string text = ScalarText(message, field, i, indent + 2);
       if (!text.empty()) {

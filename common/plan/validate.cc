@@ -11,6 +11,7 @@
 #include "common/plan/check.h"
 #include "common/plan/plan_reader.h"
 #include "common/plan/rules.h"
+#include "common/plan/safety.h"
 #include "common/plan/scalar.h"
 #include "common/plan/settings.h"
 #include "common/sql/expression.h"
@@ -180,6 +181,7 @@ absl::Status Validate(const v1::Plan& plan) {
   for (int i = 0; i < plan.operations_size(); ++i) {
     RETURN_IF_ERROR(CheckRules(plan.operations(i), absl::StrCat("operations[", i, "]")));
   }
+  RETURN_IF_ERROR(ValidateSafety(plan));
   return ValidateSettings(plan.settings());
 }
 

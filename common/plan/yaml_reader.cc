@@ -17,6 +17,8 @@
 #include "common/plan/plan_reader.h"
 #include "common/plan/scalar.h"
 #include "common/plan/scalar_field.h"
+#include "curlew/v1/options.pb.h"
+#include "curlew/v1/plan.pb.h"
 #include "yaml-cpp/depthguard.h"
 #include "yaml-cpp/eventhandler.h"
 #include "yaml-cpp/yaml.h"
@@ -137,10 +139,7 @@ class Reader {
       if (places_ != nullptr) places_->Add(child, place);
       if (entry.second.IsNull()) {
         return Error(place, child,
-                     absl::StrCat("\"", name, "\" has no value; give it one, or leave it out",
-                                  field->cpp_type() == FieldDescriptor::CPPTYPE_STRING
-                                      ? "; the text null has to stand in quotes"
-                                      : ""));
+                     absl::StrCat("\"", name, "\" has no value; ", WhatToGive(field), ", or leave it out"));
       }
       RETURN_IF_ERROR(ReadField(entry.second, child, field, message));
     }
@@ -150,6 +149,23 @@ class Reader {
  private:
   static std::string Child(const std::string& path, const std::string& name) {
     return path.empty() ? name : absl::StrCat(path, ".", name);
+  }
+
+  static absl::string_view WhatToGive(const FieldDescriptor* field) {
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      return "give it one (the text null has to stand in quotes)";
+    }
+    const bool is_message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated();
+    return is_message && MayBeEmpty(field->message_type()) ? "give it one ({} for all defaults)"
+                                                           : "give it one";
+  }
+
+  static bool MayBeEmpty(const Descriptor* type) {
+    if (type->file() != v1::Plan::descriptor()->file() || type->real_oneof_decl_count() > 0) return false;
+    for (int i = 0; i < type->field_count(); ++i) {
+      if (type->field(i)->options().GetExtension(v1::required)) return false;
+    }
+    return true;
   }
 
   static std::string Unknown(const Descriptor* type, const std::string& name, absl::string_view where) {
@@ -163,6 +179,7 @@ class Reader {
                          Message* message) {
     const Reflection* r = message->GetReflection();
     const bool is_message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    if (field->is_map()) return ReadMap(node, path, field, message);
     if (!field->is_repeated()) {
       return is_message ? ReadMessage(node, path, r->MutableMessage(message, field))
                         : ReadScalar(node, path, field, message);
@@ -180,6 +197,37 @@ class Reader {
         return Error(At(item.Mark()), child, absl::StrCat("an entry of \"", field->name(), "\" is empty"));
       RETURN_IF_ERROR(is_message ? ReadMessage(item, child, r->AddMessage(message, field))
                                  : ReadScalar(item, child, field, message));
+    }
+    return absl::OkStatus();
+  }
+
+  // Of texts to single values.
+  absl::Status ReadMap(const YAML::Node& node, const std::string& path, const FieldDescriptor* field,
+                       Message* message) {
+    if (!node.IsMap()) {
+      return Error(At(node.Mark()), path,
+                   absl::StrCat("\"", field->name(), "\" has to be a mapping (lines of KEY: VALUE), not ",
+                                KindOf(node)));
+    }
+    std::map<std::string, Place> seen;
+    for (const auto& pair : node) {
+      const YAML::Node &key = pair.first, &value = pair.second;
+      const Place place = At(key.Mark());
+      RETURN_IF_ERROR(CheckScalar(key, path));
+      const std::string child = Child(path, key.Scalar());
+      if (places_ != nullptr) places_->Add(child, place);
+      if (auto [first, is_new] = seen.emplace(key.Scalar(), place); !is_new) {
+        return Error(place, child,
+                     absl::StrCat("\"", key.Scalar(), "\" is given twice in ", path, ", first on line ",
+                                  first->second.line, "; keep one"));
+      }
+      if (value.IsNull()) {
+        return Error(place, child,
+                     absl::StrCat("\"", key.Scalar(), "\" has no value; give it one, or leave it out"));
+      }
+      Message* entry = message->GetReflection()->AddMessage(message, field);
+      RETURN_IF_ERROR(ReadScalar(key, child, field->message_type()->map_key(), entry));
+      RETURN_IF_ERROR(ReadScalar(value, child, field->message_type()->map_value(), entry));
     }
     return absl::OkStatus();
   }

@@ -42,6 +42,11 @@ class AgentRequests {
   // agent said is wrong; DEADLINE_EXCEEDED.
   void Ask(const std::string& target, absl::FunctionRef<v1::ControllerMessage(int64_t)> question,
            Callback callback) {
+    Ask(target, question, deadline_, std::move(callback));
+  }
+  // The same with a deadline of its own.
+  void Ask(const std::string& target, absl::FunctionRef<v1::ControllerMessage(int64_t)> question,
+           absl::Duration deadline, Callback callback) {
     const TargetEntry* entry = targets_->Find(target);
     if (entry == nullptr || !entry->ready) {
       loop_->Post([status = NotServed(target), callback = std::move(callback)]() mutable {
@@ -52,10 +57,10 @@ class AgentRequests {
     const int64_t request = next_++;
     waiters_.emplace(request, Waiter{target, entry->link, std::move(callback)});
     entry->link->Send(question(request));
-    loop_->PostAfter(deadline_, [this, request, target] {
+    loop_->PostAfter(deadline, [this, request, target, deadline] {
       End(request, absl::DeadlineExceededError(
                        absl::StrCat("the agent of target \"", target, "\" did not report ", what_, " within ",
-                                    absl::FormatDuration(deadline_), "; look at the agent's log")));
+                                    absl::FormatDuration(deadline), "; look at the agent's log")));
     });
   }
 

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <optional>
 #include <set>
 #include <utility>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 #include "common/compiler/compiler.h"
+#include "common/schema/schema.h"
 #include "controller/dispatch/outbox.h"
 
 namespace curlew::dispatch {
@@ -26,6 +28,29 @@ rollout::CompileFailed Failed(const std::string& target, const absl::Status& sta
   input.error.set_hint(own_hint.empty() ? std::string(hint) : own_hint);
   input.error.set_sqlstate(base::Detail(status, base::kSqlstate));
   return input;
+}
+
+constexpr absl::string_view kByItself = "it is tried again by itself";
+
+// The run whose steps all others of the rollout must have; null where none was compiled.
+const v1::Run* FirstCompiled(const v1::Rollout& state, const std::string& but) {
+  for (const v1::Run& run : state.runs()) {
+    if (run.target() != but && !run.compiled_digest().empty()) return &run;
+  }
+  return nullptr;
+}
+
+// What the schema of the first run's target, as it is now, is to be compared with, to see why a plan compiles
+// otherwise here: the schema here, as it is where nothing was changed there, as the plan would leave it where
+// all is done there. Nothing in between, or where the plan fits neither way.
+std::optional<v1::Schema> WhatToCompare(const v1::Run& first, const v1::Plan& plan, const v1::Schema& here) {
+  if (first.state() == v1::RUN_STATE_COMPILED || first.state() == v1::RUN_STATE_COMPILING) {
+    return here;
+  }
+  if (first.state() != v1::RUN_STATE_SUCCEEDED) return std::nullopt;
+  absl::StatusOr<v1::Schema> after = compiler::Apply(plan, here);
+  if (!after.ok()) return std::nullopt;
+  return *std::move(after);
 }
 
 }  // namespace
@@ -177,64 +202,83 @@ absl::Status CommandRunner::Send(const rollout::DispatchAttempt& command, AgentL
 }
 
 absl::Status CommandRunner::Compile(int64_t id, const Item& item, const std::string& target) {
-  ASSIGN_OR_RETURN(const v1::Rollout state, state_(item.rollout));
-  ASSIGN_OR_RETURN(const v1::StoredPlan stored, store_->GetPlan(state.plan()));
-  schemas_->Ask(
-      target, compiler::ScopeOf(stored.plan()),
-      [this, id, rollout = item.rollout, target, plan = stored.plan()](absl::StatusOr<v1::Schema> schema) {
-        Compiled(id, rollout, target, plan, std::move(schema));
-      });
+  ASSIGN_OR_RETURN(const v1::Rollout* state, state_(item.rollout));
+  ASSIGN_OR_RETURN(v1::StoredPlan stored, store_->GetPlan(state->plan()));
+  auto compilation = std::make_shared<Compilation>();
+  compilation->id = id;
+  compilation->rollout = item.rollout;
+  compilation->target = target;
+  compilation->plan = std::move(*stored.mutable_plan());
+  schemas_->Ask(target, compiler::ScopeOf(compilation->plan),
+                [this, compilation](absl::StatusOr<v1::Schema> schema) {
+                  CompileAgainst(compilation, std::move(schema));
+                });
   return absl::OkStatus();
 }
 
-void CommandRunner::Compiled(int64_t id, const std::string& rollout, const std::string& target,
-                             const v1::Plan& plan, absl::StatusOr<v1::Schema> schema) {
-  // Another answer will come: the command is carried out again when the target is ready.
-  if (base::Detail(schema.status(), base::kReason) == kTargetNotServed) return;
-  if (!schema.ok()) {
-    answer_(rollout, Failed(target, schema.status(), "it is tried again by itself", /*retriable=*/true), id);
-    return;
-  }
-  const absl::StatusOr<v1::CompiledPlan> compiled = compiler::Compile(plan, *schema);
-  if (!compiled.ok()) {
-    answer_(
-        rollout,
-        Failed(
-            target,
-            base::Annotate(compiled.status(), absl::StrCat("plan does not fit target \"", target, "\"")),
-            "change the plan or the schema, then start another rollout, or `curlew rollout resume` this one",
-            /*retriable=*/false),
-        id);
-    return;
-  }
-  absl::StatusOr<v1::Rollout> state = state_(rollout);
-  absl::StatusOr<std::vector<std::string>> differences =
-      state.ok() ? Differences(*state, target, *compiled) : state.status();
-  if (!differences.ok()) {
-    answer_(rollout, Failed(target, differences.status(), "it is tried again by itself", /*retriable=*/true),
-            id);
-    return;
-  }
-  base::FaultPoint("compile.before_answer");
-  answer_(rollout,
-          rollout::Compiled{.target = target,
-                            .plan = *compiled,
-                            .digest = compiler::Digest(*compiled),
-                            .steps_digest = compiler::StepsDigest(*compiled),
-                            .differences = *std::move(differences)},
-          id);
+void CommandRunner::CompileFails(const Compilation& compilation, const absl::Status& why,
+                                 absl::string_view hint, bool retriable) {
+  answer_(compilation.rollout, Failed(compilation.target, why, hint, retriable), compilation.id);
 }
 
-absl::StatusOr<std::vector<std::string>> CommandRunner::Differences(const v1::Rollout& state,
-                                                                    const std::string& target,
-                                                                    const v1::CompiledPlan& compiled) {
-  for (const v1::Run& run : state.runs()) {
-    if (run.target() == target || run.compiled_digest().empty()) continue;
-    ASSIGN_OR_RETURN(const v1::CompiledPlan proved, store_->GetCompiledPlan(run.name()));
-    if (compiler::StepsDigest(proved) == compiler::StepsDigest(compiled)) return std::vector<std::string>();
-    return compiler::DiffSteps(proved, compiled);
+void CommandRunner::CompileAgainst(CompilationPtr compilation, absl::StatusOr<v1::Schema> schema) {
+  if (base::Detail(schema.status(), base::kReason) == kTargetNotServed) return;
+  if (!schema.ok()) {
+    return CompileFails(*compilation, schema.status(), kByItself, /*retriable=*/true);
   }
-  return std::vector<std::string>();
+  absl::StatusOr<v1::CompiledPlan> compiled = compiler::Compile(compilation->plan, *schema);
+  if (!compiled.ok()) {
+    return CompileFails(
+        *compilation,
+        base::Annotate(compiled.status(),
+                       absl::StrCat("plan does not fit target \"", compilation->target, "\"")),
+        "change the plan or the schema, then start another rollout, or `curlew rollout resume` this one",
+        /*retriable=*/false);
+  }
+  compilation->schema = *std::move(schema);
+  rollout::Compiled& result = compilation->result;
+  result.target = compilation->target;
+  result.digest = compiler::Digest(*compiled);
+  result.steps_digest = compiler::StepsDigest(*compiled);
+  result.plan = *std::move(compiled);
+  Compare(std::move(compilation));
+}
+
+void CommandRunner::Compare(CompilationPtr compilation) {
+  const absl::StatusOr<const v1::Rollout*> state = state_(compilation->rollout);
+  if (!state.ok()) return CompileFails(*compilation, state.status(), kByItself, /*retriable=*/true);
+  const v1::Run* first = FirstCompiled(**state, compilation->target);
+  if (first == nullptr) return Preflight(std::move(compilation));
+  const absl::StatusOr<v1::CompiledPlan> proved = store_->GetCompiledPlan(first->name());
+  if (!proved.ok()) return CompileFails(*compilation, proved.status(), kByItself, /*retriable=*/true);
+  rollout::Compiled& result = compilation->result;
+  if (compiler::StepsDigest(*proved) == result.steps_digest) return Preflight(std::move(compilation));
+  result.differences = compiler::DiffSteps(*proved, result.plan);
+  const std::optional<v1::Schema> here = WhatToCompare(*first, compilation->plan, compilation->schema);
+  if (!here.has_value()) return Preflight(std::move(compilation));
+  schemas_->Ask(
+      first->target(), compiler::ScopeOf(compilation->plan),
+      [this, compilation, here = *here, there = first->target()](const absl::StatusOr<v1::Schema>& schema) {
+        if (schema.ok()) {
+          for (const std::string& line : schema::Diff(*schema, here)) {
+            compilation->result.differences.push_back(
+                absl::StrCat("schema, from ", there, " to ", compilation->target, ": ", line));
+          }
+        }
+        Preflight(compilation);
+      });
+}
+
+void CommandRunner::Preflight(CompilationPtr compilation) {
+  const std::string target = compilation->target;
+  const v1::CompiledPlan& plan = compilation->result.plan;
+  preflights_->Ask(target, plan, [this, compilation](absl::StatusOr<v1::Preflight> preflight) {
+    if (base::Detail(preflight.status(), base::kReason) == kTargetNotServed) return;
+    compilation->result.preflight =
+        preflight.ok() ? *std::move(preflight) : PreflightNotMade(preflight.status(), clock_->Now());
+    base::FaultPoint("compile.before_answer");
+    answer_(compilation->rollout, std::move(compilation->result), compilation->id);
+  });
 }
 
 }  // namespace curlew::dispatch

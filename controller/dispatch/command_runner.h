@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "controller/dispatch/preflight_requests.h"
 #include "controller/dispatch/schema_requests.h"
 #include "controller/dispatch/target_table.h"
 #include "controller/rollout/machine.h"
@@ -26,15 +29,17 @@ class CommandRunner {
  public:
   // How a compile ends: as input for the rollout's machine, together with the entries that it answers.
   using Answer = std::function<void(const std::string& rollout, rollout::Input input, int64_t entry)>;
-  // The state of a rollout that is in memory.
-  using State = std::function<absl::StatusOr<v1::Rollout>(const std::string& rollout)>;
+  // The state of a rollout, as all are in memory that entries belong to; valid until anything is answered.
+  using State = std::function<absl::StatusOr<const v1::Rollout*>(const std::string& rollout)>;
 
   // All must outlive it.
-  CommandRunner(store::RolloutStore* store, TargetTable* targets, SchemaRequests* schemas, State state,
-                Answer answer)
+  CommandRunner(store::RolloutStore* store, const base::Clock* clock, TargetTable* targets,
+                SchemaRequests* schemas, PreflightRequests* preflights, State state, Answer answer)
       : store_(store),
+        clock_(clock),
         targets_(targets),
         schemas_(schemas),
+        preflights_(preflights),
         state_(std::move(state)),
         answer_(std::move(answer)) {}
 
@@ -69,16 +74,30 @@ class CommandRunner {
   static bool Superseded(const std::map<int64_t, Item>& items, int64_t id, const Item& item);
   absl::Status CarryOut(int64_t id, Item* item, AgentLink* link);
   absl::Status Send(const rollout::DispatchAttempt& command, AgentLink* link);
+  // A compile goes through these: the target's schema; the plan against it; where that gives other steps than
+  // the rollout's first run has, that run's target's schema, to say why; what the target's agent finds. Each
+  // leads to the next or to an answer, or to nothing, where the target's agent has gone: it is carried out
+  // again when there is another.
+  struct Compilation {
+    int64_t id = 0;
+    std::string rollout, target;
+    v1::Plan plan;
+    v1::Schema schema;
+    rollout::Compiled result;
+  };
+  using CompilationPtr = std::shared_ptr<Compilation>;
   absl::Status Compile(int64_t id, const Item& item, const std::string& target);
-  void Compiled(int64_t id, const std::string& rollout, const std::string& target, const v1::Plan& plan,
-                absl::StatusOr<v1::Schema> schema);
-  // How the steps differ from those of the first run of the rollout that was compiled.
-  absl::StatusOr<std::vector<std::string>> Differences(const v1::Rollout& state, const std::string& target,
-                                                       const v1::CompiledPlan& compiled);
+  void CompileAgainst(CompilationPtr compilation, absl::StatusOr<v1::Schema> schema);
+  void Compare(CompilationPtr compilation);
+  void Preflight(CompilationPtr compilation);
+  void CompileFails(const Compilation& compilation, const absl::Status& why, absl::string_view hint,
+                    bool retriable);
 
   store::RolloutStore* const store_;
+  const base::Clock* const clock_;
   TargetTable* const targets_;
   SchemaRequests* const schemas_;
+  PreflightRequests* const preflights_;
   const State state_;
   const Answer answer_;
   int64_t newest_ = 0;                                        // id of the newest entry taken in

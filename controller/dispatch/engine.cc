@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -58,8 +59,33 @@ Engine::Engine(std::unique_ptr<Loop> own_loop, store::RolloutStore* store, const
       loop_(loop != nullptr ? loop : own_loop_.get()),
       schemas_(loop_, &targets_, options.schema_deadline),
       row_problems_(loop_, &targets_, options.schema_deadline),
-      rollouts_(loop_, store, clock, &targets_, &schemas_, options.rollouts),
-      ended_(store) {}
+      preflights_(loop_, &targets_, options.preflight_deadline),
+      checks_(loop_, &targets_),
+      rollouts_(loop_, store, clock, &targets_, {.schemas = &schemas_, .preflights = &preflights_},
+                options.rollouts),
+      ended_(store),
+      check_dispatcher_(
+          loop_, store, clock, &targets_, &checks_,
+          [this](const std::string& name) { return rollouts_.InMemory(name); },
+          [this](const std::string& name, rollout::CheckReported report, absl::AnyInvocable<void()> stored) {
+            rollouts_.FeedSoon(name, std::move(report), std::move(stored));
+          },
+          options.checks),
+      recorder_(
+          loop_, store, clock, &targets_, &schemas_,
+          [this](const std::string& target) { return rollouts_.IsAtWorkOn(target); }, options.records),
+      drift_watch_(
+          loop_, store, clock, &targets_, &schemas_,
+          [this](const std::string& target) {
+            return rollouts_.IsAtWorkOn(target) || recorder_.HasPending(target);
+          },
+          options.drift) {
+  rollouts_.Observe([this](const v1::Rollout& before, const v1::Rollout& after) {
+    recorder_.Changed(before, after);
+    check_dispatcher_.Changed(after.name());
+  });
+  recorder_.Observe([this](const std::string& target) { drift_watch_.Look(target); });
+}
 
 Engine::~Engine() { Stop(); }
 
@@ -69,12 +95,14 @@ absl::Status Engine::Start() {
     status = [&]() -> absl::Status {
       ASSIGN_OR_RETURN(auto environments, store_->ListEnvironments());
       targets_.SetEnvironments(std::move(environments));
+      RETURN_IF_ERROR(recorder_.LookUp());
       RETURN_IF_ERROR(rollouts_.Load());
       // Databases may have gone back while nobody was there to notice.
       return ended_.LookUp();
     }();
   });
   RETURN_IF_ERROR(status);
+  loop_->Post([this] { drift_watch_.Start(); });
   loop_->PostAfter(options_.reconnect_grace, [this] {
     if (draining_) return;
     for (const std::string& target : targets_.names()) {
@@ -92,8 +120,13 @@ void Engine::Drain(const absl::Status& status) {
     // Timers and calls still come; the streams that agents are reached by end now.
     for (const std::string& target : targets_.names()) Unlink(targets_.Find(target));
     rollouts_.watches().EndAll(status);
+    check_dispatcher_.Stop();
+    recorder_.Stop();
+    drift_watch_.Stop();
     schemas_.FailAll(status);
     row_problems_.FailAll(status);
+    preflights_.FailAll(status);
+    checks_.FailAll(status);
   });
 }
 
@@ -105,9 +138,15 @@ void Engine::Granted(const std::string& target, AgentLink* link) {
   entry->agent_version = link->agent_version();
   entry->problem.clear();
   entry->ready = false;
+  AnswersLost(target);
+  rollouts_.TargetChanged(target);
+}
+
+void Engine::AnswersLost(const std::string& target) {
   schemas_.TargetDown(target);
   row_problems_.TargetDown(target);
-  rollouts_.TargetChanged(target);
+  preflights_.TargetDown(target);
+  checks_.TargetDown(target);
 }
 
 void Engine::Released(const std::string& target) {
@@ -125,8 +164,7 @@ void Engine::Unlink(TargetEntry* entry) {
 
 void Engine::Lost(const std::string& target) {
   if (draining_) return;
-  schemas_.TargetDown(target);
-  row_problems_.TargetDown(target);
+  AnswersLost(target);
   rollouts_.TargetChanged(target);
   rollouts_.FeedAll(target, [&](const v1::Rollout&) -> rollout::Input { return rollout::AgentLost{target}; });
 }
@@ -147,6 +185,10 @@ void Engine::Received(AgentLink* link, const v1::AgentMessage& message) {
       return schemas_.Answered(link, message.schema_report());
     case v1::AgentMessage::kRowProblemReport:
       return row_problems_.Answered(link, message.row_problem_report());
+    case v1::AgentMessage::kCheckReport:
+      return checks_.Answered(link, message.check_report());
+    case v1::AgentMessage::kPreflightReport:
+      return preflights_.Answered(link, message.preflight_report());
     case v1::AgentMessage::kResult:
       return OnResult(link, message.result());
     case v1::AgentMessage::kHello:
@@ -156,16 +198,29 @@ void Engine::Received(AgentLink* link, const v1::AgentMessage& message) {
   }
 }
 
-absl::Status Engine::ApplyEnvironments(std::vector<v1::Environment> environments) {
-  if (const v1::Rollout* active = rollouts_.AnyActive(); active != nullptr) {
-    return base::WithDetail(absl::FailedPreconditionError(
-                                absl::StrCat("rollout \"", active->name(),
-                                             "\" is active; environments can be changed when it has ended "
-                                             "(`curlew rollout show ",
-                                             WithoutCollection("rollouts", active->name()), "`)")),
-                            base::kReason, "ROLLOUT_ACTIVE");
+absl::Status Engine::ApplyEnvironments(std::vector<v1::Environment> environments,
+                                       const store::Record& record) {
+  std::map<std::string, std::string> homes;  // target -> environment
+  for (const v1::Environment& environment : environments) {
+    for (const std::string& target : environment.targets()) homes[target] = environment.name();
   }
-  RETURN_IF_ERROR(store_->PutEnvironments(environments));
+  ASSIGN_OR_RETURN(const Holders holders, rollouts_.OccupantsNow());
+  for (const std::string& target : targets_.names()) {
+    const auto home = homes.find(target);
+    if (home != homes.end() && home->second == targets_.Find(target)->environment) continue;
+    const std::vector<std::string> active = holders.On(target);
+    if (active.empty()) continue;
+    return base::WithDetail(
+        base::WithDetail(
+            absl::FailedPreconditionError(absl::StrCat(
+                "rollout \"", active.front(), "\" is active on target \"", target, "\", which would ",
+                home == homes.end() ? "leave the pipeline" : "move to another environment",
+                "; that can be done when it has ended (`curlew rollout show ",
+                WithoutCollection("rollouts", active.front()), "`)")),
+            base::kReason, "ROLLOUT_ACTIVE"),
+        base::kTarget, target);
+  }
+  RETURN_IF_ERROR(store_->PutEnvironments(environments, record));
   targets_.SetEnvironments(std::move(environments));
   spdlog::info("{}", base::WithFields("environments applied",
                                       {{"environments", absl::StrCat(targets_.environments().size())},
@@ -202,6 +257,7 @@ void Engine::OnReady(AgentLink* link, const v1::TargetReady& ready) {
   rollouts_.FeedAll(ready.target(),
                     [&](const v1::Rollout& rollout) -> rollout::Input { return ReadyFor(rollout, ready); });
   rollouts_.TargetChanged(ready.target());
+  recorder_.TargetReady(ready.target());
   if (went_elsewhere) {
     LookUpAndTellEnded(ready.target());
   } else {
@@ -243,7 +299,8 @@ void Engine::OnProblem(AgentLink* link, const v1::TargetProblem& problem) {
 void Engine::OnAck(AgentLink* link, const v1::Ack& ack) {
   const std::string target = TargetOfRun(ack.run());
   if (LeasedTo(link, target) == nullptr) return;
-  rollouts_.Feed(RolloutOfRun(ack.run()), rollout::AttemptAcked{.target = target, .attempt = ack.attempt()});
+  rollouts_.FeedSoon(RolloutOfRun(ack.run()),
+                     rollout::AttemptAcked{.target = target, .attempt = ack.attempt()});
 }
 
 void Engine::OnNack(AgentLink* link, const v1::Nack& nack) {
@@ -254,12 +311,12 @@ void Engine::OnNack(AgentLink* link, const v1::Nack& nack) {
                                        {"run", nack.run()},
                                        {"attempt", absl::StrCat(nack.attempt())},
                                        {"reason", v1::NackReason_Name(nack.reason())}}));
-  rollouts_.Feed(RolloutOfRun(nack.run()),
-                 rollout::AttemptNacked{.target = target,
-                                        .attempt = nack.attempt(),
-                                        .need_plan = nack.reason() == v1::NACK_REASON_NEED_PLAN,
-                                        .invalid = nack.reason() == v1::NACK_REASON_INVALID,
-                                        .message = nack.message()});
+  rollouts_.FeedSoon(RolloutOfRun(nack.run()),
+                     rollout::AttemptNacked{.target = target,
+                                            .attempt = nack.attempt(),
+                                            .need_plan = nack.reason() == v1::NACK_REASON_NEED_PLAN,
+                                            .invalid = nack.reason() == v1::NACK_REASON_INVALID,
+                                            .message = nack.message()});
 }
 
 void Engine::OnProgress(AgentLink* link, const v1::Progress& progress) {
@@ -280,27 +337,28 @@ std::optional<rollout::StepPolicy> Engine::PolicyOfResult(const v1::Result& resu
 
 void Engine::OnResult(AgentLink* link, const v1::Result& result) {
   if (LeasedTo(link, result.target()) == nullptr) return;
-  rollouts_.Feed(RolloutOfRun(result.run()),
-                 rollout::AttemptEnded{.target = result.target(),
-                                       .attempt = result.attempt(),
-                                       .outcome = result.outcome(),
-                                       .error = result.error(),
-                                       .rows = result.rows(),
-                                       .step = result.step(),
-                                       .summary = result.summary(),
-                                       .policy = PolicyOfResult(result)},
-                 // Only now may the agent forget it. By then another stream may serve the target: it, or the
-                 // next, will send the result again if this is not heard.
-                 [this, link, target = result.target(), run = result.run(), attempt = result.attempt()] {
-                   const TargetEntry* entry = targets_.Find(target);
-                   if (entry == nullptr || entry->link != link) return;
-                   v1::ControllerMessage message;
-                   message.mutable_result_ack()->set_run(run);
-                   message.mutable_result_ack()->set_attempt(attempt);
-                   base::FaultPoint("result.before_ack");
-                   entry->link->Send(std::move(message));
-                   base::FaultPoint("result.after_ack");
-                 });
+  rollouts_.FeedSoon(RolloutOfRun(result.run()),
+                     rollout::AttemptEnded{.target = result.target(),
+                                           .attempt = result.attempt(),
+                                           .outcome = result.outcome(),
+                                           .error = result.error(),
+                                           .rows = result.rows(),
+                                           .step = result.step(),
+                                           .summary = result.summary(),
+                                           .backups = {result.backups().begin(), result.backups().end()},
+                                           .policy = PolicyOfResult(result)},
+                     // Only now may the agent forget it. By then another stream may serve the target: it, or
+                     // the next, will send the result again if this is not heard.
+                     [this, link, target = result.target(), run = result.run(), attempt = result.attempt()] {
+                       const TargetEntry* entry = targets_.Find(target);
+                       if (entry == nullptr || entry->link != link) return;
+                       v1::ControllerMessage message;
+                       message.mutable_result_ack()->set_run(run);
+                       message.mutable_result_ack()->set_attempt(attempt);
+                       base::FaultPoint("result.before_ack");
+                       entry->link->Send(std::move(message));
+                       base::FaultPoint("result.after_ack");
+                     });
 }
 
 }  // namespace curlew::dispatch

@@ -11,11 +11,16 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "controller/dispatch/agent_link.h"
+#include "controller/dispatch/check_dispatcher.h"
+#include "controller/dispatch/check_requests.h"
+#include "controller/dispatch/drift_watch.h"
 #include "controller/dispatch/ended_runs.h"
 #include "controller/dispatch/loop.h"
+#include "controller/dispatch/preflight_requests.h"
 #include "controller/dispatch/rollout_driver.h"
 #include "controller/dispatch/row_problem_requests.h"
 #include "controller/dispatch/schema_requests.h"
+#include "controller/dispatch/target_recorder.h"
 #include "controller/dispatch/target_table.h"
 #include "controller/store/rollout_store.h"
 #include "curlew/v1/agent.pb.h"
@@ -27,6 +32,11 @@ struct EngineOptions {
   RolloutDriver::Options rollouts;
   // How long an agent may take to report a schema, or rows that could not be written.
   absl::Duration schema_deadline = absl::Seconds(30);
+  // How long it may look at a target before a run. One that does not know of preflight lets this pass.
+  absl::Duration preflight_deadline = absl::Minutes(1);
+  CheckDispatcher::Options checks;
+  TargetRecorder::Options records;
+  DriftWatch::Options drift;
   // After a start, how long agents have to come back before rollouts are told that they are lost.
   absl::Duration reconnect_grace = absl::Seconds(15);
 };
@@ -60,6 +70,10 @@ class Engine {
   TargetTable& targets() { return targets_; }
   SchemaRequests& schemas() { return schemas_; }
   RowProblemRequests& row_problems() { return row_problems_; }
+  PreflightRequests& preflights() { return preflights_; }
+  CheckRequests& checks() { return checks_; }
+  DriftWatch& drift_watch() { return drift_watch_; }
+  int checks_in_flight() const { return check_dispatcher_.in_flight(); }
   RolloutDriver& rollouts() { return rollouts_; }
 
   // The lease of a target was given to `link`. From another link of the same process it passes without the
@@ -71,8 +85,9 @@ class Engine {
   // are not leased to it is ignored.
   void Received(AgentLink* link, const v1::AgentMessage& message);
 
-  // Replaces the pipeline. FAILED_PRECONDITION while a rollout is active; else fails as the store does.
-  absl::Status ApplyEnvironments(std::vector<v1::Environment> environments);
+  // Replaces the pipeline; `record` is stored with it. FAILED_PRECONDITION where a target goes, or moves to
+  // another environment, while a rollout is active on it; else fails as the store does.
+  absl::Status ApplyEnvironments(std::vector<v1::Environment> environments, const store::Record& record);
   // `observer` is called when the set of targets has changed. It must outlive the engine's thread.
   void ObserveTargets(std::function<void()> observer) { observer_ = std::move(observer); }
 
@@ -91,6 +106,8 @@ class Engine {
   std::optional<rollout::StepPolicy> PolicyOfResult(const v1::Result& result);
   void OnResult(AgentLink* link, const v1::Result& result);
   void Lost(const std::string& target);
+  // Whoever waits for an answer of the target's agent gets none.
+  void AnswersLost(const std::string& target);
   static void Unlink(TargetEntry* entry);
 
   Engine(std::unique_ptr<Loop> own_loop, store::RolloutStore* store, const base::Clock* clock, Loop* loop,
@@ -104,8 +121,13 @@ class Engine {
   TargetTable targets_;
   SchemaRequests schemas_;
   RowProblemRequests row_problems_;
+  PreflightRequests preflights_;
+  CheckRequests checks_;
   RolloutDriver rollouts_;
   EndedRuns ended_;
+  CheckDispatcher check_dispatcher_;
+  TargetRecorder recorder_;
+  DriftWatch drift_watch_;
   std::function<void()> observer_;
   bool draining_ = false;
 };

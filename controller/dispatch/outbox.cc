@@ -132,19 +132,18 @@ bool Wanted(const rollout::Command& command, const v1::Rollout& state) {
                  {v1::ATTEMPT_STATE_LEASED, v1::ATTEMPT_STATE_RUNNING, v1::ATTEMPT_STATE_UNKNOWN});
 }
 
-bool HasLiveAttempt(const v1::Rollout& state) {
+bool HasLiveAttempt(const v1::Run& run) {
   const auto live = [](const v1::StepStatus& step) {
     return step.has_attempt() &&
            InState(&step.attempt(), {v1::ATTEMPT_STATE_QUEUED, v1::ATTEMPT_STATE_LEASED,
                                      v1::ATTEMPT_STATE_RUNNING, v1::ATTEMPT_STATE_UNKNOWN});
   };
-  for (const v1::Run& run : state.runs()) {
-    if (live(run.rollback_gate())) return true;
-    for (const v1::StepStatus& step : run.steps()) {
-      if (live(step)) return true;
-    }
-  }
-  return false;
+  return live(run.rollback_gate()) || std::any_of(run.steps().begin(), run.steps().end(), live);
+}
+
+bool HasLiveAttempt(const v1::Rollout& state) {
+  return std::any_of(state.runs().begin(), state.runs().end(),
+                     [](const v1::Run& run) { return HasLiveAttempt(run); });
 }
 
 bool IsAbout(const v1::Progress& progress, const v1::Rollout& state) {

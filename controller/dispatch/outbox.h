@@ -27,6 +27,8 @@ bool Wanted(const rollout::Command& command, const v1::Rollout& state);
 
 // Whether an attempt of any run is on its way to an agent, or with one, or its outcome is not known.
 bool HasLiveAttempt(const v1::Rollout& state);
+// The same of one run.
+bool HasLiveAttempt(const v1::Run& run);
 
 // Whether the attempt that is spoken of is with its agent.
 bool IsAbout(const v1::Progress& progress, const v1::Rollout& state);

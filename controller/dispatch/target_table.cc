@@ -18,6 +18,14 @@ void TargetTable::SetEnvironments(std::vector<v1::Environment> environments) {
       TargetEntry& entry = entries[target];
       if (old != entries_.end()) entry = std::move(old->second);
       entry.environment = environment.name();
+      entry.labels.clear();
+    }
+    for (const v1::TargetLabels& labelled : environment.labels()) {
+      for (const std::string& target : labelled.targets()) {
+        const auto entry = entries.find(target);
+        if (entry == entries.end()) continue;
+        for (const auto& [key, value] : labelled.labels()) entry->second.labels[key] = value;
+      }
     }
   }
   entries_ = std::move(entries);
@@ -42,6 +50,11 @@ v1::Target TargetTable::Describe(const std::string& target) const {
   const absl::Time seen = entry.link != nullptr ? entry.link->last_heard() : entry.last_seen;
   if (seen != absl::InfinitePast()) *resource.mutable_last_seen_time() = base::ToProto(seen);
   if (!entry.ready) resource.set_problem(WhyNotServed(target));
+  for (const auto& [key, value] : entry.labels) (*resource.mutable_labels())[key] = value;
+  resource.set_drift(entry.drift);
+  if (entry.drift_time != absl::InfinitePast()) {
+    *resource.mutable_drift_time() = base::ToProto(entry.drift_time);
+  }
   return resource;
 }
 

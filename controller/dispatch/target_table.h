@@ -14,14 +14,18 @@ namespace curlew::dispatch {
 
 // One target, as agents have described it since the controller started.
 struct TargetEntry {
-  std::string environment;    // resource name
-  AgentLink* link = nullptr;  // whose the lease is; null where nobody's
-  bool ready = false;         // fenced by `link`: commands may be sent
-  std::string problem;        // what the agent said is wrong; empty once it is ready
+  std::string environment;                    // resource name
+  std::map<std::string, std::string> labels;  // as the pipeline has them
+  AgentLink* link = nullptr;                  // whose the lease is; null where nobody's
+  bool ready = false;                         // fenced by `link`: commands may be sent
+  std::string problem;                        // what the agent said is wrong; empty once it is ready
   // What the agent that is there, or was there last, said.
   std::string agent_id, agent_version;
   absl::Time last_seen = absl::InfinitePast();
   v1::TargetReady facts;
+  // How its schema differs from what is on record, in words; empty where it does not, or that is not known.
+  std::string drift;
+  absl::Time drift_time = absl::InfinitePast();  // when that was looked at last
 };
 
 // The pipeline and its targets. Belongs to the loop's thread.

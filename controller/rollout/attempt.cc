@@ -7,9 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/base/proto_time.h"
+#include "controller/rollout/describe.h"
+#include "controller/rollout/failure.h"
+#include "controller/rollout/gates.h"
 #include "controller/rollout/override.h"
 #include "controller/rollout/reconcile.h"
-#include "controller/rollout/run.h"
 #include "controller/rollout/tuning.h"
 
 namespace curlew::rollout {
@@ -156,6 +158,7 @@ void Succeed(Draft& draft, const v1::Run& run, v1::StepStatus& step, const Attem
   }
   step.set_state(v1::STEP_STATE_SUCCEEDED);
   step.set_rows(input.rows);
+  if (!input.backups.empty()) step.mutable_backups()->Assign(input.backups.begin(), input.backups.end());
   std::string message = "succeeded";
   if (input.rows != 0) absl::StrAppend(&message, ", ", input.rows, " rows");
   // Who skipped a step, the agent says itself: it may have been done before.
@@ -164,6 +167,9 @@ void Succeed(Draft& draft, const v1::Run& run, v1::StepStatus& step, const Attem
   }
   if (!input.summary.empty()) absl::StrAppend(&message, "; ", input.summary);
   AddEvent(draft, v1::EVENT_TYPE_STEP_SUCCEEDED, run, step, message).set_attempt(input.attempt);
+  for (const v1::BackupResult& backup : input.backups) {
+    AddEvent(draft, v1::EVENT_TYPE_BACKUP_MADE, run, step, BackupText(backup)).set_attempt(input.attempt);
+  }
 }
 
 void Fail(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::StepError error) {
@@ -180,6 +186,11 @@ void Fail(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::StepError error)
   // A step that is to be undone anyway may end as it likes.
   if (!undo && run.state() == v1::RUN_STATE_ROLLING_BACK) return;
   error.set_message(absl::StrCat(undo && !IsGate(step) ? "undo of " : "", step.key(), ": ", error.message()));
+  // What the gate before DROP was opened for does not hold: that is to be judged by people again.
+  if (!undo && step.phase() == v1::PHASE_DROP && step.preflight()) {
+    TakeBack(draft, *StageOf(draft.state, run).mutable_before_drop(),
+             absl::StrCat(step.key(), " failed on ", run.target()));
+  }
   FailRun(draft, run, error);
 }
 
@@ -379,9 +390,7 @@ void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input) {
 }
 
 StepPolicy DefaultPolicy(const MachineOptions& options) {
-  return {.max_errored_attempts = options.max_errored_attempts,
-          .first_retry_pause = options.first_retry_pause,
-          .longest_retry_pause = options.longest_retry_pause};
+  return {options.max_errored_attempts, options.first_retry_pause, options.longest_retry_pause};
 }
 
 absl::Duration RetryPause(const StepPolicy& policy, int n) {

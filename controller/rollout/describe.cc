@@ -1,6 +1,8 @@
 #include "controller/rollout/describe.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -8,90 +10,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "common/base/own_sqlstate.h"
-#include "common/base/proto_time.h"
 #include "controller/rollout/draft.h"
-#include "controller/rollout/gates.h"
 
 namespace curlew::rollout {
 namespace {
 
-v1::Waiting NewWaiting(v1::WaitCause cause, std::string message, absl::Time since) {
-  v1::Waiting waiting;
-  waiting.set_cause(cause);
-  waiting.set_message(std::move(message));
-  *waiting.mutable_since() = base::ToProto(since);
-  return waiting;
-}
-
-std::string At(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", time, absl::UTCTimeZone());
-}
-
-v1::Waiting ForApproval(const v1::Rollout& rollout, const v1::Gate& gate) {
-  const int missing = gate.required_approvals() - gate.approvals_size();
-  v1::Waiting waiting = NewWaiting(
-      v1::WAIT_CAUSE_APPROVAL,
-      absl::StrCat("gate ", gate.id(), " needs ", missing, " more approval", missing == 1 ? "" : "s",
-                   ": curlew rollout approve ", BareName(rollout.name()), " --gate ", gate.id()),
-      base::FromProto(gate.reached_time()));
-  waiting.set_gate(gate.id());
-  return waiting;
-}
-
-v1::Waiting ForSoak(const v1::EnvironmentStage& stage) {
-  const absl::Time until = base::FromProto(stage.soak_until());
-  v1::Waiting waiting =
-      NewWaiting(v1::WAIT_CAUSE_SOAK, absl::StrCat(BareName(stage.environment()), " soaks until ", At(until)),
-                 until - base::FromProto(stage.soak()));
-  *waiting.mutable_until() = stage.soak_until();
-  return waiting;
-}
-
-v1::Waiting ForAgent(const v1::Run& run, absl::Time now) {
-  v1::Waiting waiting =
-      NewWaiting(v1::WAIT_CAUSE_AGENT,
-                 absl::StrCat("no agent serves ", run.target(),
-                              ": start its curlew-agent; see `curlew target show ", run.target(), "`"),
-                 now);
-  waiting.set_target(run.target());
-  return waiting;
-}
-
-// Where the attempt waits for its time; `what` names it.
-void AddBackoff(const v1::Run& run, const v1::Attempt& attempt, absl::string_view what, absl::Time now,
-                std::vector<v1::Waiting>& causes) {
-  if (attempt.state() != v1::ATTEMPT_STATE_QUEUED || !attempt.has_not_before()) return;
-  const absl::Time until = base::FromProto(attempt.not_before());
-  if (until <= now) return;
-  v1::Waiting waiting = NewWaiting(v1::WAIT_CAUSE_BACKOFF,
-                                   absl::StrCat(run.target(), ": ", what, " is tried again at ", At(until),
-                                                ": ", attempt.error().message()),
-                                   now);
-  *waiting.mutable_until() = attempt.not_before();
-  waiting.set_target(run.target());
-  causes.push_back(std::move(waiting));
-}
-
-bool IsAtWork(const v1::Run& run) {
-  return run.state() == v1::RUN_STATE_COMPILING || run.state() == v1::RUN_STATE_RUNNING ||
-         run.state() == v1::RUN_STATE_DROPPING || run.state() == v1::RUN_STATE_ROLLING_BACK;
-}
-
-void AddRun(const v1::Run& run, absl::Time now, std::vector<v1::Waiting>& causes) {
-  if (!IsAtWork(run)) return;
-  if (run.epoch() == 0) {
-    causes.push_back(ForAgent(run, now));
-    return;
-  }
-  AddBackoff(run, run.compilation(), "its compilation", now, causes);
-  for (const v1::StepStatus& step : run.steps()) AddBackoff(run, step.attempt(), step.key(), now, causes);
-  AddBackoff(run, run.rollback_gate().attempt(), kRollbackGateKey, now, causes);
-}
-
-bool SameCause(const v1::Waiting& a, const v1::Waiting& b) {
-  return a.cause() == b.cause() && a.target() == b.target() && a.gate() == b.gate() &&
-         a.until().seconds() == b.until().seconds() && a.until().nanos() == b.until().nanos();
-}
+constexpr size_t kMostFailures = 10;
 
 // " (SQLSTATE 42501)", where the message does not say so.
 std::string SqlstateOf(const v1::StepError& error) {
@@ -99,51 +23,56 @@ std::string SqlstateOf(const v1::StepError& error) {
   return absl::StrCat(" (SQLSTATE ", error.sqlstate(), ")");
 }
 
-}  // namespace
-
-void DescribeWaiting(v1::Rollout& rollout, absl::Time now) {
-  std::vector<v1::Waiting> causes;
-  if (rollout.state() == v1::ROLLOUT_STATE_RUNNING) {
-    if (const v1::Gate* gate = ClosedGate(rollout)) causes.push_back(ForApproval(rollout, *gate));
-    for (const v1::EnvironmentStage& stage : rollout.stages()) {
-      if (stage.state() == v1::STAGE_STATE_SOAKING) causes.push_back(ForSoak(stage));
-    }
-  }
-  if (rollout.state() == v1::ROLLOUT_STATE_RUNNING || rollout.state() == v1::ROLLOUT_STATE_ROLLING_BACK) {
-    for (const v1::Run& run : rollout.runs()) AddRun(run, now, causes);
-  }
-  for (v1::Waiting& cause : causes) {
-    for (const v1::Waiting& before : rollout.waiting()) {
-      if (SameCause(before, cause)) *cause.mutable_since() = before.since();
-    }
-  }
-  rollout.mutable_waiting()->Assign(causes.begin(), causes.end());
+// Whether the run failed on its way back.
+bool UndoFailed(const v1::Run& run) {
+  const auto failed = [](const v1::StepStatus& step) {
+    return step.state() == v1::STEP_STATE_FAILED && step.attempt().direction() == v1::DIRECTION_UNDO;
+  };
+  return failed(run.rollback_gate()) || std::any_of(run.steps().begin(), run.steps().end(), failed);
 }
 
-absl::Time NextWake(const v1::Rollout& rollout) {
-  absl::Time wake = absl::InfiniteFuture();
-  for (const v1::Waiting& cause : rollout.waiting()) {
-    if (cause.has_until()) wake = std::min(wake, base::FromProto(cause.until()));
+// " --environment production", where that is the only one that is rolled back.
+std::string OnlyEnvironment(const v1::Rollout& rollout) {
+  std::set<absl::string_view> back, others;
+  for (const v1::Run& run : rollout.runs()) {
+    if (!IsBegun(run)) continue;
+    const bool goes_back = run.state() == v1::RUN_STATE_ROLLING_BACK ||
+                           run.state() == v1::RUN_STATE_ROLLED_BACK ||
+                           (run.state() == v1::RUN_STATE_FAILED && UndoFailed(run));
+    (goes_back ? back : others).insert(run.environment());
   }
-  return wake;
+  if (back.size() != 1 || others.empty() || others.count(*back.begin()) > 0) return "";
+  return absl::StrCat(" --environment ", BareName(*back.begin()));
+}
+
+}  // namespace
+
+std::string BackupText(const v1::BackupResult& backup) {
+  std::string text = absl::StrCat("has a backup: ", backup.kind(), " ", backup.location());
+  if (backup.bytes() > 0) absl::StrAppend(&text, ", ", backup.bytes(), " bytes");
+  if (!backup.sha256().empty()) absl::StrAppend(&text, ", SHA-256 ", backup.sha256());
+  return text;
 }
 
 std::string DescribeFailure(const v1::Rollout& rollout) {
   std::vector<std::string> failures;
-  std::vector<std::string> skippable;
+  std::set<std::string> skippable;
   bool rows = false;
   for (const v1::Run& run : rollout.runs()) {
     if (run.state() != v1::RUN_STATE_FAILED) continue;
     failures.push_back(absl::StrCat(run.target(), ": ", run.error().message(), SqlstateOf(run.error())));
     rows = rows || run.error().sqlstate() == base::kRowsQuarantined;
     for (const v1::StepStatus& step : run.steps()) {
-      if (step.state() == v1::STEP_STATE_FAILED && step.skippable()) skippable.push_back(step.key());
+      if (step.state() == v1::STEP_STATE_FAILED && step.skippable()) skippable.insert(step.key());
     }
   }
   const absl::string_view name = BareName(rollout.name());
-  std::string text = absl::StrJoin(failures, "; ");
+  const size_t shown = std::min(failures.size(), kMostFailures);
+  std::string text = absl::StrJoin(failures.begin(), failures.begin() + shown, "; ");
+  if (failures.size() > shown) absl::StrAppend(&text, "; and ", failures.size() - shown, " more");
   if (rollout.has_rollback_time()) {
-    return absl::StrCat(text, "; to try again: `curlew rollout rollback ", name, "`");
+    return absl::StrCat(text, "; to try again: `curlew rollout rollback ", name, OnlyEnvironment(rollout),
+                        "`");
   }
   if (rows) absl::StrAppend(&text, "; to see the rows: `curlew rollout rows ", name, "`");
   absl::StrAppend(&text, "; to try again: `curlew rollout retry ", name, "`");

@@ -57,12 +57,19 @@ void SetStageState(Draft& draft, v1::EnvironmentStage& stage, v1::StageState sta
            absl::StrCat(BareName(stage.environment()), ": ", Name(state)));
 }
 
+void SetWaveState(Draft& draft, const v1::EnvironmentStage& stage, v1::Wave& wave, v1::WaveState state) {
+  if (wave.state() == state) return;
+  wave.set_state(state);
+  AddEvent(draft, v1::EVENT_TYPE_WAVE_CHANGED,
+           absl::StrCat(BareName(stage.environment()), "/", wave.name(), ": ", Name(state)));
+}
+
 void SetRunState(Draft& draft, v1::Run& run, v1::RunState state) {
   if (run.state() == state) return;
   run.set_state(state);
   AddEvent(draft, v1::EVENT_TYPE_RUN_STATE_CHANGED, run, Name(state));
-  const bool ended =
-      state == v1::RUN_STATE_SUCCEEDED || state == v1::RUN_STATE_FAILED || state == v1::RUN_STATE_ROLLED_BACK;
+  const bool ended = state == v1::RUN_STATE_SUCCEEDED || state == v1::RUN_STATE_FAILED ||
+                     state == v1::RUN_STATE_ROLLED_BACK || state == v1::RUN_STATE_SKIPPED;
   if (ended) {
     *run.mutable_end_time() = base::ToProto(draft.now);
   } else {
@@ -82,6 +89,14 @@ v1::EnvironmentStage& StageOf(v1::Rollout& rollout, const v1::Run& run) {
   while (rollout.stages(index).environment() != run.environment()) ++index;
   return *rollout.mutable_stages(index);
 }
+
+v1::Wave& WaveOf(v1::EnvironmentStage& stage, const v1::Run& run) {
+  int index = 0;
+  while (stage.waves(index).name() != run.wave()) ++index;
+  return *stage.mutable_waves(index);
+}
+
+bool IsBegun(const v1::Run& run) { return run.has_start_time(); }
 
 absl::string_view BareName(absl::string_view resource_name) {
   return resource_name.substr(resource_name.find('/') + 1);

@@ -20,6 +20,11 @@ struct Draft {
   const MachineOptions& options;
   std::vector<v1::Event> events;
   std::vector<Command> commands;
+  // The target whose run this input has compiled for the first time; "" for none. What it was compiled to is
+  // of this moment: it need not be compiled once more to begin.
+  std::string compiled;
+  // A run was set aside or has returned: what was judged before may stand otherwise now.
+  bool look_again = false;
 };
 
 // Adds an event, numbered and dated; the caller may fill in more. Valid until the next one is added.
@@ -33,12 +38,17 @@ v1::Event& AddEvent(Draft& draft, v1::EventType type, const v1::Run& run, const 
 // end follow from the state.
 void SetRolloutState(Draft& draft, v1::RolloutState state, std::string reason, std::string actor = "");
 void SetStageState(Draft& draft, v1::EnvironmentStage& stage, v1::StageState state);
+void SetWaveState(Draft& draft, const v1::EnvironmentStage& stage, v1::Wave& wave, v1::WaveState state);
 void SetRunState(Draft& draft, v1::Run& run, v1::RunState state);
 
 // The run on `target`, or nullptr.
 v1::Run* FindRun(v1::Rollout& rollout, absl::string_view target);
 // The stage that the run belongs to.
 v1::EnvironmentStage& StageOf(v1::Rollout& rollout, const v1::Run& run);
+// The run's wave in that stage.
+v1::Wave& WaveOf(v1::EnvironmentStage& stage, const v1::Run& run);
+// Whether anything of the run was ever sent to its target: before that nothing has changed there.
+bool IsBegun(const v1::Run& run);
 
 // "x" of "collection/x".
 absl::string_view BareName(absl::string_view resource_name);

@@ -2,177 +2,156 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/hash.h"
 #include "common/base/proto_time.h"
-#include "controller/rollout/operators.h"
-#include "controller/rollout/run.h"
 
 namespace curlew::rollout {
 namespace {
 
+// What an approval given now covers. All that stands in it is made of ids and digests: nothing to escape.
+std::string CoverOf(const v1::Rollout& rollout, const GatePlace& place) {
+  std::vector<std::pair<absl::string_view, absl::string_view>> targets;
+  for (const v1::Run& run : rollout.runs()) {
+    if (run.environment() != place.stage->environment()) continue;
+    if (place.wave != nullptr && run.wave() != place.wave->name()) continue;
+    targets.emplace_back(run.target(), run.schema_fingerprint());
+  }
+  std::sort(targets.begin(), targets.end());
+  std::string json = absl::StrCat("{\"environment\":\"", place.stage->environment(), "\",\"plan_digest\":\"",
+                                  rollout.plan_digest(), "\",\"policy_digest\":\"", rollout.policy_digest(),
+                                  "\",\"targets\":{");
+  absl::string_view comma;
+  for (const auto& [target, fingerprint] : targets) {
+    absl::StrAppend(&json, std::exchange(comma, ","), "\"", target, "\":\"", fingerprint, "\"");
+  }
+  absl::StrAppend(&json, "}}");
+  return base::Sha256Hex(json);
+}
+
+void Void(Draft& draft, const v1::Gate& gate, v1::Approval& approval, absl::string_view why) {
+  approval.set_void_reason(std::string(why));
+  AddEvent(draft, v1::EVENT_TYPE_APPROVAL_VOID,
+           absl::StrCat("the approval of gate ", gate.id(), " by ", approval.actor(),
+                        " does not count any more: ", why));
+}
+
+void VoidWhatDoesNotHold(Draft& draft, v1::Gate& gate) {
+  for (v1::Approval& approval : *gate.mutable_approvals()) {
+    if (!approval.void_reason().empty()) continue;
+    // Those of the version before cover nothing that could change.
+    if (!approval.cover().empty() && approval.cover() != gate.cover()) {
+      Void(draft, gate, approval, "what it covers has changed: a target's schema is another one");
+    } else if (approval.has_expire_time() && base::FromProto(approval.expire_time()) <= draft.now) {
+      Void(draft, gate, approval,
+           absl::StrCat("it expired at ", TimeText(base::FromProto(approval.expire_time()))));
+    }
+  }
+}
+
+std::string Causes(const Verdict& verdict) {
+  return absl::StrJoin(verdict.causes, "; ",
+                       [](std::string* out, const v1::Waiting& cause) { out->append(cause.message()); });
+}
+
+void Arrive(Draft& draft, v1::Gate& gate, const Verdict& verdict) {
+  if (verdict.open()) return;
+  std::string message = absl::StrCat("gate ", gate.id(), " is reached: ");
+  // One who waits for approvals only needs no other words.
+  if (verdict.passable && gate.required_approvals() > 0) {
+    message = absl::StrCat("gate ", gate.id(), " needs ", gate.required_approvals(),
+                           gate.required_approvals() == 1 ? " approval" : " approvals");
+  } else {
+    absl::StrAppend(&message, Causes(verdict));
+  }
+  AddEvent(draft, v1::EVENT_TYPE_GATE_REACHED, std::move(message));
+}
+
 void Open(Draft& draft, v1::Gate& gate) {
+  for (v1::Approval& approval : *gate.mutable_approvals()) {
+    if (approval.void_reason().empty()) approval.clear_expire_time();
+  }
   if (gate.has_open_time()) return;
   *gate.mutable_open_time() = base::ToProto(draft.now);
   AddEvent(draft, v1::EVENT_TYPE_GATE_OPENED, absl::StrCat("gate ", gate.id(), " is open"));
 }
 
-// Arrives at the gate. Returns whether it may be passed.
-bool Pass(Draft& draft, v1::Gate& gate) {
-  const bool holds = Holds(gate);
-  if (!gate.has_reached_time()) {
-    *gate.mutable_reached_time() = base::ToProto(draft.now);
-    if (!holds) {
-      AddEvent(draft, v1::EVENT_TYPE_GATE_REACHED,
-               absl::StrCat("gate ", gate.id(), " needs ", gate.required_approvals(),
-                            gate.required_approvals() == 1 ? " approval" : " approvals"));
-    }
-  }
-  if (holds) {
-    Open(draft, gate);
-  } else {
-    gate.clear_open_time();
-  }
-  return holds;
-}
-
-std::vector<v1::Run*> RunsOf(v1::Rollout& rollout, const v1::EnvironmentStage& stage) {
-  std::vector<v1::Run*> runs;
-  for (v1::Run& run : *rollout.mutable_runs()) {
-    if (run.environment() == stage.environment()) runs.push_back(&run);
-  }
-  return runs;
-}
-
-bool AllAre(const std::vector<v1::Run*>& runs, v1::RunState state) {
-  return std::all_of(runs.begin(), runs.end(), [&](const v1::Run* run) { return run->state() == state; });
-}
-
-// Takes the stage one state further. Returns false where it has to wait.
-bool AdvanceStage(Draft& draft, v1::EnvironmentStage& stage) {
-  const std::vector<v1::Run*> runs = RunsOf(draft.state, stage);
-  switch (stage.state()) {
-    case v1::STAGE_STATE_PENDING:
-      if (!Pass(draft, *stage.mutable_before())) return false;
-      SetStageState(draft, stage, v1::STAGE_STATE_RUNNING);
-      for (v1::Run* run : runs) {
-        QueueCompilation(*run);
-        SetRunState(draft, *run, v1::RUN_STATE_COMPILING);
-      }
-      return true;
-    case v1::STAGE_STATE_RUNNING:
-      for (v1::Run* run : runs) AdvanceRun(draft, *run);
-      if (!AllAre(runs, v1::RUN_STATE_READY_TO_DROP)) return false;
-      SetStageState(draft, stage, v1::STAGE_STATE_AT_DROP_GATE);
-      return true;
-    case v1::STAGE_STATE_AT_DROP_GATE:
-      if (!Pass(draft, *stage.mutable_before_drop())) return false;
-      SetStageState(draft, stage, v1::STAGE_STATE_DROPPING);
-      for (v1::Run* run : runs) SetRunState(draft, *run, v1::RUN_STATE_DROPPING);
-      return true;
-    case v1::STAGE_STATE_DROPPING:
-      // Looked at again before every step: what is stored decides, not that it once was open.
-      if (!Pass(draft, *stage.mutable_before_drop())) return false;
-      for (v1::Run* run : runs) AdvanceRun(draft, *run);
-      if (!AllAre(runs, v1::RUN_STATE_SUCCEEDED)) return false;
-      *stage.mutable_soak_until() = base::ToProto(draft.now + base::FromProto(stage.soak()));
-      SetStageState(draft, stage, v1::STAGE_STATE_SOAKING);
-      return true;
-    case v1::STAGE_STATE_SOAKING:
-      if (draft.now < base::FromProto(stage.soak_until())) return false;
-      SetStageState(draft, stage, v1::STAGE_STATE_DONE);
-      return true;
-    default:
-      return false;
-  }
-}
-
-std::vector<v1::Gate*> Gates(v1::Rollout& rollout) {
-  std::vector<v1::Gate*> gates;
-  for (v1::EnvironmentStage& stage : *rollout.mutable_stages()) {
-    gates.push_back(stage.mutable_before());
-    gates.push_back(stage.mutable_before_drop());
-  }
-  return gates;
-}
-
-absl::StatusOr<v1::Gate*> GateToApprove(v1::Rollout& rollout, const std::string& id) {
-  const std::string name(BareName(rollout.name()));
-  v1::Gate* closed = ClosedGate(rollout);
-  const std::string waiting =
-      closed ? absl::StrCat("gate ", closed->id(), " is the one that waits: `curlew rollout approve ", name,
-                            " --gate ", closed->id(), "`")
-             : absl::StrCat("no gate of ", name, " waits for an approval now");
-  if (id.empty()) {
-    if (closed) return closed;
-    return absl::FailedPreconditionError(absl::StrCat(waiting, "; see `curlew rollout show ", name, "`"));
-  }
-  std::vector<std::string> ids;
-  for (v1::Gate* gate : Gates(rollout)) {
-    if (gate == closed && gate->id() == id) return closed;
-    if (gate->id() == id) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "gate ", id, gate->has_open_time() ? " is open already; " : " has not been reached; ", waiting));
-    }
-    ids.push_back(gate->id());
-  }
-  return absl::NotFoundError(
-      absl::StrCat(name, " has no gate \"", id, "\"; its gates are ", absl::StrJoin(ids, ", ")));
+void Close(Draft& draft, v1::Gate& gate, const Verdict& verdict) {
+  if (!gate.has_open_time()) return;
+  gate.clear_open_time();
+  if (verdict.by_windows) return;
+  AddEvent(draft, v1::EVENT_TYPE_GATE_TAKEN_BACK,
+           absl::StrCat("gate ", gate.id(), " is closed again: ", Causes(verdict)));
 }
 
 }  // namespace
 
-bool Holds(const v1::Gate& gate) { return gate.approvals_size() >= gate.required_approvals(); }
-
-v1::Gate* ClosedGate(v1::Rollout& rollout) {
-  for (v1::Gate* gate : Gates(rollout)) {
-    if (gate->has_reached_time() && !gate->has_open_time()) return gate;
+std::vector<PlacedGate> Gates(v1::Rollout& rollout) {
+  std::vector<PlacedGate> gates;
+  for (v1::EnvironmentStage& stage : *rollout.mutable_stages()) {
+    gates.push_back({{&stage, nullptr}, stage.mutable_before()});
+    for (v1::Wave& wave : *stage.mutable_waves()) {
+      if (wave.has_before()) gates.push_back({{&stage, &wave}, wave.mutable_before()});
+    }
+    gates.push_back({{&stage, nullptr}, stage.mutable_before_drop()});
   }
-  return nullptr;
+  return gates;
 }
 
-void AdvanceStages(Draft& draft) {
-  bool done = true;
-  for (v1::EnvironmentStage& stage : *draft.state.mutable_stages()) {
-    // One that has begun goes on, also where a database of an earlier one went back.
-    if (stage.state() == v1::STAGE_STATE_PENDING && !done) return;
-    while (AdvanceStage(draft, stage)) {
+PlacedGate GateToApprove(v1::Rollout& rollout, absl::Time now) {
+  for (const PlacedGate& placed : Gates(rollout)) {
+    if (IsWanted(placed.place, *placed.gate) &&
+        CountedApprovals(*placed.gate, now) < placed.gate->required_approvals()) {
+      return placed;
     }
-    done = done && stage.state() == v1::STAGE_STATE_DONE;
   }
-  if (done) SetRolloutState(draft, v1::ROLLOUT_STATE_SUCCEEDED, "");
+  return {};
 }
 
-absl::Status OnApproved(Draft& draft, const Approved& input) {
-  v1::Rollout& rollout = draft.state;
-  if (input.actor.empty()) {
-    return absl::InvalidArgumentError("an approval needs an actor: who approves?");
+bool IsWanted(const GatePlace& place, const v1::Gate& gate) {
+  if (!gate.has_reached_time()) return false;
+  return place.stage->state() != v1::STAGE_STATE_SOAKING && place.stage->state() != v1::STAGE_STATE_DONE;
+}
+
+Verdict UpdateGate(Draft& draft, const GatePlace& place, v1::Gate& gate) {
+  const bool arrives = !gate.has_reached_time();
+  if (arrives) *gate.mutable_reached_time() = base::ToProto(draft.now);
+  if (arrives || gate.cover().empty()) gate.set_cover(CoverOf(draft.state, place));
+  VoidWhatDoesNotHold(draft, gate);
+  Verdict verdict = Judge(draft.state, place, gate, draft.now);
+  if (arrives) Arrive(draft, gate, verdict);
+  if (verdict.open()) {
+    Open(draft, gate);
+  } else {
+    Close(draft, gate, verdict);
   }
-  if (rollout.state() != v1::ROLLOUT_STATE_RUNNING && rollout.state() != v1::ROLLOUT_STATE_PAUSED &&
-      rollout.state() != v1::ROLLOUT_STATE_FAILED) {
-    return Misfit(rollout, "approved");
+  return verdict;
+}
+
+void OnSchemaChanged(Draft& draft, const v1::Run& run) {
+  for (const PlacedGate& placed : Gates(draft.state)) {
+    if (!placed.gate->has_reached_time() || placed.place.stage->environment() != run.environment()) continue;
+    if (placed.place.wave != nullptr && placed.place.wave->name() != run.wave()) continue;
+    placed.gate->set_cover(CoverOf(draft.state, placed.place));
+    VoidWhatDoesNotHold(draft, *placed.gate);
   }
-  absl::StatusOr<v1::Gate*> found = GateToApprove(rollout, input.gate);
-  if (!found.ok()) return found.status();
-  v1::Gate& gate = **found;
-  for (const v1::Approval& approval : gate.approvals()) {
-    if (approval.actor() == input.actor) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(input.actor, " has approved gate ", gate.id(), " already; it needs ",
-                       gate.required_approvals() - gate.approvals_size(), " more from other people"));
-    }
+}
+
+void TakeBack(Draft& draft, v1::Gate& gate, absl::string_view why) {
+  if (!gate.has_reached_time()) return;
+  for (v1::Approval& approval : *gate.mutable_approvals()) {
+    if (approval.void_reason().empty()) Void(draft, gate, approval, why);
   }
-  v1::Approval& approval = *gate.add_approvals();
-  approval.set_actor(input.actor);
-  approval.set_reason(input.reason);
-  *approval.mutable_time() = base::ToProto(draft.now);
-  AddEvent(draft, v1::EVENT_TYPE_GATE_APPROVED,
-           Deed(absl::StrCat("gate ", gate.id(), " approved"), input.actor, input.reason))
-      .set_actor(input.actor);
-  if (Holds(gate)) Open(draft, gate);
-  return absl::OkStatus();
+  gate.clear_skip();
+  *gate.mutable_reached_time() = base::ToProto(draft.now);
+  if (!HasConditions(gate.policy())) return;
+  gate.clear_open_time();
+  AddEvent(draft, v1::EVENT_TYPE_GATE_TAKEN_BACK,
+           absl::StrCat("gate ", gate.id(), " is closed again: ", why));
 }
 
 }  // namespace curlew::rollout

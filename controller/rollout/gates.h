@@ -1,22 +1,39 @@
-// Gates, and the stages between them. Internal to controller/rollout.
+// Gates: reached, opened, closed again, taken back. Internal to controller/rollout.
 #ifndef CURLEW_CONTROLLER_ROLLOUT_GATES_H_
 #define CURLEW_CONTROLLER_ROLLOUT_GATES_H_
 
-#include "absl/status/status.h"
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "controller/rollout/conditions.h"
 #include "controller/rollout/draft.h"
 
 namespace curlew::rollout {
 
-// Whether what the gate asks for is given, judged from what is stored, not from whether it opened once.
-bool Holds(const v1::Gate& gate);
-// The gate that the rollout has reached and that is closed, or nullptr. There is one at most.
-v1::Gate* ClosedGate(v1::Rollout& rollout);
+// A gate of the rollout and where it stands.
+struct PlacedGate {
+  GatePlace place;
+  v1::Gate* gate = nullptr;
+};
+// All gates, in the order in which they are passed.
+std::vector<PlacedGate> Gates(v1::Rollout& rollout);
+// The first gate that was reached and that lacks approvals, or a gate of null.
+PlacedGate GateToApprove(v1::Rollout& rollout, absl::Time now);
 
-// Takes a RUNNING rollout as far forward as it can go now, stage by stage.
-void AdvanceStages(Draft& draft);
+// Whether the gate was reached, and something behind it is not done.
+bool IsWanted(const GatePlace& place, const v1::Gate& gate);
 
-// Errors as Advance.
-absl::Status OnApproved(Draft& draft, const Approved& input);
+// Arrives at the gate, or looks at it again: approvals of what it no longer covers, and those that have
+// expired while it was closed, are void; it opens or closes. An approval that has opened it does not expire
+// any more. Events tell all but that windows close it.
+Verdict UpdateGate(Draft& draft, const GatePlace& place, v1::Gate& gate);
+
+// The run has been compiled against another schema than before: gates that were reached cover that from now
+// on, and approvals of what was there are void.
+void OnSchemaChanged(Draft& draft, const v1::Run& run);
+
+// The gate is closed: what was said of it, approvals, soak and an operator's word, is void.
+void TakeBack(Draft& draft, v1::Gate& gate, absl::string_view why);
 
 }  // namespace curlew::rollout
 

@@ -7,24 +7,29 @@
 #include "absl/strings/string_view.h"
 #include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
+#include "controller/rollout/approvals.h"
 #include "controller/rollout/attempt.h"
+#include "controller/rollout/checks.h"
 #include "controller/rollout/describe.h"
 #include "controller/rollout/draft.h"
-#include "controller/rollout/gates.h"
+#include "controller/rollout/holders.h"
 #include "controller/rollout/operators.h"
 #include "controller/rollout/override.h"
 #include "controller/rollout/rollback.h"
 #include "controller/rollout/run.h"
 #include "controller/rollout/same_state.h"
 #include "controller/rollout/skip.h"
+#include "controller/rollout/stages.h"
 #include "controller/rollout/tuning.h"
+#include "controller/rollout/upgrade.h"
 
 namespace curlew::rollout {
 namespace {
 
 // Whether the coming and going of its agent is worth telling.
 bool NeedsAgent(const v1::Rollout& rollout, const v1::Run& run) {
-  return !Ended(rollout) && run.state() != v1::RUN_STATE_PENDING && run.state() != v1::RUN_STATE_SUCCEEDED &&
+  return !Ended(rollout) && run.state() != v1::RUN_STATE_PENDING && run.state() != v1::RUN_STATE_COMPILED &&
+         run.state() != v1::RUN_STATE_SKIPPED && run.state() != v1::RUN_STATE_SUCCEEDED &&
          run.state() != v1::RUN_STATE_ROLLED_BACK;
 }
 
@@ -74,6 +79,13 @@ class Dispatcher {
     });
   }
   absl::Status operator()(const Approved& input) { return OnApproved(draft_, input); }
+  absl::Status operator()(const GateSkipped& input) { return OnGateSkipped(draft_, input); }
+  absl::Status operator()(const TargetSkipped& input) { return OnTargetSkipped(draft_, input); }
+  absl::Status operator()(const CheckReported& input) { return OnCheckReported(draft_, input); }
+  absl::Status operator()(const HoldersChanged& input) {
+    OnHoldersChanged(draft_, input);
+    return absl::OkStatus();
+  }
   absl::Status operator()(const PauseAsked& input) { return OnPauseAsked(draft_, input); }
   absl::Status operator()(const ResumeAsked& input) { return OnResumeAsked(draft_, input); }
   absl::Status operator()(const AbortAsked& input) { return OnAbortAsked(draft_, input); }
@@ -103,61 +115,28 @@ std::string NextEtag(const std::string& etag) {
   return absl::StrCat("v", version + 1);
 }
 
-v1::Gate NewGate(absl::string_view environment, absl::string_view which, const v1::GatePolicy& policy,
-                 absl::Time now) {
-  v1::Gate gate;
-  gate.set_id(absl::StrCat(environment, "/", which));
-  gate.set_required_approvals(policy.approvals());
-  if (Holds(gate)) *gate.mutable_open_time() = base::ToProto(now);
-  return gate;
-}
-
 }  // namespace
-
-v1::Rollout NewRollout(std::string name, std::string plan, std::string plan_digest, std::string creator,
-                       const std::vector<v1::Environment>& environments, absl::Time now) {
-  v1::Rollout rollout;
-  rollout.set_name(std::move(name));
-  rollout.set_plan(std::move(plan));
-  rollout.set_plan_digest(std::move(plan_digest));
-  rollout.set_creator(std::move(creator));
-  *rollout.mutable_create_time() = base::ToProto(now);
-  *rollout.mutable_update_time() = base::ToProto(now);
-  rollout.set_etag(NextEtag(""));
-  for (const v1::Environment& environment : environments) {
-    const absl::string_view bare = BareName(environment.name());
-    v1::EnvironmentStage& stage = *rollout.add_stages();
-    stage.set_environment(environment.name());
-    stage.set_state(v1::STAGE_STATE_PENDING);
-    *stage.mutable_before() = NewGate(bare, "before", environment.before(), now);
-    *stage.mutable_before_drop() = NewGate(bare, "before-drop", environment.before_drop(), now);
-    *stage.mutable_soak() = environment.soak();
-    for (const std::string& target : environment.targets()) {
-      v1::Run& run = *rollout.add_runs();
-      run.set_name(absl::StrCat(rollout.name(), "/runs/", target));
-      run.set_target(target);
-      run.set_environment(environment.name());
-      run.set_state(v1::RUN_STATE_PENDING);
-    }
-  }
-  return rollout;
-}
 
 absl::StatusOr<Transition> Advance(const v1::Rollout& state, const Input& input, absl::Time now,
                                    const MachineOptions& options) {
-  if (state.state() == v1::ROLLOUT_STATE_UNSPECIFIED && !std::holds_alternative<Started>(input)) {
+  if (state.state() == v1::ROLLOUT_STATE_UNSPECIFIED && !std::holds_alternative<Started>(input) &&
+      !std::holds_alternative<HoldersChanged>(input)) {
     return absl::FailedPreconditionError(absl::StrCat(state.name(), " has not been started"));
   }
   Draft draft{.state = state, .now = now, .options = options};
+  Upgrade(draft.state);
   RETURN_IF_ERROR(std::visit(Dispatcher(draft), input));
-  if (draft.state.state() == v1::ROLLOUT_STATE_RUNNING) AdvanceStages(draft);
+  draft.look_again = true;
+  while (draft.state.state() == v1::ROLLOUT_STATE_RUNNING && std::exchange(draft.look_again, false)) {
+    AdvanceStages(draft);
+  }
   if (draft.state.state() == v1::ROLLOUT_STATE_ROLLING_BACK) AdvanceRollback(draft);
-  DescribeWaiting(draft.state, now);
-  if (!SameState(draft.state, state)) {
+  const absl::Time wake = DescribeWaiting(draft.state, now);
+  // Where something is told something has changed: there is no need to look.
+  if (!draft.events.empty() || !SameState(draft.state, state)) {
     *draft.state.mutable_update_time() = base::ToProto(now);
     draft.state.set_etag(NextEtag(state.etag()));
   }
-  const absl::Time wake = NextWake(draft.state);
   return Transition{.state = std::move(draft.state),
                     .events = std::move(draft.events),
                     .commands = std::move(draft.commands),

@@ -3,6 +3,8 @@
 #ifndef CURLEW_CONTROLLER_ROLLOUT_MACHINE_H_
 #define CURLEW_CONTROLLER_ROLLOUT_MACHINE_H_
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -23,7 +25,9 @@ namespace curlew::rollout {
 struct Started {
   std::string actor;
 };
-// The run's target has been compiled. `steps_digest` as compiler::StepsDigest.
+// The run's target has been compiled and looked at: for the first time before the gate of its environment,
+// and once more when its wave begins. Then the digest must be the same: what was approved is what is run.
+// `steps_digest` as compiler::StepsDigest.
 struct Compiled {
   std::string target;
   v1::CompiledPlan plan;
@@ -33,6 +37,8 @@ struct Compiled {
   // fails with these lines and stays without steps: a plan is pinned only where the run's compiled_digest is
   // set in the next state.
   std::vector<std::string> differences;
+  // What the agent found. A finding of severity ERROR (with strict_preflight also a WARNING) fails the run.
+  v1::Preflight preflight;
 };
 // The run's target could not be compiled.
 struct CompileFailed {
@@ -87,6 +93,8 @@ struct AttemptEnded {
   std::string step;
   // What is worth knowing of a success, for people.
   std::string summary;
+  // What a success has made, where the step makes a backup.
+  std::vector<v1::BackupResult> backups;
   // How patient to be with what the attempt does; by MachineOptions where not given.
   std::optional<StepPolicy> policy;
 };
@@ -95,6 +103,31 @@ struct Approved {
   std::string gate;  // "" for the one that is closed now
   std::string actor;
   std::string reason;
+  // Gate.cover as the approver has seen it; "" for what it is now.
+  std::string cover;
+};
+// Soak, windows and checks of a gate need not hold from now on; its approvals are needed all the same.
+struct GateSkipped {
+  std::string gate;  // "" for the one that is closed now
+  std::string actor, reason;
+};
+// The target is left out, where nothing was changed there.
+struct TargetSkipped {
+  std::string target, actor, reason;
+};
+// A check was made. Ignored where the rollout does not have it any more.
+struct CheckReported {
+  std::string place;   // DueCheck.place; "" for every place that has a check of that name and kind `reported`
+  std::string check;   // name
+  std::string target;  // "" where it is made once for all
+  v1::CheckState state = v1::CHECK_STATE_UNSPECIFIED;
+  std::string value, message;
+  std::string actor;  // who says so, for kind `reported`; "" for all others
+};
+// Which rollouts have to end before runs of this one may begin, by target: all that there are. A run that has
+// begun is not held any more.
+struct HoldersChanged {
+  std::map<std::string, std::string> held_by;  // target -> resource name of the rollout
 };
 struct PauseAsked {
   std::string actor, reason;
@@ -107,6 +140,8 @@ struct AbortAsked {
 };
 struct RollbackAsked {
   std::string actor, reason;
+  // Resource name of the environment whose runs are undone; "" for all.
+  std::string environment;
 };
 // What `target` (with "" every target) waits for in a step need not be waited for: the step that the run is
 // at, or the rollback gate of one that rolls back. It holds for the step's next attempts, whatever happens
@@ -133,12 +168,14 @@ struct TuneAsked {
 struct Ticked {};
 
 using Input = std::variant<Started, Compiled, CompileFailed, AgentReady, AgentLost, AttemptAcked,
-                           AttemptNacked, AttemptEnded, Approved, PauseAsked, ResumeAsked, AbortAsked,
-                           RollbackAsked, OverrideAsked, SkipAsked, TuneAsked, Ticked>;
+                           AttemptNacked, AttemptEnded, Approved, GateSkipped, TargetSkipped, CheckReported,
+                           HoldersChanged, PauseAsked, ResumeAsked, AbortAsked, RollbackAsked, OverrideAsked,
+                           SkipAsked, TuneAsked, Ticked>;
 
 // --- What to do. Each is idempotent for whom it is sent to. ---
 
-// Get the target's schema and compile the plan against it; answer with Compiled or CompileFailed.
+// Get the target's schema, compile the plan against it and have the agent look at the target (preflight);
+// answer with Compiled or CompileFailed.
 struct CompileRun {
   std::string target;
 };
@@ -196,11 +233,35 @@ struct MachineOptions {
   absl::Duration longest_retry_pause = absl::Seconds(30);
 };
 
-// A new rollout through `environments`, not yet started: apply Started to it next. Runs and gates are made
-// from the environments; gates that need no approval are open. `name` is the resource name, "rollouts/x"; the
-// state is UNSPECIFIED until Started.
-v1::Rollout NewRollout(std::string name, std::string plan, std::string plan_digest, std::string creator,
-                       const std::vector<v1::Environment>& environments, absl::Time now);
+// What a rollout is made from.
+struct RolloutSpec {
+  std::string name;  // resource name, "rollouts/x"
+  std::string plan;  // resource name
+  std::string plan_digest;
+  std::string plan_author;
+  std::string creator;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> after;  // resource names of rollouts
+};
+
+// A new rollout through `environments` (valid, as plan::ValidateEnvironments), not yet started: apply
+// HoldersChanged where anything holds it, then Started. Runs, waves and gates are made from the environments.
+// The state is UNSPECIFIED until Started.
+v1::Rollout NewRollout(RolloutSpec spec, const std::vector<v1::Environment>& environments, absl::Time now);
+
+// A check that is to be made now: not made for its interval, and wanted, as its gate is reached, or what lies
+// behind the gate, or the environment whose health it tells, is at work.
+struct DueCheck {
+  std::string place;        // id of the gate; "staging/health" for health checks
+  std::string target;       // "" where it is made once for all
+  std::string environment;  // bare name
+  v1::HealthCheck check;    // with {target} and {environment} replaced
+};
+
+// What is due, in the order of the pipeline. Checks of kind `reported` never are. Pure.
+std::vector<DueCheck> DueChecks(const v1::Rollout& state, absl::Time now);
+// When DueChecks may have more at the earliest; InfiniteFuture for not before the state changes.
+absl::Time NextCheckTime(const v1::Rollout& state);
 
 // The next state, and what to do. Deterministic. Inputs from agents that no longer fit (an old attempt, a
 // wrong epoch) change nothing and are OK: they are delivered at least once; then `state` is the old one, etag

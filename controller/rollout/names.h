@@ -21,6 +21,10 @@ inline std::string Name(v1::RolloutState state) {
 inline std::string Name(v1::StageState state) {
   return PlainName(v1::StageState_Name(state), "STAGE_STATE_");
 }
+inline std::string Name(v1::WaveState state) { return PlainName(v1::WaveState_Name(state), "WAVE_STATE_"); }
+inline std::string Name(v1::CheckState state) {
+  return PlainName(v1::CheckState_Name(state), "CHECK_STATE_");
+}
 inline std::string Name(v1::RunState state) { return PlainName(v1::RunState_Name(state), "RUN_STATE_"); }
 
 }  // namespace curlew::rollout

@@ -1,5 +1,6 @@
 #include "controller/rollout/operators.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "controller/rollout/attempt.h"
 #include "controller/rollout/names.h"
 #include "controller/rollout/run.h"
+#include "controller/rollout/stages.h"
 
 namespace curlew::rollout {
 namespace {
@@ -40,16 +42,29 @@ void StopAll(Draft& draft, absl::string_view reason) {
   for (v1::Run& run : *draft.state.mutable_runs()) Stop(draft, run, reason);
 }
 
-// Takes up a run that failed where it stood; nothing for others.
-void TakeUp(Draft& draft, v1::Run& run) {
-  if (run.state() != v1::RUN_STATE_FAILED) return;
-  run.clear_error();
-  if (run.compiled_digest().empty()) {
-    SetRunState(draft, run, v1::RUN_STATE_COMPILING);
-    return;
+// Where a run failed before it had begun, the others of its stage that have not begun are compiled anew, too:
+// it may be one of them that is other than it should be. What turns out to be the same is approved as before.
+void CompareAnew(Draft& draft) {
+  for (const v1::EnvironmentStage& stage : draft.state.stages()) {
+    auto& runs = *draft.state.mutable_runs();
+    const bool any_failed = std::any_of(runs.begin(), runs.end(), [&](const v1::Run& run) {
+      return run.state() == v1::RUN_STATE_FAILED && !IsBegun(run) && run.environment() == stage.environment();
+    });
+    if (!any_failed) continue;
+    for (v1::Run& run : runs) {
+      if (run.state() != v1::RUN_STATE_COMPILED || run.environment() != stage.environment()) continue;
+      ForgetCompiled(run);
+      run.set_state(v1::RUN_STATE_PENDING);
+      StartCompilation(draft, run);
+    }
   }
-  const bool dropping = StageOf(draft.state, run).state() == v1::STAGE_STATE_DROPPING;
-  SetRunState(draft, run, dropping ? v1::RUN_STATE_DROPPING : v1::RUN_STATE_RUNNING);
+}
+
+// Gives each health check another chance.
+void ForgetFailures(v1::Rollout& rollout) {
+  for (v1::EnvironmentStage& stage : *rollout.mutable_stages()) {
+    for (v1::CheckStatus& status : *stage.mutable_health()) status.clear_failures();
+  }
 }
 
 }  // namespace
@@ -68,12 +83,34 @@ absl::Status Misfit(const v1::Rollout& rollout, absl::string_view asked) {
       base::kReason, "ROLLOUT_STATE");
 }
 
+void Pause(Draft& draft, const std::string& deed, const std::string& actor) {
+  SetRolloutState(draft, v1::ROLLOUT_STATE_PAUSED, deed, actor);
+  StopAll(draft, deed);
+}
+
 absl::Status OnPauseAsked(Draft& draft, const PauseAsked& input) {
   if (draft.state.state() != v1::ROLLOUT_STATE_RUNNING) return Misfit(draft.state, "paused");
-  const std::string deed = Deed("paused", input.actor, input.reason);
-  SetRolloutState(draft, v1::ROLLOUT_STATE_PAUSED, deed, input.actor);
-  StopAll(draft, deed);
+  Pause(draft, Deed("paused", input.actor, input.reason), input.actor);
   return absl::OkStatus();
+}
+
+void TakeUp(Draft& draft, v1::Run& run) {
+  if (run.state() != v1::RUN_STATE_FAILED) return;
+  run.clear_error();
+  if (!IsBegun(run)) {
+    // Its schema may be another one by now, and must be approved as it is.
+    ForgetCompiled(run);
+    run.clear_end_time();
+    run.set_state(v1::RUN_STATE_PENDING);
+    Reopen(draft, run);
+    StartCompilation(draft, run);
+    return;
+  }
+  for (v1::StepStatus& step : *run.mutable_steps()) {
+    step.set_errors(0);
+    if (step.state() == v1::STEP_STATE_FAILED) step.set_state(v1::STEP_STATE_PENDING);
+  }
+  Reopen(draft, run);
 }
 
 absl::Status OnResumeAsked(Draft& draft, const ResumeAsked& input) {
@@ -83,15 +120,20 @@ absl::Status OnResumeAsked(Draft& draft, const ResumeAsked& input) {
   if (!stands || rollout.has_rollback_time()) return Misfit(rollout, "resumed");
   AddEvent(draft, v1::EVENT_TYPE_ROLLOUT_STATE_CHANGED, Deed("resumed", input.actor, input.reason))
       .set_actor(input.actor);
+  ForgetFailures(rollout);
+  const bool failed = rollout.state() == v1::ROLLOUT_STATE_FAILED;
+  if (failed) CompareAnew(draft);
   for (v1::Run& run : *rollout.mutable_runs()) {
-    TakeUp(draft, run);
+    // Those that an environment tolerates are not what a pause was for.
+    if (failed) TakeUp(draft, run);
+    run.clear_waiting_since();
+    if (run.state() == v1::RUN_STATE_RUNNING && !IsBegun(run)) {
+      SetRunState(draft, run, v1::RUN_STATE_COMPILED);  // that was some time ago: it is compiled once more
+    }
     if (run.state() == v1::RUN_STATE_COMPILING && run.compilation().state() != v1::ATTEMPT_STATE_LEASED) {
       QueueCompilation(run);
     }
-    for (v1::StepStatus& step : *run.mutable_steps()) {
-      step.set_errors(0);
-      if (step.state() == v1::STEP_STATE_FAILED) step.set_state(v1::STEP_STATE_PENDING);
-    }
+    for (v1::StepStatus& step : *run.mutable_steps()) step.set_errors(0);
   }
   rollout.set_state(v1::ROLLOUT_STATE_RUNNING);
   rollout.clear_reason();

@@ -2,6 +2,8 @@
 #ifndef CURLEW_CONTROLLER_ROLLOUT_OPERATORS_H_
 #define CURLEW_CONTROLLER_ROLLOUT_OPERATORS_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "controller/rollout/draft.h"
@@ -11,6 +13,10 @@ namespace curlew::rollout {
 // Errors as Advance.
 absl::Status OnPauseAsked(Draft& draft, const PauseAsked& input);
 absl::Status OnResumeAsked(Draft& draft, const ResumeAsked& input);
+// Pauses the rollout, which is RUNNING, for the reason that `deed` says.
+void Pause(Draft& draft, const std::string& deed, const std::string& actor);
+// Takes up a run that failed, where it stood: one that has not begun is compiled anew. Nothing for others.
+void TakeUp(Draft& draft, v1::Run& run);
 absl::Status OnAbortAsked(Draft& draft, const AbortAsked& input);
 
 // "x has no target "y"; its targets are a, b".

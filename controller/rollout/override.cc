@@ -19,15 +19,15 @@ namespace curlew::rollout {
 namespace {
 
 // The step that the run is at, or nullptr where it is at none.
-v1::StepStatus* StepAt(v1::Rollout& rollout, v1::Run& run) {
+v1::StepStatus* StepAt(const v1::Rollout& rollout, v1::Run& run) {
   switch (run.state()) {
     case v1::RUN_STATE_RUNNING:
     case v1::RUN_STATE_DROPPING:
-      return NextStep(StageOf(rollout, run), run);
+      return NextStep(run);
     case v1::RUN_STATE_ROLLING_BACK:
       return GateAhead(run);
     case v1::RUN_STATE_FAILED:
-      if (!rollout.has_rollback_time()) return NextStep(StageOf(rollout, run), run);
+      if (!rollout.has_rollback_time()) return NextStep(run);
       // Others that failed were left behind where the rollback could not take them.
       return run.rollback_gate().state() == v1::STEP_STATE_FAILED ? run.mutable_rollback_gate() : nullptr;
     default:
@@ -51,11 +51,12 @@ absl::Status CheckInput(v1::Rollout& rollout, const OverrideAsked& input) {
 }
 
 bool IsIdle(const v1::Run& run) {
-  return run.state() == v1::RUN_STATE_PENDING || run.state() == v1::RUN_STATE_SUCCEEDED ||
+  return run.state() == v1::RUN_STATE_PENDING || run.state() == v1::RUN_STATE_COMPILED ||
+         run.state() == v1::RUN_STATE_SKIPPED || run.state() == v1::RUN_STATE_SUCCEEDED ||
          run.state() == v1::RUN_STATE_ROLLED_BACK;
 }
 
-absl::Status NothingWaits(v1::Rollout& rollout, const std::string& target) {
+absl::Status NothingWaits(v1::Rollout& rollout, const std::string& target, absl::Time now) {
   std::vector<std::string> runs;
   for (v1::Run& run : *rollout.mutable_runs()) {
     if (target.empty() ? IsIdle(run) : run.target() != target) continue;
@@ -71,7 +72,7 @@ absl::Status NothingWaits(v1::Rollout& rollout, const std::string& target) {
   }
   std::string message = absl::StrCat(BareName(rollout.name()), " has nothing that could be overridden: ",
                                      runs.empty() ? "no target is at work" : absl::StrJoin(runs, ", "));
-  if (const v1::Gate* gate = ClosedGate(rollout)) {
+  if (const v1::Gate* gate = GateToApprove(rollout, now).gate) {
     absl::StrAppend(&message, "; gate ", gate->id(), " is opened by `curlew rollout approve ",
                     BareName(rollout.name()), " --gate ", gate->id(), "`");
   }
@@ -111,7 +112,7 @@ absl::Status OnOverrideAsked(Draft& draft, const OverrideAsked& input) {
         .set_actor(input.actor);
     OnOverridden(draft, run, *step, deed);
   }
-  return any ? absl::OkStatus() : NothingWaits(rollout, input.target);
+  return any ? absl::OkStatus() : NothingWaits(rollout, input.target, draft.now);
 }
 
 }  // namespace curlew::rollout

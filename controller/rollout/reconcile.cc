@@ -8,6 +8,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "controller/rollout/attempt.h"
+#include "controller/rollout/conditions.h"
+#include "controller/rollout/stages.h"
 
 namespace curlew::rollout {
 namespace {
@@ -84,47 +86,13 @@ Keys OpenBackward(v1::Run& run, const KnownJournal& journal) {
   return back;
 }
 
-// The run, and its stage, are where the open step is.
-void FallBack(Draft& draft, v1::Run& run) {
-  if (run.state() == v1::RUN_STATE_FAILED) return;
-  v1::EnvironmentStage& stage = StageOf(draft.state, run);
-  switch (stage.state()) {
-    case v1::STAGE_STATE_RUNNING:
-    case v1::STAGE_STATE_AT_DROP_GATE:
-      if (!stage.before_drop().has_open_time()) stage.mutable_before_drop()->clear_reached_time();
-      SetStageState(draft, stage, v1::STAGE_STATE_RUNNING);
-      SetRunState(draft, run, v1::RUN_STATE_RUNNING);
-      return;
-    case v1::STAGE_STATE_DROPPING:
-    case v1::STAGE_STATE_SOAKING:
-    case v1::STAGE_STATE_DONE:
-      stage.clear_soak_until();
-      SetStageState(draft, stage, v1::STAGE_STATE_DROPPING);
-      SetRunState(draft, run, v1::RUN_STATE_DROPPING);
-      break;
-    default:
-      return;
-  }
-  // Those that have not begun wait until this one is done again.
-  for (v1::EnvironmentStage& later : *draft.state.mutable_stages()) {
-    if (later.state() == v1::STAGE_STATE_PENDING && !later.before().has_open_time()) {
-      later.mutable_before()->clear_reached_time();
-    }
-  }
-}
-
 // A plan may have thousands of steps.
-std::string Some(const Keys& keys) {
-  constexpr size_t kMost = 20;
-  if (keys.size() <= kMost) return absl::StrJoin(keys, ", ");
-  return absl::StrCat(absl::StrJoin(keys.begin(), keys.begin() + kMost, ", "), " and ", keys.size() - kMost,
-                      " more");
-}
+constexpr size_t kMostKeys = 20;
 
 std::string Told(const Keys& lost, const Keys& back) {
   std::vector<std::string> parts;
-  if (!lost.empty()) parts.push_back(absl::StrCat("not done any more: ", Some(lost)));
-  if (!back.empty()) parts.push_back(absl::StrCat("not undone any more: ", Some(back)));
+  if (!lost.empty()) parts.push_back(absl::StrCat("not done any more: ", Some(lost, kMostKeys)));
+  if (!back.empty()) parts.push_back(absl::StrCat("not undone any more: ", Some(back, kMostKeys)));
   return absl::StrCat("its database went back (restored, or failed over to a standby that lagged); ",
                       absl::StrJoin(parts, "; "));
 }
@@ -177,7 +145,7 @@ void Reconcile(Draft& draft, v1::Run& run, const AgentReady& input) {
   if (run.state() == v1::RUN_STATE_ROLLED_BACK) {
     if (!back.empty()) SetRunState(draft, run, v1::RUN_STATE_ROLLING_BACK);
   } else if (run.state() != v1::RUN_STATE_ROLLING_BACK) {
-    FallBack(draft, run);
+    if (run.state() != v1::RUN_STATE_FAILED) Reopen(draft, run);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/error_detail.h"
 #include "common/base/proto_time.h"
+#include "common/base/status_macros.h"
 #include "controller/rollout/attempt.h"
 #include "controller/rollout/operators.h"
 
@@ -22,6 +23,8 @@ void TurnBack(Draft& draft, v1::Run& run, absl::string_view reason) {
   if (live && live->attempt().direction() == v1::DIRECTION_DO) Stop(draft, run, reason);
   run.clear_error();
   run.clear_compilation();
+  run.set_set_aside(false);
+  run.clear_waiting_since();
   const auto take_up = [](v1::StepStatus& step) {
     if (step.attempt().direction() != v1::DIRECTION_UNDO) return;
     step.set_errors(0);
@@ -65,6 +68,34 @@ absl::Status NothingToUndo(const v1::Rollout& rollout, const std::vector<std::st
   return base::WithDetail(absl::FailedPreconditionError(message), base::kReason, "PAST_NO_RETURN");
 }
 
+// The run is not meant: what it is doing is stopped, and it stays as it is.
+void LeaveAlone(Draft& draft, v1::Run& run, absl::string_view reason) {
+  run.set_set_aside(false);
+  run.clear_waiting_since();
+  if (run.state() == v1::RUN_STATE_COMPILING) {
+    run.clear_compilation();
+    SetRunState(draft, run, run.compiled_digest().empty() ? v1::RUN_STATE_PENDING : v1::RUN_STATE_COMPILED);
+  }
+  const v1::StepStatus* live = LiveStep(run);
+  if (live != nullptr && live->attempt().direction() == v1::DIRECTION_DO) Stop(draft, run, reason);
+}
+
+bool IsMeant(const v1::Run& run, const RollbackAsked& input) {
+  return run.state() != v1::RUN_STATE_ROLLED_BACK && run.state() != v1::RUN_STATE_SKIPPED &&
+         (input.environment.empty() || run.environment() == input.environment);
+}
+
+bool HasEnvironment(const v1::Rollout& rollout, const std::string& environment) {
+  return std::any_of(rollout.stages().begin(), rollout.stages().end(),
+                     [&](const v1::EnvironmentStage& stage) { return stage.environment() == environment; });
+}
+
+std::string Environments(const v1::Rollout& rollout) {
+  return absl::StrJoin(rollout.stages(), ", ", [](std::string* out, const v1::EnvironmentStage& stage) {
+    absl::StrAppend(out, BareName(stage.environment()));
+  });
+}
+
 // Takes one run back as far as it can go now.
 void RetreatRun(Draft& draft, v1::Run& run) {
   if (v1::StepStatus* live = LiveStep(run); live && live->attempt().direction() == v1::DIRECTION_DO) {
@@ -87,6 +118,8 @@ void RetreatRun(Draft& draft, v1::Run& run) {
     *step.mutable_end_time() = base::ToProto(draft.now);
     AddEvent(draft, v1::EVENT_TYPE_STEP_UNDONE, run, step, "needs no undoing");
   }
+  // The gate, where the database went back so far that nothing is left to undo.
+  Stop(draft, run, "nothing is left to undo");
   SetRunState(draft, run, v1::RUN_STATE_ROLLED_BACK);
 }
 
@@ -118,16 +151,20 @@ void AdvanceRollback(Draft& draft) {
   if (done) SetRolloutState(draft, v1::ROLLOUT_STATE_ROLLED_BACK, draft.state.reason());
 }
 
-absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& input) {
-  v1::Rollout& rollout = draft.state;
+absl::Status CheckRollback(const v1::Rollout& rollout, const RollbackAsked& input) {
   if (rollout.state() == v1::ROLLOUT_STATE_ROLLING_BACK || rollout.state() == v1::ROLLOUT_STATE_SUCCEEDED) {
     return Misfit(rollout, "rolled back");
+  }
+  if (!input.environment.empty() && !HasEnvironment(rollout, input.environment)) {
+    return absl::NotFoundError(absl::StrCat(BareName(rollout.name()), " does not pass an environment \"",
+                                            BareName(input.environment), "\"; its environments are ",
+                                            Environments(rollout)));
   }
   bool any_back = false;
   bool any_begun = false;  // of those that can go back
   std::vector<std::string> kept;
   for (const v1::Run& run : rollout.runs()) {
-    if (run.state() == v1::RUN_STATE_ROLLED_BACK) continue;
+    if (!IsMeant(run, input)) continue;
     if (const v1::StepStatus* past = PastNoReturn(run)) {
       kept.push_back(WhyNot(run, *past));
       continue;
@@ -135,17 +172,36 @@ absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& input) {
     any_back = true;
     any_begun = any_begun || std::any_of(run.steps().begin(), run.steps().end(), IsTouched);
   }
-  if (!any_back && kept.empty()) return Misfit(rollout, "rolled back");
+  const bool was_rolled_back = rollout.state() == v1::ROLLOUT_STATE_ROLLED_BACK;
+  if (!any_begun && kept.empty() && (!any_back || was_rolled_back)) return Misfit(rollout, "rolled back");
   // Without this a rollback would "succeed" that undoes nothing of what was done.
   if (!any_begun && !kept.empty()) return NothingToUndo(rollout, kept);
-  std::string reason = Deed("rolled back", input.actor, input.reason);
-  if (!kept.empty()) absl::StrAppend(&reason, "; past the point of no return: ", absl::StrJoin(kept, ", "));
+  return absl::OkStatus();
+}
+
+absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& input) {
+  v1::Rollout& rollout = draft.state;
+  RETURN_IF_ERROR(CheckRollback(rollout, input));
+  std::vector<std::string> kept;
+  for (const v1::Run& run : rollout.runs()) {
+    const v1::StepStatus* past = IsMeant(run, input) ? PastNoReturn(run) : nullptr;
+    if (past != nullptr) kept.push_back(WhyNot(run, *past));
+  }
+  std::string deed(input.environment.empty() ? "rolled back" : "");
+  if (deed.empty()) deed = absl::StrCat(BareName(input.environment), " rolled back");
+  std::string reason = Deed(deed, input.actor, input.reason);
+  if (!kept.empty()) {
+    absl::StrAppend(&reason, "; past the point of no return: ", absl::StrJoin(kept, ", "));
+  }
   *rollout.mutable_rollback_time() = base::ToProto(draft.now);
   SetRolloutState(draft, v1::ROLLOUT_STATE_ROLLING_BACK, reason, input.actor);
   for (v1::Run& run : *rollout.mutable_runs()) {
-    if (run.state() == v1::RUN_STATE_ROLLED_BACK) continue;
-    if (const v1::StepStatus* past = PastNoReturn(run)) {
+    if (!IsMeant(run, input)) {
+      LeaveAlone(draft, run, reason);
+    } else if (const v1::StepStatus* past = PastNoReturn(run)) {
       LeaveBehind(draft, run, *past, reason);
+    } else if (!input.environment.empty() && !IsBegun(run)) {
+      LeaveAlone(draft, run, reason);
     } else {
       TurnBack(draft, run, reason);
     }

@@ -18,7 +18,10 @@ v1::StepStatus* GateAhead(v1::Run& run);
 // Takes a rollout that is ROLLING_BACK as far as it can go now.
 void AdvanceRollback(Draft& draft);
 
-// Errors as Advance.
+// Whether that can be rolled back: OK, or errors as Advance.
+absl::Status CheckRollback(const v1::Rollout& rollout, const RollbackAsked& input);
+// Errors as CheckRollback. Where an environment is named, only what was begun in it is undone: its other
+// runs, and other environments, stay as they are, and nothing goes on in them.
 absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& input);
 
 }  // namespace curlew::rollout

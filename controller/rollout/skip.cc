@@ -13,6 +13,7 @@
 #include "controller/rollout/names.h"
 #include "controller/rollout/operators.h"
 #include "controller/rollout/override.h"
+#include "controller/rollout/run.h"
 
 namespace curlew::rollout {
 namespace {
@@ -110,7 +111,47 @@ absl::Status OnSkipAsked(Draft& draft, const SkipAsked& input) {
              absl::StrCat("is left out: ", Deed("skipped", input.actor, input.reason)))
         .set_actor(input.actor);
   }
-  return OnResumeAsked(draft, {input.actor, input.reason});
+  if (rollout.state() != v1::ROLLOUT_STATE_RUNNING) return OnResumeAsked(draft, {input.actor, input.reason});
+  // Their failures are tolerated, and the rollout goes on: so do they.
+  for (const auto& [run, step] : found) TakeUp(draft, *run);
+  return absl::OkStatus();
+}
+
+absl::Status OnTargetSkipped(Draft& draft, const TargetSkipped& input) {
+  v1::Rollout& rollout = draft.state;
+  if (input.actor.empty()) {
+    return NeedsWord("to leave a target out needs an actor: who decides?", "give --actor NAME");
+  }
+  if (absl::StripAsciiWhitespace(input.reason).empty()) {
+    return NeedsWord("to leave a target out needs a reason: why is it left out?", "give --reason TEXT");
+  }
+  v1::Run* run = FindRun(rollout, input.target);
+  if (run == nullptr) return UnknownTarget(rollout, input.target);
+  if (Ended(rollout) || rollout.has_rollback_time()) {
+    return Misfit(rollout, absl::StrCat("left out of ", input.target));
+  }
+  if (run->state() == v1::RUN_STATE_SKIPPED || IsBegun(*run)) {
+    return base::WithDetail(
+        absl::FailedPreconditionError(absl::StrCat(
+            input.target,
+            run->state() == v1::RUN_STATE_SKIPPED
+                ? absl::StrCat(" is left out already, ",
+                               Deed("decided", run->skip().actor(), run->skip().reason()))
+                : absl::StrCat(" cannot be left out: its steps have begun; `curlew rollout rollback ",
+                               BareName(rollout.name()), "` undoes them"))),
+        base::kReason, "TARGET_BEGUN");
+  }
+  run->mutable_skip()->set_actor(input.actor);
+  run->mutable_skip()->set_reason(input.reason);
+  run->clear_error();
+  run->set_set_aside(false);
+  run->clear_waiting_since();
+  ForgetCompiled(*run);
+  AddEvent(draft, v1::EVENT_TYPE_TARGET_SKIPPED, *run,
+           absl::StrCat("is left out: ", Deed("decided", input.actor, input.reason)))
+      .set_actor(input.actor);
+  SetRunState(draft, *run, v1::RUN_STATE_SKIPPED);
+  return absl::OkStatus();
 }
 
 }  // namespace curlew::rollout

@@ -1,4 +1,5 @@
-// An operator's decision to go on without a step that has failed. Internal to controller/rollout.
+// An operator's decision to go on without a step that has failed, or without a target. Internal to
+// controller/rollout.
 #ifndef CURLEW_CONTROLLER_ROLLOUT_SKIP_H_
 #define CURLEW_CONTROLLER_ROLLOUT_SKIP_H_
 
@@ -10,6 +11,9 @@ namespace curlew::rollout {
 // Errors as Advance. Where it succeeds the rollout is resumed; the steps' next attempts come with the
 // operator's word as their override, and the agent journals them as done without running them.
 absl::Status OnSkipAsked(Draft& draft, const SkipAsked& input);
+
+// The target is left out. A rollout that has FAILED because of it is not resumed by that.
+absl::Status OnTargetSkipped(Draft& draft, const TargetSkipped& input);
 
 }  // namespace curlew::rollout
 

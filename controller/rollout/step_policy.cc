@@ -24,6 +24,8 @@ enum Row {
   kAnalyze,
   kVacuum,
   kWait,
+  kBackup,
+  kMeasure,
   kCompile
 };
 
@@ -44,9 +46,13 @@ Row RowFor(const v1::Action& action) {
     case v1::Action::kVerify:
       return kVerify;
     case v1::Action::kAnalyze:
-      return action.analyze().vacuum_if_bloated() ? kVacuum : kAnalyze;
+      return action.analyze().vacuum_if_bloated() || action.analyze().vacuum() ? kVacuum : kAnalyze;
     case v1::Action::kWait:
       return kWait;
+    case v1::Action::kBackup:
+      return kBackup;
+    case v1::Action::kMeasure:
+      return kMeasure;
     case v1::Action::KIND_NOT_SET:
       return kCompile;
   }
@@ -89,6 +95,10 @@ const std::vector<PolicyRow>& PolicyTable() {
       {"`wait`",
        {50, kSecond, absl::Minutes(1), kNever},
        "lasts until others are done; `curlew rollout override` ends it"},
+      {"`backup`",
+       {3, absl::Seconds(10), absl::Minutes(5), kNever},
+       "a dump of large tables takes hours, and each try begins anew"},
+      {"`measure`", {8, absl::Seconds(5), absl::Minutes(5), kNever}, "as `verify`"},
       {"compilation",
        {8, kSecond, kHalfMinute, kNever},
        "the controller waits half a minute for the schema, then asks again"}};

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/proto_time.h"
 #include "common/rpc/endpoint.h"
 #include "common/rpc/error.h"
 #include "common/rpc/peer_version.h"
@@ -43,6 +44,18 @@ grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, disp
 
 std::string ActorOf(const grpc::CallbackServerContext& context, const std::string& given) {
   return given.empty() ? absl::StrCat("unknown at ", context.peer()) : given;
+}
+
+store::Record RecordOf(absl::Time now, absl::string_view action, const std::string& resource,
+                       const std::string& actor, const std::string& reason) {
+  store::Record record;
+  v1::AuditEntry& entry = record.audit.emplace_back();
+  *entry.mutable_time() = base::ToProto(now);
+  entry.set_actor(actor);
+  entry.set_action(std::string(action));
+  entry.set_resource(resource);
+  entry.set_reason(reason);
+  return record;
 }
 
 absl::Status Required(absl::string_view field, absl::string_view value) {

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "controller/dispatch/loop.h"
 #include "controller/store/rollout_store.h"
 
@@ -28,6 +29,10 @@ grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, disp
 
 // Who asks: as the request says, else where the call comes from.
 std::string ActorOf(const grpc::CallbackServerContext& context, const std::string& given);
+
+// A record of one entry of the audit log, to be stored with what it is about.
+store::Record RecordOf(absl::Time now, absl::string_view action, const std::string& resource,
+                       const std::string& actor, const std::string& reason = "");
 
 // INVALID_ARGUMENT that names the field where `value` is empty.
 absl::Status Required(absl::string_view field, absl::string_view value);

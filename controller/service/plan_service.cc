@@ -47,7 +47,9 @@ absl::Status PlanService::Create(const v1::CreatePlanRequest& request, const std
   *stored.mutable_plan() = request.plan();
   *stored.mutable_create_time() = base::ToProto(engine_->clock().Now());
   stored.set_creator(actor);
-  ASSIGN_OR_RETURN(*response, engine_->store().PutPlan(stored));
+  store::Record record = RecordOf(engine_->clock().Now(), "plan.create", stored.name(), actor);
+  (*record.audit.back().mutable_details())["digest"] = digest;
+  ASSIGN_OR_RETURN(*response, engine_->store().PutPlan(stored, record));
   spdlog::info("{}", base::WithFields("plan stored", {{"plan", stored.name()}, {"actor", actor}}));
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -10,9 +11,13 @@
 #include "absl/strings/str_join.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
+#include "common/plan/labels.h"
 #include "controller/dispatch/names.h"
 #include "controller/rollout/machine.h"
 #include "controller/service/call.h"
+#include "controller/service/preview_stream.h"
+#include "controller/service/rollout_rules.h"
+#include "controller/service/rollout_view.h"
 #include "controller/service/watch_stream.h"
 
 namespace curlew::service {
@@ -21,6 +26,9 @@ namespace {
 constexpr size_t kLongestId = 100;
 constexpr int kDefaultProblems = 100;
 constexpr int kMostProblems = 1000;
+
+// Pages of the store that one page of a list may take.
+constexpr int kMostPagesRead = 10;
 
 std::string NameOf(const std::string& name) { return dispatch::WithCollection("rollouts", name); }
 
@@ -64,21 +72,50 @@ absl::StatusOr<std::string> FreeName(dispatch::RolloutDriver* rollouts, const st
   return absl::StrCat("rollouts/", plan_name, "-", high);
 }
 
+// NOT_FOUND where the rollout does not pass `environment`; "" is fine.
+absl::Status CheckStage(const v1::Rollout& rollout, const std::string& environment) {
+  std::vector<std::string> known;
+  for (const v1::EnvironmentStage& stage : rollout.stages()) {
+    if (stage.environment() == environment) return absl::OkStatus();
+    known.push_back(dispatch::WithoutCollection("environments", stage.environment()));
+  }
+  if (environment.empty()) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat(rollout.name(), " does not pass \"", environment,
+                                          "\"; its environments are ", absl::StrJoin(known, ", ")));
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* RolloutService::CreateRollout(grpc::CallbackServerContext* context,
                                                         const v1::CreateRolloutRequest* request,
                                                         v1::Rollout* response) {
-  return Answer(context, &engine_->loop(),
-                [=, this] { return Create(*request, ActorOf(*context, request->actor()), response); });
+  return AnswerLater(context, &engine_->loop(), [=, this](std::function<void(absl::Status)> done) {
+    Create(*request, ActorOf(*context, request->actor()), response, std::move(done));
+  });
 }
 
-absl::Status RolloutService::Create(const v1::CreateRolloutRequest& request, const std::string& actor,
-                                    v1::Rollout* response) {
-  RETURN_IF_ERROR(Required("plan", request.plan()));
-  RETURN_IF_ERROR(CheckId(request.rollout_id()));
-  ASSIGN_OR_RETURN(const v1::StoredPlan plan, engine_->store().GetPlan(request.plan()));
-  RETURN_IF_ERROR(CheckDigest(request.digest(), plan));
+void RolloutService::Create(const v1::CreateRolloutRequest& request, const std::string& actor,
+                            v1::Rollout* response, std::function<void(absl::Status)> done) {
+  const auto plan = [&]() -> absl::StatusOr<v1::StoredPlan> {
+    RETURN_IF_ERROR(Required("plan", request.plan()));
+    RETURN_IF_ERROR(CheckId(request.rollout_id()));
+    RETURN_IF_ERROR(plan::CheckLabels(request.labels(), "labels"));
+    ASSIGN_OR_RETURN(v1::StoredPlan stored, engine_->store().GetPlan(request.plan()));
+    RETURN_IF_ERROR(CheckDigest(request.digest(), stored));
+    return stored;
+  }();
+  if (!plan.ok()) return done(plan.status());
+  // Request and response live until `done`.
+  FindNewestRollouts(engine_, PlansBefore(plan->plan()),
+                     [=, this, &request, plan = *plan](absl::StatusOr<NewestRollouts> newest) {
+                       if (!newest.ok()) return done(newest.status());
+                       done(CreateAfter(*newest, request, plan, actor, response));
+                     });
+}
+
+absl::Status RolloutService::CreateAfter(const NewestRollouts& newest,
+                                         const v1::CreateRolloutRequest& request, const v1::StoredPlan& plan,
+                                         const std::string& actor, v1::Rollout* response) {
   std::string name = NameOf(request.rollout_id());
   if (!request.rollout_id().empty()) {
     auto existing = engine_->rollouts().Get(name);
@@ -88,6 +125,7 @@ absl::Status RolloutService::Create(const v1::CreateRolloutRequest& request, con
     }
     if (existing.ok()) {
       *response = std::move(existing->rollout);
+      ApplyView(v1::ROLLOUT_VIEW_UNSPECIFIED, response);
       return absl::OkStatus();
     }
     if (!absl::IsNotFound(existing.status())) return existing.status();
@@ -95,16 +133,23 @@ absl::Status RolloutService::Create(const v1::CreateRolloutRequest& request, con
     ASSIGN_OR_RETURN(name, FreeName(&engine_->rollouts(), plan.plan().name()));
   }
   const std::vector<v1::Environment>& environments = engine_->targets().environments();
-  if (environments.empty()) {
-    return base::WithDetail(
-        absl::FailedPreconditionError(
-            "there is no environment to roll out to; define them with `curlew env apply -f FILE`"),
-        base::kReason, "NO_ENVIRONMENTS");
-  }
+  RETURN_IF_ERROR(CheckPipeline(environments));
+  RETURN_IF_ERROR(CheckPlanChecks(plan.plan(), environments));
+  ASSIGN_OR_RETURN(
+      std::vector<std::string> before,
+      RolloutsBefore(plan.plan(), newest,
+                     request.allow_out_of_order() ? OutOfOrder::kAllowed : OutOfOrder::kRefused));
+  rollout::RolloutSpec spec{.name = name,
+                            .plan = plan.name(),
+                            .plan_digest = plan.digest(),
+                            .plan_author = plan.creator(),
+                            .creator = actor,
+                            .labels = {request.labels().begin(), request.labels().end()},
+                            .after = std::move(before)};
   ASSIGN_OR_RETURN(*response,
-                   engine_->rollouts().Create(rollout::NewRollout(name, plan.name(), plan.digest(), actor,
-                                                                  environments, engine_->clock().Now()),
-                                              actor));
+                   engine_->rollouts().Create(
+                       rollout::NewRollout(std::move(spec), environments, engine_->clock().Now()), actor));
+  ApplyView(v1::ROLLOUT_VIEW_UNSPECIFIED, response);
   return absl::OkStatus();
 }
 
@@ -113,29 +158,96 @@ grpc::ServerUnaryReactor* RolloutService::GetRollout(grpc::CallbackServerContext
                                                      v1::Rollout* response) {
   return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
     RETURN_IF_ERROR(Required("name", request->name()));
-    return Get(NameOf(request->name()), response);
+    const std::string name = NameOf(request->name());
+    ASSIGN_OR_RETURN(auto stored, engine_->rollouts().Get(name));
+    *response = std::move(stored.rollout);
+    ApplyView(request->view(), response);
+    for (v1::Waiting& waiting : engine_->rollouts().watches().AgentsWaiting(name)) {
+      *response->add_waiting() = std::move(waiting);
+    }
+    return absl::OkStatus();
   });
-}
-
-absl::Status RolloutService::Get(const std::string& name, v1::Rollout* response) {
-  ASSIGN_OR_RETURN(auto stored, engine_->rollouts().Get(name));
-  *response = std::move(stored.rollout);
-  for (v1::Waiting& waiting : engine_->rollouts().watches().AgentsWaiting(name)) {
-    *response->add_waiting() = std::move(waiting);
-  }
-  return absl::OkStatus();
 }
 
 grpc::ServerUnaryReactor* RolloutService::ListRollouts(grpc::CallbackServerContext* context,
                                                        const v1::ListRolloutsRequest* request,
                                                        v1::ListRolloutsResponse* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    ASSIGN_OR_RETURN(const store::Page page, PageOf(request->page_size(), request->page_token()));
-    ASSIGN_OR_RETURN(auto rollouts, engine_->store().ListRollouts(page, response->mutable_next_page_token()));
+  return Answer(context, &engine_->loop(), [=, this] { return List(*request, response); });
+}
+
+absl::Status RolloutService::List(const v1::ListRolloutsRequest& request,
+                                  v1::ListRolloutsResponse* response) {
+  ASSIGN_OR_RETURN(store::Page page, PageOf(request.page_size(), request.page_token()));
+  const int wanted = page.size;
+  // Of a long history no more is read at a time than fits into a few pages: a page of the answer may be
+  // short, or empty, and still have a next one.
+  for (int read = 0; read < kMostPagesRead && response->rollouts_size() < wanted; ++read) {
+    page.size = wanted - response->rollouts_size();
+    std::string next;
+    ASSIGN_OR_RETURN(auto rollouts, engine_->store().ListRollouts(page, &next));
+    page.token = next;
     for (store::VersionedRollout& stored : rollouts) {
-      for (v1::Run& run : *stored.rollout.mutable_runs()) run.clear_steps();
+      if (request.active() && !rollout::Active(stored.rollout)) continue;
+      ApplyView(v1::ROLLOUT_VIEW_BASIC, &stored.rollout);
       *response->add_rollouts() = std::move(stored.rollout);
     }
+    if (page.token.empty() || !request.active()) break;
+  }
+  response->set_next_page_token(page.token);
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* RolloutService::ListRuns(grpc::CallbackServerContext* context,
+                                                   const v1::ListRunsRequest* request,
+                                                   v1::ListRunsResponse* response) {
+  return Answer(context, &engine_->loop(), [=, this] { return Runs(*request, response); });
+}
+
+absl::Status RolloutService::Runs(const v1::ListRunsRequest& request, v1::ListRunsResponse* response) {
+  RETURN_IF_ERROR(Required("name", request.name()));
+  ASSIGN_OR_RETURN(const store::Page page, PageOf(request.page_size(), request.page_token()));
+  ASSIGN_OR_RETURN(auto stored, engine_->rollouts().Get(NameOf(request.name())));
+  v1::Rollout& rollout = stored.rollout;
+  const std::string environment =
+      request.environment().empty() ? "" : dispatch::WithCollection("environments", request.environment());
+  RETURN_IF_ERROR(CheckStage(rollout, environment));
+  const std::set<int> states(request.states().begin(), request.states().end());
+  const auto matches = [&](const v1::Run& run) {
+    return (environment.empty() || run.environment() == environment) &&
+           (states.empty() || states.count(run.state()) > 0);
+  };
+  // A token is the target of the last run of the page before. It need not match any more.
+  auto& runs = *rollout.mutable_runs();
+  auto next = runs.begin();
+  if (!page.token.empty()) {
+    next =
+        std::find_if(runs.begin(), runs.end(), [&](const auto& run) { return run.target() == page.token; });
+    if (next == runs.end()) {
+      return BadField("page_token", "page_token is unknown; list from the first page");
+    }
+    ++next;
+  }
+  for (; next != runs.end(); ++next) {
+    if (!matches(*next)) continue;
+    if (response->runs_size() == page.size) {
+      response->set_next_page_token(response->runs(page.size - 1).target());
+      break;
+    }
+    *response->add_runs() = std::move(*next);
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerUnaryReactor* RolloutService::GetCompiledPlan(grpc::CallbackServerContext* context,
+                                                          const v1::GetCompiledPlanRequest* request,
+                                                          v1::CompiledPlan* response) {
+  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
+    RETURN_IF_ERROR(Required("name", request->name()));
+    if (dispatch::TargetOfRun(request->name()).empty()) {
+      return BadField("name", absl::StrCat("name \"", request->name(),
+                                           "\" is no run's; write rollouts/ROLLOUT/runs/TARGET"));
+    }
+    ASSIGN_OR_RETURN(*response, engine_->store().GetCompiledPlan(request->name()));
     return absl::OkStatus();
   });
 }
@@ -143,106 +255,15 @@ grpc::ServerUnaryReactor* RolloutService::ListRollouts(grpc::CallbackServerConte
 grpc::ServerWriteReactor<v1::WatchRolloutResponse>* RolloutService::WatchRollout(
     grpc::CallbackServerContext* context, const v1::WatchRolloutRequest* request) {
   const auto stream = std::make_shared<WatchStream>(engine_);
-  stream->Start(context, NameOf(request->name()), request->after_event());
+  stream->Start(context, NameOf(request->name()), request->after_event(), request->view());
   return stream.get();
 }
 
-grpc::ServerUnaryReactor* RolloutService::ApproveRollout(grpc::CallbackServerContext* context,
-                                                         const v1::ApproveRolloutRequest* request,
-                                                         v1::Rollout* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    RETURN_IF_ERROR(Required("actor", request->actor()));
-    ASSIGN_OR_RETURN(*response, engine_->rollouts().Apply(
-                                    NameOf(request->name()),
-                                    rollout::Approved{request->gate(), request->actor(), request->reason()}));
-    return absl::OkStatus();
-  });
-}
-
-template <typename Asked>
-grpc::ServerUnaryReactor* RolloutService::Change(grpc::CallbackServerContext* context,
-                                                 const v1::ChangeRolloutRequest* request,
-                                                 v1::Rollout* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    const std::string name = NameOf(request->name());
-    ASSIGN_OR_RETURN(
-        *response, engine_->rollouts().Apply(
-                       name, Asked{ActorOf(*context, request->actor()), request->reason()}, request->etag()));
-    return absl::OkStatus();
-  });
-}
-
-grpc::ServerUnaryReactor* RolloutService::PauseRollout(grpc::CallbackServerContext* context,
-                                                       const v1::ChangeRolloutRequest* request,
-                                                       v1::Rollout* response) {
-  return Change<rollout::PauseAsked>(context, request, response);
-}
-
-grpc::ServerUnaryReactor* RolloutService::ResumeRollout(grpc::CallbackServerContext* context,
-                                                        const v1::ChangeRolloutRequest* request,
-                                                        v1::Rollout* response) {
-  return Change<rollout::ResumeAsked>(context, request, response);
-}
-
-grpc::ServerUnaryReactor* RolloutService::AbortRollout(grpc::CallbackServerContext* context,
-                                                       const v1::ChangeRolloutRequest* request,
-                                                       v1::Rollout* response) {
-  return Change<rollout::AbortAsked>(context, request, response);
-}
-
-grpc::ServerUnaryReactor* RolloutService::RollbackRollout(grpc::CallbackServerContext* context,
-                                                          const v1::ChangeRolloutRequest* request,
-                                                          v1::Rollout* response) {
-  return Change<rollout::RollbackAsked>(context, request, response);
-}
-
-grpc::ServerUnaryReactor* RolloutService::OverrideWait(grpc::CallbackServerContext* context,
-                                                       const v1::OverrideWaitRequest* request,
-                                                       v1::Rollout* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    RETURN_IF_ERROR(Required("reason", absl::StripAsciiWhitespace(request->reason())));
-    RETURN_IF_ERROR(Required("actor", request->actor()));
-    const rollout::OverrideAsked asked{.target = dispatch::WithoutCollection("targets", request->target()),
-                                       .actor = request->actor(),
-                                       .reason = request->reason()};
-    ASSIGN_OR_RETURN(*response, engine_->rollouts().Apply(NameOf(request->name()), asked, request->etag()));
-    return absl::OkStatus();
-  });
-}
-
-grpc::ServerUnaryReactor* RolloutService::SkipStep(grpc::CallbackServerContext* context,
-                                                   const v1::SkipStepRequest* request,
-                                                   v1::Rollout* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    RETURN_IF_ERROR(Required("reason", absl::StripAsciiWhitespace(request->reason())));
-    RETURN_IF_ERROR(Required("actor", request->actor()));
-    const rollout::SkipAsked asked{.target = dispatch::WithoutCollection("targets", request->target()),
-                                   .step = request->step(),
-                                   .actor = request->actor(),
-                                   .reason = request->reason()};
-    ASSIGN_OR_RETURN(*response, engine_->rollouts().Apply(NameOf(request->name()), asked, request->etag()));
-    return absl::OkStatus();
-  });
-}
-
-grpc::ServerUnaryReactor* RolloutService::TuneRollout(grpc::CallbackServerContext* context,
-                                                      const v1::TuneRolloutRequest* request,
-                                                      v1::Rollout* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    RETURN_IF_ERROR(Required("actor", request->actor()));
-    const rollout::TuneAsked asked{.target = dispatch::WithoutCollection("targets", request->target()),
-                                   .tuning = request->tuning(),
-                                   .reset = {request->reset().begin(), request->reset().end()},
-                                   .actor = request->actor(),
-                                   .reason = request->reason()};
-    ASSIGN_OR_RETURN(*response, engine_->rollouts().Apply(NameOf(request->name()), asked, request->etag()));
-    return absl::OkStatus();
-  });
+grpc::ServerWriteReactor<v1::TargetPreview>* RolloutService::PreviewRollout(
+    grpc::CallbackServerContext* context, const v1::PreviewRolloutRequest* request) {
+  const auto stream = std::make_shared<PreviewStream>(engine_);
+  stream->Start(context, *request);
+  return stream.get();
 }
 
 absl::StatusOr<v1::Run> RolloutService::FindRun(const std::string& rollout, const std::string& target) {

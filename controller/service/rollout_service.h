@@ -8,6 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/dispatch/engine.h"
+#include "controller/rollout/machine.h"
+#include "controller/service/newest_rollouts.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
 namespace curlew::service {
@@ -55,12 +57,33 @@ class RolloutService : public v1::RolloutService::CallbackService {
   grpc::ServerUnaryReactor* ListRowProblems(grpc::CallbackServerContext* context,
                                             const v1::ListRowProblemsRequest* request,
                                             v1::ListRowProblemsResponse* response) override;
+  grpc::ServerUnaryReactor* SkipGate(grpc::CallbackServerContext* context, const v1::SkipGateRequest* request,
+                                     v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* SkipTarget(grpc::CallbackServerContext* context,
+                                       const v1::SkipTargetRequest* request, v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* ReportCheck(grpc::CallbackServerContext* context,
+                                        const v1::ReportCheckRequest* request,
+                                        v1::Rollout* response) override;
+  grpc::ServerUnaryReactor* ListRuns(grpc::CallbackServerContext* context, const v1::ListRunsRequest* request,
+                                     v1::ListRunsResponse* response) override;
+  grpc::ServerUnaryReactor* GetCompiledPlan(grpc::CallbackServerContext* context,
+                                            const v1::GetCompiledPlanRequest* request,
+                                            v1::CompiledPlan* response) override;
+  grpc::ServerWriteReactor<v1::TargetPreview>* PreviewRollout(
+      grpc::CallbackServerContext* context, const v1::PreviewRolloutRequest* request) override;
 
  private:
   // On the loop's thread.
-  absl::Status Create(const v1::CreateRolloutRequest& request, const std::string& actor,
-                      v1::Rollout* response);
-  absl::Status Get(const std::string& name, v1::Rollout* response);
+  void Create(const v1::CreateRolloutRequest& request, const std::string& actor, v1::Rollout* response,
+              std::function<void(absl::Status)> done);
+  // With what came before it, once that is known.
+  absl::Status CreateAfter(const NewestRollouts& newest, const v1::CreateRolloutRequest& request,
+                           const v1::StoredPlan& plan, const std::string& actor, v1::Rollout* response);
+  absl::Status List(const v1::ListRolloutsRequest& request, v1::ListRolloutsResponse* response);
+  absl::Status Runs(const v1::ListRunsRequest& request, v1::ListRunsResponse* response);
+  // An operator's input; the response is the rollout as it is shown by default.
+  absl::Status Apply(const std::string& name, const rollout::Input& input, const std::string& etag,
+                     v1::Rollout* response);
   // The run of a rollout on `target`; "" is the only one. INVALID_ARGUMENT; NOT_FOUND.
   absl::StatusOr<v1::Run> FindRun(const std::string& rollout, const std::string& target);
   // One of the four changes.

@@ -3,7 +3,10 @@
 #define CURLEW_CONTROLLER_SERVICE_TARGET_SERVICE_H_
 
 #include <string>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "controller/dispatch/engine.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
@@ -20,9 +23,30 @@ class TargetService : public v1::TargetService::CallbackService {
   grpc::ServerUnaryReactor* ListTargets(grpc::CallbackServerContext* context,
                                         const v1::ListTargetsRequest* request,
                                         v1::ListTargetsResponse* response) override;
+  grpc::ServerUnaryReactor* GetSchema(grpc::CallbackServerContext* context,
+                                      const v1::GetSchemaRequest* request,
+                                      v1::GetSchemaResponse* response) override;
+  grpc::ServerUnaryReactor* BaselineTarget(grpc::CallbackServerContext* context,
+                                           const v1::BaselineTargetRequest* request,
+                                           v1::TargetRecord* response) override;
+  grpc::ServerUnaryReactor* ListTargetRecords(grpc::CallbackServerContext* context,
+                                              const v1::ListTargetRecordsRequest* request,
+                                              v1::ListTargetRecordsResponse* response) override;
+  grpc::ServerUnaryReactor* CompareSchemas(grpc::CallbackServerContext* context,
+                                           const v1::CompareSchemasRequest* request,
+                                           v1::CompareSchemasResponse* response) override;
 
  private:
+  // On the loop's thread.
   v1::Target Describe(const std::string& target);
+  // OK where an environment has the target (bare name); else NOT_FOUND.
+  absl::Status CheckTarget(const std::string& target);
+  // Bare names of the targets that an environment's or target's resource name stands for; a name without its
+  // collection is an environment's first. NOT_FOUND.
+  absl::StatusOr<std::vector<std::string>> TargetsOf(const std::string& name);
+  absl::StatusOr<v1::TargetRecord> Baseline(const v1::BaselineTargetRequest& request,
+                                            const std::string& target, const v1::Schema& schema);
+  absl::Status Records(const v1::ListTargetRecordsRequest& request, v1::ListTargetRecordsResponse* response);
   absl::Status List(const v1::ListTargetsRequest& request, v1::ListTargetsResponse* response);
 
   dispatch::Engine* const engine_;
@@ -42,7 +66,8 @@ class EnvironmentService : public v1::EnvironmentService::CallbackService {
                                              v1::ListEnvironmentsResponse* response) override;
 
  private:
-  absl::Status Apply(const v1::ApplyEnvironmentsRequest& request, v1::ListEnvironmentsResponse* response);
+  absl::Status Apply(const v1::ApplyEnvironmentsRequest& request, const std::string& actor,
+                     v1::ListEnvironmentsResponse* response);
 
   dispatch::Engine* const engine_;
 };

@@ -6,16 +6,19 @@
 #include "common/rpc/error.h"
 #include "common/rpc/peer_version.h"
 #include "controller/service/call.h"
+#include "controller/service/rollout_view.h"
 
 namespace curlew::service {
 
-void WatchStream::Start(grpc::CallbackServerContext* context, std::string rollout, int64_t after_event) {
+void WatchStream::Start(grpc::CallbackServerContext* context, std::string rollout, int64_t after_event,
+                        v1::RolloutView view) {
   self_ = shared_from_this();
   if (const absl::Status status = rpc::CheckClientVersion(context); !status.ok()) {
     writes_.FinishNow(rpc::ToGrpc(status));
     return;
   }
   rollout_ = std::move(rollout);
+  view_ = view;
   cursor_.event = after_event;
   if (!engine_->loop().Post([self = self_] { self->Begin(); })) {
     writes_.FinishNow(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the controller is shutting down"));
@@ -47,7 +50,10 @@ void WatchStream::Pump() {
   auto batch = engine_->rollouts().watches().Read(rollout_, &cursor_);
   if (!batch.ok()) return End(batch.status());
   writing_ = !batch->messages.empty();
-  for (v1::WatchRolloutResponse& message : batch->messages) writes_.Push(std::move(message));
+  for (v1::WatchRolloutResponse& message : batch->messages) {
+    if (message.has_rollout()) ApplyView(view_, message.mutable_rollout());
+    writes_.Push(std::move(message));
+  }
   if (batch->ended) End(absl::OkStatus());
 }
 

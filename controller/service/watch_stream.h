@@ -26,7 +26,8 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
   // `engine` must outlive it. Call Start next.
   explicit WatchStream(dispatch::Engine* engine) : engine_(engine), writes_(this) {}
   // Begins. The object must be owned by a shared_ptr.
-  void Start(grpc::CallbackServerContext* context, std::string rollout, int64_t after_event);
+  void Start(grpc::CallbackServerContext* context, std::string rollout, int64_t after_event,
+             v1::RolloutView view);
 
   // Watcher, on the loop's thread.
   void Changed() override;
@@ -44,6 +45,7 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
   rpc::WriteQueue<WatchStream, v1::WatchRolloutResponse> writes_;
   std::shared_ptr<WatchStream> self_;
   std::string rollout_;
+  v1::RolloutView view_ = v1::ROLLOUT_VIEW_UNSPECIFIED;
   // The loop's.
   dispatch::WatchCursor cursor_;
   bool writing_ = false;      // a batch is being written

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "controller/store/rollout_store.h"
 
@@ -52,6 +53,15 @@ struct PageRange {
 absl::StatusOr<PageRange> ReadPage(const Page& page);
 // The token of the page after the row with this sequence number.
 std::string PageToken(int64_t sequence);
+
+// The proto whose bytes are in `store` (its name). DATA_LOSS where it cannot be read.
+template <typename Message>
+absl::StatusOr<Message> ParseProto(absl::string_view bytes, absl::string_view store) {
+  Message message;
+  if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return message;
+  return absl::DataLossError(absl::StrCat("store ", store, ": a ", Message::descriptor()->name(),
+                                          " in it cannot be read; restore a copy of the store"));
+}
 
 }  // namespace curlew::store
 

@@ -10,36 +10,11 @@
 #include "common/base/status_macros.h"
 #include "controller/store/change.h"
 #include "controller/store/postgres_schema.h"
+#include "controller/store/postgres_values.h"
+#include "controller/store/record.h"
 
 namespace curlew::store {
 namespace {
-
-// Bytes travel in hexadecimal digits, and SQL says so: bytea's own format is a setting of the server's.
-std::string Hex(const google::protobuf::Message& message) {
-  return absl::BytesToHexString(message.SerializeAsString());
-}
-
-template <typename Message>
-absl::StatusOr<Message> ReadProto(const pg::Result& rows, int64_t row, int column, absl::string_view store) {
-  Message message;
-  if (!message.ParseFromString(BytesOf(rows, row, column))) {
-    return absl::DataLossError(absl::StrCat("store ", store, ": a ", Message::descriptor()->name(),
-                                            " in it cannot be read; restore a copy of the store"));
-  }
-  return message;
-}
-
-// Parameters (below, at most) of a query for a page: one row more tells whether there is a next one.
-std::vector<pg::Param> PageParams(const PageRange& range) {
-  return {absl::StrCat(range.below), absl::StrCat(range.limit + 1)};
-}
-
-// How many of `rows` (sequence, ...) are of the page. Sets `next`.
-int64_t CutPage(const pg::Result& rows, const PageRange& range, std::string* next) {
-  const int64_t count = std::min<int64_t>(rows.size(), range.limit);
-  *next = rows.size() > count ? PageToken(rows.Int(count - 1, 0)) : "";
-  return count;
-}
 
 absl::StatusOr<std::optional<StoredState>> ReadState(PostgresWork& work, const RolloutChange& change) {
   ASSIGN_OR_RETURN(const pg::Result rows,
@@ -52,7 +27,7 @@ absl::StatusOr<std::optional<StoredState>> ReadState(PostgresWork& work, const R
   return StoredState{.version = rows.Int(0, 0), .last_event = rows.Int(0, 1), .first_event = rows.Int(0, 2)};
 }
 
-absl::Status WriteRollout(PostgresWork& work, const RolloutChange& change) {
+absl::Status WriteRollout(PostgresWork& work, const RolloutChange& change, const std::string& bytes) {
   return work
       .Execute(change.expected_version == 0
                    ? "INSERT INTO curlew_controller.rollout (version, last_event, rollout, name)"
@@ -60,7 +35,32 @@ absl::Status WriteRollout(PostgresWork& work, const RolloutChange& change) {
                    : "UPDATE curlew_controller.rollout SET version = $1::bigint, last_event = $2::bigint,"
                      " rollout = decode($3, 'hex') WHERE name = $4",
                {absl::StrCat(change.expected_version + 1), absl::StrCat(change.rollout.last_event()),
-                Hex(change.rollout), change.rollout.name()})
+                Hex(bytes), change.rollout.name()})
+      .status();
+}
+
+absl::Status WriteRuns(PostgresWork& work, const std::string& rollout, const RunsToWrite& runs,
+                       const RolloutBytes& bytes) {
+  if (runs.removes) {
+    RETURN_IF_ERROR(
+        work.Execute("DELETE FROM curlew_controller.run WHERE rollout = $1 AND position >= $2::integer",
+                     {rollout, absl::StrCat(runs.keep)})
+            .status());
+  }
+  if (runs.positions.empty()) return absl::OkStatus();
+  std::vector<std::string> positions;
+  std::vector<std::string> values;
+  for (const size_t position : runs.positions) {
+    positions.push_back(absl::StrCat(position));
+    values.push_back(Hex(bytes.runs[position]));
+  }
+  return work
+      .Execute(
+          "INSERT INTO curlew_controller.run (rollout, position, run)"
+          " SELECT $1, r.position, decode(r.run, 'hex')"
+          " FROM unnest($2::integer[], $3::text[]) AS r (position, run)"
+          " ON CONFLICT (rollout, position) DO UPDATE SET run = excluded.run",
+          {rollout, pg::ArrayParam(positions), pg::ArrayParam(values)})
       .status();
 }
 
@@ -125,10 +125,6 @@ absl::Status WritePin(PostgresWork& work, const RolloutChange& change) {
 
 }  // namespace
 
-std::string BytesOf(const pg::Result& rows, int64_t row, int column) {
-  return absl::HexStringToBytes(rows.Text(row, column));
-}
-
 absl::StatusOr<std::unique_ptr<PostgresRolloutStore>> PostgresRolloutStore::Open(
     const PostgresStoreOptions& options, const std::string& name, const PostgresFence& fence) {
   std::unique_ptr<PostgresRolloutStore> store(new PostgresRolloutStore(options, name, fence));
@@ -144,8 +140,10 @@ absl::StatusOr<pg::Result> PostgresRolloutStore::Read(absl::string_view doing, a
   return work.Execute(sql, params);
 }
 
-absl::StatusOr<v1::StoredPlan> PostgresRolloutStore::PutPlan(const v1::StoredPlan& plan) {
+absl::StatusOr<v1::StoredPlan> PostgresRolloutStore::PutPlan(const v1::StoredPlan& plan,
+                                                             const Record& record) {
   RETURN_IF_ERROR(CheckPlanNames(plan));
+  RETURN_IF_ERROR(CheckRecord(record));
   ASSIGN_OR_RETURN(PostgresWork work, session_.BeginFenced("cannot store the plan", fence_));
   ASSIGN_OR_RETURN(
       const pg::Result rows,
@@ -159,6 +157,7 @@ absl::StatusOr<v1::StoredPlan> PostgresRolloutStore::PutPlan(const v1::StoredPla
                                " VALUES ($1, $2, $3, decode($4, 'hex'))",
                                {plan.name(), plan.plan().name(), plan.digest(), Hex(plan)})
                       .status());
+  RETURN_IF_ERROR(WriteRecord(work, record));
   RETURN_IF_ERROR(work.Commit());
   return plan;
 }
@@ -193,7 +192,9 @@ absl::StatusOr<std::vector<v1::StoredPlan>> PostgresRolloutStore::ListPlans(cons
   return plans;
 }
 
-absl::Status PostgresRolloutStore::PutEnvironments(const std::vector<v1::Environment>& environments) {
+absl::Status PostgresRolloutStore::PutEnvironments(const std::vector<v1::Environment>& environments,
+                                                   const Record& record) {
+  RETURN_IF_ERROR(CheckRecord(record));
   std::vector<std::string> names;
   std::vector<std::string> values;
   for (const v1::Environment& environment : environments) {
@@ -209,6 +210,7 @@ absl::Status PostgresRolloutStore::PutEnvironments(const std::vector<v1::Environ
                                " WITH ORDINALITY AS e (name, environment, place)",
                                {pg::ArrayParam(names), pg::ArrayParam(values)})
                       .status());
+  RETURN_IF_ERROR(WriteRecord(work, record));
   return work.Commit();
 }
 
@@ -227,27 +229,35 @@ absl::StatusOr<std::vector<v1::Environment>> PostgresRolloutStore::ListEnvironme
 
 absl::StatusOr<int64_t> PostgresRolloutStore::Commit(const RolloutChange& change) {
   RETURN_IF_ERROR(CheckNames(change));
+  RETURN_IF_ERROR(CheckRecord(change.record));
   ASSIGN_OR_RETURN(
       PostgresWork work,
       session_.BeginFenced(absl::StrCat("cannot store a change of ", change.rollout.name()), fence_));
   ASSIGN_OR_RETURN(const std::optional<StoredState> stored, ReadState(work, change));
   RETURN_IF_ERROR(CheckChange(change, stored));
-  RETURN_IF_ERROR(WriteRollout(work, change));
+  RolloutBytes bytes = SplitRollout(change.rollout);
+  RETURN_IF_ERROR(WriteRollout(work, change, bytes.rollout));
+  const std::string& name = change.rollout.name();
+  const auto written = written_runs_.Take(name, change.expected_version);
+  RETURN_IF_ERROR(WriteRuns(work, name, CompareRuns(written, bytes.runs), bytes));
   RETURN_IF_ERROR(WriteEvents(work, change));
   RETURN_IF_ERROR(WriteOutbox(work, change));
   RETURN_IF_ERROR(WritePin(work, change));
+  RETURN_IF_ERROR(WriteRecord(work, change.record));
   base::FaultPoint("store.in_transaction");
   RETURN_IF_ERROR(work.Commit());
+  written_runs_.Keep(name, change.expected_version + 1, std::move(bytes.runs));
   return change.expected_version + 1;
 }
 
 absl::StatusOr<VersionedRollout> PostgresRolloutStore::GetRollout(const std::string& name) {
   const absl::Status not_found = absl::NotFoundError(absl::StrCat("there is no rollout \"", name, "\""));
   if (!IsStorableText(name)) return not_found;
-  ASSIGN_OR_RETURN(
-      const pg::Result rows,
-      Read("cannot read the rollout",
-           "SELECT version, encode(rollout, 'hex') FROM curlew_controller.rollout WHERE name = $1", {name}));
+  ASSIGN_OR_RETURN(const pg::Result rows,
+                   Read("cannot read the rollout",
+                        absl::StrCat("SELECT r.version, ", kWholeRollout,
+                                     " FROM curlew_controller.rollout AS r WHERE r.name = $1"),
+                        {name}));
   if (rows.empty()) return not_found;
   ASSIGN_OR_RETURN(v1::Rollout rollout, ReadProto<v1::Rollout>(rows, 0, 1, session_.name()));
   return VersionedRollout{.version = rows.Int(0, 0), .rollout = std::move(rollout)};
@@ -258,8 +268,9 @@ absl::StatusOr<std::vector<VersionedRollout>> PostgresRolloutStore::ListRollouts
   ASSIGN_OR_RETURN(const PageRange range, ReadPage(page));
   ASSIGN_OR_RETURN(const pg::Result rows,
                    Read("cannot list the rollouts",
-                        "SELECT sequence, version, encode(rollout, 'hex') FROM curlew_controller.rollout"
-                        " WHERE sequence < $1::bigint ORDER BY sequence DESC LIMIT $2::bigint",
+                        absl::StrCat("SELECT r.sequence, r.version, ", kWholeRollout,
+                                     " FROM curlew_controller.rollout AS r WHERE r.sequence < $1::bigint"
+                                     " ORDER BY r.sequence DESC LIMIT $2::bigint"),
                         PageParams(range)));
   std::vector<VersionedRollout> rollouts;
   for (int64_t row = 0, count = CutPage(rows, range, next); row < count; ++row) {

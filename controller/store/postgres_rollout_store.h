@@ -8,7 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "controller/store/postgres_record_store.h"
 #include "controller/store/postgres_session.h"
+#include "controller/store/rollout_bytes.h"
 #include "controller/store/rollout_store.h"
 
 namespace curlew::store {
@@ -27,10 +29,11 @@ class PostgresRolloutStore : public RolloutStore {
                                                                     const std::string& name,
                                                                     const PostgresFence& fence);
 
-  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override;
+  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const Page& page, std::string* next) override;
-  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override;
+  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
+                               const Record& record) override;
   absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() override;
   absl::StatusOr<int64_t> Commit(const RolloutChange& change) override;
   absl::StatusOr<VersionedRollout> GetRollout(const std::string& name) override;
@@ -39,11 +42,12 @@ class PostgresRolloutStore : public RolloutStore {
                                                     int limit) override;
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<OutboxEntry>> PendingOutbox() override;
+  RecordStore& records() override { return records_; }
 
  private:
   PostgresRolloutStore(const PostgresStoreOptions& options, const std::string& name,
                        const PostgresFence& fence)
-      : session_(options, name), fence_(fence) {}
+      : session_(options, name), fence_(fence), records_(&session_, fence) {}
 
   // One statement outside of writing; all of its rows.
   absl::StatusOr<pg::Result> Read(absl::string_view doing, absl::string_view sql,
@@ -51,10 +55,9 @@ class PostgresRolloutStore : public RolloutStore {
 
   PostgresSession session_;
   const PostgresFence fence_;
+  PostgresRecordStore records_;
+  WrittenRuns written_runs_;
 };
-
-// A bytea column that a query gives as encode(column, 'hex').
-std::string BytesOf(const pg::Result& rows, int64_t row, int column);
 
 }  // namespace curlew::store
 

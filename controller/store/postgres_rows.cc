@@ -7,16 +7,16 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "controller/store/postgres_rollout_store.h"
+#include "controller/store/postgres_values.h"
+#include "controller/store/record.h"
 
 namespace curlew::store {
 namespace {
 
 std::string Int(int64_t value) { return absl::StrCat(value); }
-std::string Hex(const std::string& bytes) { return absl::BytesToHexString(bytes); }
 
 // `declare` declares cursor "backup".
-absl::Status Visit(PostgresWork& work, const char* declare, RowVisitor visit,
+absl::Status Visit(PostgresWork& work, absl::string_view declare, RowVisitor visit,
                    const std::function<void(const pg::Result&, int64_t, v1::StoreRow*)>& fill) {
   RETURN_IF_ERROR(work.Execute(declare).status());
   for (;;) {
@@ -29,6 +29,81 @@ absl::Status Visit(PostgresWork& work, const char* declare, RowVisitor visit,
     if (rows.empty()) break;
   }
   return work.Execute("CLOSE backup").status();
+}
+
+// Whether the store is of a version that has the table. Not by to_regclass: that looks beyond the snapshot.
+absl::StatusOr<bool> HasTable(PostgresWork& work, const std::string& table) {
+  ASSIGN_OR_RETURN(const pg::Result rows,
+                   work.Execute("SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                                " WHERE n.nspname = 'curlew_controller' AND c.relname = $1",
+                                {table}));
+  return !rows.empty();
+}
+
+// Rollouts are whole in a backup, however they are kept.
+absl::Status ReadRollouts(PostgresWork& work, RowVisitor visit) {
+  ASSIGN_OR_RETURN(const bool runs, HasTable(work, "run"));
+  return Visit(work,
+               absl::StrCat("DECLARE backup NO SCROLL CURSOR FOR SELECT r.sequence, r.name, r.version,"
+                            " r.last_event, ",
+                            runs ? kWholeRollout : "encode(r.rollout, 'hex')",
+                            " FROM curlew_controller.rollout AS r ORDER BY r.sequence"),
+               visit, [](const pg::Result& from, int64_t i, v1::StoreRow* row) {
+                 v1::RolloutRow* rollout = row->mutable_rollout();
+                 rollout->set_sequence(from.Int(i, 0));
+                 rollout->set_name(from.Text(i, 1));
+                 rollout->set_version(from.Int(i, 2));
+                 rollout->set_last_event(from.Int(i, 3));
+                 rollout->set_rollout(BytesOf(from, i, 4));
+               });
+}
+
+absl::Status ReadRecords(PostgresWork& work, RowVisitor visit) {
+  RETURN_IF_ERROR(Visit(work,
+                        "DECLARE backup NO SCROLL CURSOR FOR SELECT number, hash, encode(entry, 'hex')"
+                        " FROM curlew_controller.audit ORDER BY number",
+                        visit, [](const pg::Result& from, int64_t i, v1::StoreRow* row) {
+                          v1::AuditRow* audit = row->mutable_audit();
+                          audit->set_number(from.Int(i, 0));
+                          audit->set_hash(from.Text(i, 1));
+                          audit->set_entry(BytesOf(from, i, 2));
+                        }));
+  RETURN_IF_ERROR(Visit(work,
+                        "DECLARE backup NO SCROLL CURSOR FOR SELECT id, encode(notification, 'hex')"
+                        " FROM curlew_controller.notification ORDER BY id",
+                        visit, [](const pg::Result& from, int64_t i, v1::StoreRow* row) {
+                          v1::NotificationRow* notification = row->mutable_notification();
+                          notification->set_id(from.Int(i, 0));
+                          notification->set_notification(BytesOf(from, i, 1));
+                        }));
+  return Visit(work,
+               "DECLARE backup NO SCROLL CURSOR FOR SELECT target, number, encode(record || schema, 'hex')"
+               " FROM curlew_controller.target_record ORDER BY target, number",
+               visit, [](const pg::Result& from, int64_t i, v1::StoreRow* row) {
+                 v1::TargetRecordRow* record = row->mutable_target_record();
+                 record->set_target(from.Text(i, 0));
+                 record->set_number(from.Int(i, 1));
+                 record->set_record(BytesOf(from, i, 2));
+               });
+}
+
+// A sequence is of no snapshot: it may be further than the rows, never behind them.
+constexpr char kSequences[] =
+    "DECLARE backup NO SCROLL CURSOR FOR"
+    " SELECT 'outbox', CASE WHEN is_called THEN last_value ELSE 0 END"
+    "   FROM curlew_controller.outbox_id_seq UNION ALL"
+    " SELECT 'plan', CASE WHEN is_called THEN last_value ELSE 0 END"
+    "   FROM curlew_controller.plan_sequence_seq UNION ALL"
+    " SELECT 'rollout', CASE WHEN is_called THEN last_value ELSE 0 END"
+    "   FROM curlew_controller.rollout_sequence_seq";
+constexpr char kSequencesOfRecords[] =
+    "DECLARE backup NO SCROLL CURSOR FOR"
+    " SELECT 'notification', CASE WHEN is_called THEN last_value ELSE 0 END"
+    "   FROM curlew_controller.notification_id_seq";
+
+void FillSequence(const pg::Result& from, int64_t i, v1::StoreRow* row) {
+  row->mutable_sequence()->set_table(from.Text(i, 0));
+  row->mutable_sequence()->set_last(from.Int(i, 1));
 }
 
 }  // namespace
@@ -55,17 +130,7 @@ absl::Status ReadPostgresRows(PostgresWork& work, RowVisitor visit) {
               environment->set_name(from.Text(i, 1));
               environment->set_environment(BytesOf(from, i, 2));
             }));
-  RETURN_IF_ERROR(Visit(work,
-                        "DECLARE backup NO SCROLL CURSOR FOR SELECT sequence, name, version, last_event,"
-                        " encode(rollout, 'hex') FROM curlew_controller.rollout ORDER BY sequence",
-                        visit, [](const pg::Result& from, int64_t i, v1::StoreRow* row) {
-                          v1::RolloutRow* rollout = row->mutable_rollout();
-                          rollout->set_sequence(from.Int(i, 0));
-                          rollout->set_name(from.Text(i, 1));
-                          rollout->set_version(from.Int(i, 2));
-                          rollout->set_last_event(from.Int(i, 3));
-                          rollout->set_rollout(BytesOf(from, i, 4));
-                        }));
+  RETURN_IF_ERROR(ReadRollouts(work, visit));
   RETURN_IF_ERROR(Visit(work,
                         "DECLARE backup NO SCROLL CURSOR FOR SELECT rollout, number, encode(event, 'hex')"
                         " FROM curlew_controller.event ORDER BY rollout, number",
@@ -96,19 +161,12 @@ absl::Status ReadPostgresRows(PostgresWork& work, RowVisitor visit) {
               plan->set_rollout(from.Text(i, 1));
               plan->set_compiled_plan(BytesOf(from, i, 2));
             }));
-  // A sequence is of no snapshot: it may be further than the rows, never behind them.
-  return Visit(work,
-               "DECLARE backup NO SCROLL CURSOR FOR"
-               " SELECT 'outbox', CASE WHEN is_called THEN last_value ELSE 0 END"
-               "   FROM curlew_controller.outbox_id_seq UNION ALL"
-               " SELECT 'plan', CASE WHEN is_called THEN last_value ELSE 0 END"
-               "   FROM curlew_controller.plan_sequence_seq UNION ALL"
-               " SELECT 'rollout', CASE WHEN is_called THEN last_value ELSE 0 END"
-               "   FROM curlew_controller.rollout_sequence_seq",
-               visit, [](const pg::Result& from, int64_t i, v1::StoreRow* row) {
-                 row->mutable_sequence()->set_table(from.Text(i, 0));
-                 row->mutable_sequence()->set_last(from.Int(i, 1));
-               });
+  ASSIGN_OR_RETURN(const bool records, HasTable(work, "audit"));
+  if (records) {
+    RETURN_IF_ERROR(ReadRecords(work, visit));
+    RETURN_IF_ERROR(Visit(work, kSequencesOfRecords, visit, FillSequence));
+  }
+  return Visit(work, kSequences, visit, FillSequence);
 }
 
 absl::Status WritePostgresRow(PostgresWork& work, const v1::StoreRow& row) {
@@ -170,12 +228,39 @@ absl::Status WritePostgresRow(PostgresWork& work, const v1::StoreRow& row) {
     }
     case v1::StoreRow::kSequence: {
       if (row.sequence().last() <= 0) return absl::OkStatus();
-      const std::string column = row.sequence().table() == "outbox" ? "id" : "sequence";
+      const std::string& table = row.sequence().table();
+      const std::string column = table == "outbox" || table == "notification" ? "id" : "sequence";
       return work
           .Execute(
               "SELECT setval(pg_get_serial_sequence(format('curlew_controller.%I', $1::text), $2),"
               " $3::bigint, true)",
-              {row.sequence().table(), column, Int(row.sequence().last())})
+              {table, column, Int(row.sequence().last())})
+          .status();
+    }
+    case v1::StoreRow::kAudit: {
+      return work
+          .Execute(
+              "INSERT INTO curlew_controller.audit (number, hash, entry)"
+              " VALUES ($1::bigint, $2, decode($3, 'hex'))",
+              {Int(row.audit().number()), row.audit().hash(), Hex(row.audit().entry())})
+          .status();
+    }
+    case v1::StoreRow::kNotification: {
+      return work
+          .Execute(
+              "INSERT INTO curlew_controller.notification (id, notification)"
+              " VALUES ($1::bigint, decode($2, 'hex'))",
+              {Int(row.notification().id()), Hex(row.notification().notification())})
+          .status();
+    }
+    case v1::StoreRow::kTargetRecord: {
+      const v1::TargetRecordRow& record = row.target_record();
+      const TargetRecordBytes bytes = SplitTargetRecord(record.record());
+      return work
+          .Execute(
+              "INSERT INTO curlew_controller.target_record (target, number, record, schema)"
+              " VALUES ($1, $2::bigint, decode($3, 'hex'), decode($4, 'hex'))",
+              {record.target(), Int(record.number()), Hex(bytes.record), Hex(bytes.schema)})
           .status();
     }
     case v1::StoreRow::KIND_NOT_SET:
@@ -188,7 +273,10 @@ absl::StatusOr<bool> IsEmptyPostgres(PostgresWork& work) {
   ASSIGN_OR_RETURN(const pg::Result rows,
                    work.Execute("SELECT NOT EXISTS (SELECT FROM curlew_controller.plan)"
                                 " AND NOT EXISTS (SELECT FROM curlew_controller.environment)"
-                                " AND NOT EXISTS (SELECT FROM curlew_controller.rollout)"));
+                                " AND NOT EXISTS (SELECT FROM curlew_controller.rollout)"
+                                " AND NOT EXISTS (SELECT FROM curlew_controller.audit)"
+                                " AND NOT EXISTS (SELECT FROM curlew_controller.notification)"
+                                " AND NOT EXISTS (SELECT FROM curlew_controller.target_record)"));
   return rows.Bool(0, 0);
 }
 

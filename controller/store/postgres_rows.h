@@ -9,8 +9,9 @@
 
 namespace curlew::store {
 
-// Gives every row to `visit`, in the order of a backup, a few at a time. `work` should be a snapshot, so that
-// all are of one moment. Errors as PostgresWork, and what `visit` returns.
+// Gives every row of a store, of whatever version, to `visit`, in the order of a backup, a few at a time.
+// `work` should be a snapshot, so that all are of one moment. Errors as PostgresWork, and what `visit`
+// returns.
 absl::Status ReadPostgresRows(PostgresWork& work, RowVisitor visit);
 
 // Writes a row into a store that did not have it. Errors as PostgresWork.

@@ -26,6 +26,15 @@ struct OutboxEntry {
   std::string payload;  // serialised command
 };
 
+// Who asked for a change, and who is to be told of it: stored in the change's own transaction.
+struct Record {
+  // Number, previous_hash and hash are the store's, which gives them; what stands there is ignored. All
+  // texts must be valid UTF-8: INVALID_ARGUMENT else.
+  std::vector<v1::AuditEntry> audit;
+  // Ids are the store's, too: ascending, never used again.
+  std::vector<v1::Notification> notifications;
+};
+
 // Everything that one transition changes, stored in ONE transaction.
 struct RolloutChange {
   // The state before had this version; 0 for a new rollout. ABORTED where the store's is another.
@@ -43,6 +52,7 @@ struct RolloutChange {
   std::optional<Pin> pin;
   // Events numbered below this are removed; 0 for none. The rollout's first_event says so too.
   int64_t trim_events_below = 0;
+  Record record;
 };
 
 // A rollout and the version that a change of it must name.
@@ -60,6 +70,42 @@ struct Page {
 // base::kReason of an UNAVAILABLE change that may have been stored or not: only the store knows.
 inline constexpr absl::string_view kStoreInDoubt = "STORE_IN_DOUBT";
 
+// The audit log, what somebody outside is to be told, and what is on record of targets. As RolloutStore in
+// all that is said there. Entries of the audit log and records of targets are only ever added; entries are
+// numbered without a gap and chained (common/base/audit_chain.h), however many controllers there are.
+class RecordStore {
+ public:
+  virtual ~RecordStore() = default;
+
+  // Adds to the audit log, and to what is to be told, where nothing else is changed.
+  virtual absl::Status Put(const Record& record) = 0;
+  // Entries after `after`, in order, at most `limit`.
+  virtual absl::StatusOr<std::vector<v1::AuditEntry>> ListAudit(int64_t after, int limit) = 0;
+  // The newest entry; number 0 and a hash of 64 zeros for an empty log. Not signed.
+  virtual absl::StatusOr<v1::AuditHead> AuditHead() = 0;
+
+  // What has not been told yet, in order of ids, at most `limit`, all after id `after`.
+  virtual absl::StatusOr<std::vector<v1::Notification>> PendingNotifications(int64_t after, int limit) = 0;
+  // It was told, or given up: it goes. OK where it is gone.
+  virtual absl::Status RemoveNotification(int64_t id) = 0;
+  // It was not: replaces what is kept (attempts, not_before, error). NOT_FOUND where it is gone.
+  virtual absl::Status UpdateNotification(const v1::Notification& notification) = 0;
+
+  // Adds what is now on record of target_record.target(), and `record` with it; returns it with its number,
+  // from 1 without a gap. A run is recorded once: with the rollout and kind of the newest record of the
+  // target, that one is returned and nothing is added, no `record` either. What is of no rollout (a baseline)
+  // is always added. INVALID_ARGUMENT without a target.
+  virtual absl::StatusOr<v1::TargetRecord> AddTargetRecord(const v1::TargetRecord& target_record,
+                                                           const Record& record) = 0;
+  // The newest record of a target, whole. NOT_FOUND.
+  virtual absl::StatusOr<v1::TargetRecord> NewestTargetRecord(const std::string& target) = 0;
+  // Without schema_json. Newest first; of all targets, where `target` is "", the newest of each, by name.
+  // `next` gets the next page's token or "".
+  virtual absl::StatusOr<std::vector<v1::TargetRecord>> ListTargetRecords(const std::string& target,
+                                                                          const Page& page,
+                                                                          std::string* next) = 0;
+};
+
 // Durable storage. Not thread-safe: one thread owns it. Every method is one transaction, durable when it
 // returns OK. UNAVAILABLE where the disk is full or the store cannot be reached: nothing has changed then,
 // save with kStoreInDoubt. Texts that stand beside the protos (names, targets, kinds) are valid UTF-8 without
@@ -68,15 +114,16 @@ class RolloutStore {
  public:
   virtual ~RolloutStore() = default;
 
-  // Stores a plan; the one that is there already where name and digest are the same.
-  virtual absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) = 0;
+  // Stores a plan; the one that is there already, and no record, where name and digest are the same.
+  virtual absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const Record& record) = 0;
   // By resource name, or the newest with that bare plan name. NOT_FOUND.
   virtual absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) = 0;
   // Newest first; `next` gets the next page's token or "".
   virtual absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const Page& page, std::string* next) = 0;
 
   // Replaces the pipeline.
-  virtual absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) = 0;
+  virtual absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
+                                       const Record& record) = 0;
   virtual absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() = 0;
 
   // Applies a change. ABORTED on a version conflict, ALREADY_EXISTS where a new rollout's name is taken.
@@ -92,6 +139,10 @@ class RolloutStore {
   virtual absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) = 0;
   // All entries that are not done, in order of their ids.
   virtual absl::StatusOr<std::vector<OutboxEntry>> PendingOutbox() = 0;
+
+  // What stands beside the rollouts, in the same store: PutPlan and PutEnvironments with a record are the
+  // same transaction, as is Commit with its own.
+  virtual RecordStore& records() = 0;
 };
 
 }  // namespace curlew::store

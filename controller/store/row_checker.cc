@@ -40,6 +40,12 @@ void RowChecker::Add(const v1::StoreRow& row) {
       return AddCompiledPlan(row.compiled_plan());
     case v1::StoreRow::kSequence:
       return AddSequence(row.sequence());
+    case v1::StoreRow::kAudit:
+      return AddAudit(row.audit());
+    case v1::StoreRow::kNotification:
+      return AddNotification(row.notification());
+    case v1::StoreRow::kTargetRecord:
+      return AddTargetRecord(row.target_record());
     case v1::StoreRow::KIND_NOT_SET:
       return Wrong("a row is of a kind that is not known");
   }
@@ -148,6 +154,50 @@ void RowChecker::AddCompiledPlan(const v1::CompiledPlanRow& row) {
 
 void RowChecker::AddSequence(const v1::SequenceRow& row) { sequences_[row.table()] = row.last(); }
 
+void RowChecker::AddAudit(const v1::AuditRow& row) {
+  ++audit_;
+  v1::AuditEntry entry;
+  if (!entry.ParseFromString(row.entry())) {
+    Wrong(absl::StrCat("audit entry ", row.number(), " cannot be read"));
+  } else if (entry.number() != row.number() || entry.hash() != row.hash()) {
+    Wrong(absl::StrCat("audit entry ", row.number(), " holds another number or hash: ", entry.number(),
+                       ", \"", entry.hash(), "\""));
+  } else if (const absl::Status chained = base::CheckChain(last_audit_, last_audit_hash_, entry);
+             !chained.ok()) {
+    Wrong(std::string(chained.message()));
+  }
+  // What comes after a break is judged by what stands there, so that one break is one finding.
+  last_audit_ = row.number();
+  last_audit_hash_ = row.hash();
+}
+
+void RowChecker::AddNotification(const v1::NotificationRow& row) {
+  ++notifications_;
+  if (row.id() <= largest_["notification"]) {
+    Wrong(absl::StrCat("notification ", row.id(), " is out of order"));
+  }
+  largest_["notification"] = std::max(largest_["notification"], row.id());
+  v1::Notification notification;
+  if (!notification.ParseFromString(row.notification())) {
+    Wrong(absl::StrCat("notification ", row.id(), " cannot be read"));
+  }
+}
+
+void RowChecker::AddTargetRecord(const v1::TargetRecordRow& row) {
+  const std::string what = absl::StrCat("record ", row.number(), " of target \"", row.target(), "\"");
+  int64_t& newest = target_records_[row.target()];
+  if (row.number() != newest + 1) {
+    Wrong(absl::StrCat(what, " stands where record ", newest + 1, " belongs"));
+  }
+  newest = row.number();
+  v1::TargetRecord record;
+  if (!record.ParseFromString(row.record())) return Wrong(absl::StrCat(what, " cannot be read"));
+  if (record.target() != row.target() || record.number() != row.number()) {
+    Wrong(
+        absl::StrCat(what, " holds another target or number: \"", record.target(), "\", ", record.number()));
+  }
+}
+
 absl::Status RowChecker::Finish(absl::string_view store) {
   for (const auto& [name, events] : rollouts_) {
     if (events.next != events.last + 1) {
@@ -176,7 +226,11 @@ std::string RowChecker::Counts() const {
       Count(plans_, "plan", "plans"), ", ", Count(environments_, "environment", "environments"), ", ",
       Count(rollouts, "rollout", "rollouts"), " (", rollouts - ended_, " not ended), ",
       Count(events_, "event", "events"), ", ", Count(compiled_plans_, "compiled plan", "compiled plans"),
-      ", ", Count(outbox_, "command", "commands"), " on the way");
+      ", ", Count(outbox_, "command", "commands"), " on the way,\n  ",
+      Count(audit_, "audit entry", "audit entries"),
+      audit_ == 0 ? "" : absl::StrCat(" (up to ", last_audit_, ", hash ", last_audit_hash_, ")"), ", ",
+      Count(notifications_, "notification", "notifications"), " to be told, what is on record of ",
+      Count(static_cast<int64_t>(target_records_.size()), "target", "targets"));
 }
 
 }  // namespace curlew::store

@@ -10,13 +10,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "common/base/audit_chain.h"
 #include "curlew/v1/store.pb.h"
 
 namespace curlew::store {
 
 // Is given every row of a store, in the order of a backup. Sees that each proto can be read and says the same
 // as the columns beside it; that events are numbered without a gap from the first that is kept to the last
-// that the rollout counts; that what refers to a rollout finds it; that no number will be given twice.
+// that the rollout counts; that what refers to a rollout finds it; that no number will be given twice; that
+// the audit log is whole, each entry hashed and chained to the one before it; that records of a target are
+// numbered without a gap.
 class RowChecker {
  public:
   void Add(const v1::StoreRow& row);
@@ -40,6 +43,9 @@ class RowChecker {
   void AddOutbox(const v1::OutboxRow& row);
   void AddCompiledPlan(const v1::CompiledPlanRow& row);
   void AddSequence(const v1::SequenceRow& row);
+  void AddAudit(const v1::AuditRow& row);
+  void AddNotification(const v1::NotificationRow& row);
+  void AddTargetRecord(const v1::TargetRecordRow& row);
   void Wrong(std::string what);
   // `what` refers to `rollout`.
   void Refer(absl::string_view what, const std::string& rollout);
@@ -48,6 +54,10 @@ class RowChecker {
   std::map<std::string, int64_t> largest_;    // number by table
   std::map<std::string, int64_t> sequences_;  // count by table
   int64_t plans_ = 0, environments_ = 0, ended_ = 0, events_ = 0, outbox_ = 0, compiled_plans_ = 0;
+  int64_t audit_ = 0, notifications_ = 0;
+  int64_t last_audit_ = 0;  // its number
+  std::string last_audit_hash_{base::kNoAuditHash};
+  std::map<std::string, int64_t> target_records_;  // newest number by target
   int64_t wrong_ = 0;
   std::vector<std::string> lines_;
 };

@@ -9,57 +9,16 @@
 #include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 #include "controller/store/change.h"
+#include "controller/store/record.h"
 #include "controller/store/sqlite_error.h"
 #include "controller/store/sqlite_schema.h"
+#include "controller/store/sqlite_values.h"
 
 namespace curlew::store {
 namespace {
 
 using SQLite::Statement;
 using SQLite::Transaction;
-
-void BindBytes(Statement& statement, int index, const std::string& bytes) {
-  statement.bind(index, static_cast<const void*>(bytes.data()), static_cast<int>(bytes.size()));
-}
-
-void BindProto(Statement& statement, int index, const google::protobuf::Message& message) {
-  BindBytes(statement, index, message.SerializeAsString());
-}
-
-std::string Bytes(const SQLite::Column& column) {
-  return std::string(static_cast<const char*>(column.getBlob()), column.getBytes());
-}
-
-template <typename Message>
-absl::StatusOr<Message> ReadProto(const SQLite::Column& column, absl::string_view path) {
-  Message message;
-  if (!message.ParseFromArray(column.getBlob(), column.getBytes())) {
-    return absl::DataLossError(absl::StrCat("store ", path, ": a ", Message::descriptor()->name(),
-                                            " in it cannot be read; restore a copy of the store"));
-  }
-  return message;
-}
-
-// The newest rows of `table` in `range`, each made by `read` from (sequence, value, third). Sets `next`.
-template <typename Row, typename Read>
-absl::StatusOr<std::vector<Row>> ReadPageOf(Statement& select, const PageRange& range, std::string* next,
-                                            Read read) {
-  select.bind(1, range.below);
-  select.bind(2, range.limit + 1);  // one more tells whether there is a next page
-  std::vector<Row> rows;
-  int64_t last = 0;
-  next->clear();
-  while (select.executeStep()) {
-    if (static_cast<int>(rows.size()) == range.limit) {
-      *next = PageToken(last);
-      break;
-    }
-    last = select.getColumn(0).getInt64();
-    ASSIGN_OR_RETURN(Row row, read(select));
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
 
 absl::Status Configure(SQLite::Database& database) {
   const std::string mode = database.execAndGet("PRAGMA journal_mode = WAL").getString();
@@ -92,8 +51,9 @@ absl::StatusOr<std::unique_ptr<SqliteRolloutStore>> SqliteRolloutStore::Open(
       });
 }
 
-absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::PutPlan(const v1::StoredPlan& plan) {
+absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::PutPlan(const v1::StoredPlan& plan, const Record& record) {
   RETURN_IF_ERROR(CheckPlanNames(plan));
+  RETURN_IF_ERROR(CheckRecord(record));
   return CatchSqlite(path(), "cannot store the plan", [&]() -> absl::StatusOr<v1::StoredPlan> {
     Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     Statement select(*database_, "SELECT digest, stored FROM plan WHERE name = ?");
@@ -108,6 +68,7 @@ absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::PutPlan(const v1::StoredPlan&
     insert.bind(3, plan.digest());
     BindProto(insert, 4, plan);
     insert.exec();
+    records_.Write(record);
     transaction.commit();
     return plan;
   });
@@ -131,13 +92,15 @@ absl::StatusOr<std::vector<v1::StoredPlan>> SqliteRolloutStore::ListPlans(const 
   return CatchSqlite(path(), "cannot list the plans", [&] {
     Statement select(*database_,
                      "SELECT sequence, stored FROM plan WHERE sequence < ? ORDER BY sequence DESC LIMIT ?");
-    return ReadPageOf<v1::StoredPlan>(select, range, next, [&](Statement& row) {
+    return ReadPageOf<v1::StoredPlan>(select, 1, range, next, [&](Statement& row) {
       return ReadProto<v1::StoredPlan>(row.getColumn(1), path());
     });
   });
 }
 
-absl::Status SqliteRolloutStore::PutEnvironments(const std::vector<v1::Environment>& environments) {
+absl::Status SqliteRolloutStore::PutEnvironments(const std::vector<v1::Environment>& environments,
+                                                 const Record& record) {
+  RETURN_IF_ERROR(CheckRecord(record));
   for (const v1::Environment& environment : environments) {
     RETURN_IF_ERROR(CheckStorableText("the name of an environment", environment.name()));
   }
@@ -152,6 +115,7 @@ absl::Status SqliteRolloutStore::PutEnvironments(const std::vector<v1::Environme
       BindProto(insert, 3, environments[i]);
       insert.exec();
     }
+    records_.Write(record);
     transaction.commit();
     return absl::OkStatus();
   });
@@ -173,6 +137,7 @@ absl::StatusOr<std::vector<v1::Environment>> SqliteRolloutStore::ListEnvironment
 
 absl::StatusOr<int64_t> SqliteRolloutStore::Commit(const RolloutChange& change) {
   RETURN_IF_ERROR(CheckNames(change));
+  RETURN_IF_ERROR(CheckRecord(change.record));
   const std::string doing = absl::StrCat("cannot store a change of ", change.rollout.name());
   return CatchSqlite(path(), doing, [&]() -> absl::StatusOr<int64_t> {
     Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
@@ -190,26 +155,59 @@ absl::StatusOr<int64_t> SqliteRolloutStore::Commit(const RolloutChange& change) 
       }
     }
     RETURN_IF_ERROR(CheckChange(change, stored));
-    WriteRollout(change);
+    RolloutBytes bytes = SplitRollout(change.rollout);
+    WriteRollout(change, bytes);
     WriteEvents(change);
     WriteOutbox(change);
     WritePin(change);
+    records_.Write(change.record);
     base::FaultPoint("store.in_transaction");
     transaction.commit();
+    written_runs_.Keep(change.rollout.name(), change.expected_version + 1, std::move(bytes.runs));
     return change.expected_version + 1;
   });
 }
 
-void SqliteRolloutStore::WriteRollout(const RolloutChange& change) {
+void SqliteRolloutStore::WriteRollout(const RolloutChange& change, const RolloutBytes& bytes) {
   Statement write(*database_,
                   change.expected_version == 0
                       ? "INSERT INTO rollout (version, last_event, rollout, name) VALUES (?, ?, ?, ?)"
                       : "UPDATE rollout SET version = ?, last_event = ?, rollout = ? WHERE name = ?");
   write.bind(1, change.expected_version + 1);
   write.bind(2, change.rollout.last_event());
-  BindProto(write, 3, change.rollout);
+  BindBytes(write, 3, bytes.rollout);
   write.bind(4, change.rollout.name());
   write.exec();
+  const RunsToWrite runs =
+      CompareRuns(written_runs_.Take(change.rollout.name(), change.expected_version), bytes.runs);
+  if (runs.removes) {
+    Statement remove(*database_, "DELETE FROM run WHERE rollout = ? AND position >= ?");
+    remove.bind(1, change.rollout.name());
+    remove.bind(2, static_cast<int64_t>(runs.keep));
+    remove.exec();
+  }
+  Statement put(*database_,
+                "INSERT INTO run (rollout, position, run) VALUES (?, ?, ?)"
+                " ON CONFLICT (rollout, position) DO UPDATE SET run = excluded.run");
+  for (const size_t position : runs.positions) {
+    put.reset();
+    put.bind(1, change.rollout.name());
+    put.bind(2, static_cast<int64_t>(position));
+    BindBytes(put, 3, bytes.runs[position]);
+    put.exec();
+  }
+}
+
+absl::StatusOr<v1::Rollout> SqliteRolloutStore::ReadWhole(const SQLite::Column& rollout,
+                                                          const std::string& name) {
+  std::string bytes = Bytes(rollout);
+  Statement select(*database_, "SELECT run FROM run WHERE rollout = ? ORDER BY position");
+  select.bind(1, name);
+  while (select.executeStep()) {
+    const SQLite::Column run = select.getColumn(0);
+    bytes.append(static_cast<const char*>(run.getBlob()), run.getBytes());
+  }
+  return ParseProto<v1::Rollout>(bytes, path());
 }
 
 void SqliteRolloutStore::WriteEvents(const RolloutChange& change) {
@@ -259,10 +257,11 @@ void SqliteRolloutStore::WritePin(const RolloutChange& change) {
 
 absl::StatusOr<VersionedRollout> SqliteRolloutStore::GetRollout(const std::string& name) {
   return CatchSqlite(path(), "cannot read the rollout", [&]() -> absl::StatusOr<VersionedRollout> {
+    const Transaction snapshot(*database_);
     Statement select(*database_, "SELECT version, rollout FROM rollout WHERE name = ?");
     select.bind(1, name);
     if (!select.executeStep()) return absl::NotFoundError(absl::StrCat("there is no rollout \"", name, "\""));
-    ASSIGN_OR_RETURN(v1::Rollout rollout, ReadProto<v1::Rollout>(select.getColumn(1), path()));
+    ASSIGN_OR_RETURN(v1::Rollout rollout, ReadWhole(select.getColumn(1), name));
     return VersionedRollout{.version = select.getColumn(0).getInt64(), .rollout = std::move(rollout)};
   });
 }
@@ -271,12 +270,13 @@ absl::StatusOr<std::vector<VersionedRollout>> SqliteRolloutStore::ListRollouts(c
                                                                                std::string* next) {
   ASSIGN_OR_RETURN(const PageRange range, ReadPage(page));
   return CatchSqlite(path(), "cannot list the rollouts", [&] {
-    Statement select(
-        *database_,
-        "SELECT sequence, rollout, version FROM rollout WHERE sequence < ? ORDER BY sequence DESC LIMIT ?");
+    const Transaction snapshot(*database_);
+    Statement select(*database_,
+                     "SELECT sequence, rollout, version, name FROM rollout"
+                     " WHERE sequence < ? ORDER BY sequence DESC LIMIT ?");
     return ReadPageOf<VersionedRollout>(
-        select, range, next, [&](Statement& row) -> absl::StatusOr<VersionedRollout> {
-          ASSIGN_OR_RETURN(v1::Rollout rollout, ReadProto<v1::Rollout>(row.getColumn(1), path()));
+        select, 1, range, next, [&](Statement& row) -> absl::StatusOr<VersionedRollout> {
+          ASSIGN_OR_RETURN(v1::Rollout rollout, ReadWhole(row.getColumn(1), row.getColumn(3).getString()));
           return VersionedRollout{.version = row.getColumn(2).getInt64(), .rollout = std::move(rollout)};
         });
   });

@@ -6,11 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "SQLiteCpp/Column.h"
 #include "SQLiteCpp/Database.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controller/store/rollout_bytes.h"
 #include "controller/store/rollout_store.h"
+#include "controller/store/sqlite_record_store.h"
 
 namespace curlew::store {
 
@@ -32,10 +35,11 @@ class SqliteRolloutStore : public RolloutStore {
   // where it cannot be opened; the file stays as it was then.
   static absl::StatusOr<std::unique_ptr<SqliteRolloutStore>> Open(const SqliteStoreOptions& options);
 
-  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override;
+  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const Page& page, std::string* next) override;
-  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override;
+  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
+                               const Record& record) override;
   absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() override;
   absl::StatusOr<int64_t> Commit(const RolloutChange& change) override;
   absl::StatusOr<VersionedRollout> GetRollout(const std::string& name) override;
@@ -44,19 +48,26 @@ class SqliteRolloutStore : public RolloutStore {
                                                     int limit) override;
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<OutboxEntry>> PendingOutbox() override;
+  RecordStore& records() override { return records_; }
 
  private:
-  explicit SqliteRolloutStore(std::unique_ptr<SQLite::Database> database) : database_(std::move(database)) {}
+  explicit SqliteRolloutStore(std::unique_ptr<SQLite::Database> database)
+      : database_(std::move(database)), records_(database_.get()) {}
 
   // What follows throws SQLite::Exception and runs within a transaction of its caller.
-  void WriteRollout(const RolloutChange& change);
+  void WriteRollout(const RolloutChange& change, const RolloutBytes& bytes);
   void WriteEvents(const RolloutChange& change);
   void WriteOutbox(const RolloutChange& change);
   void WritePin(const RolloutChange& change);
 
+  // The whole rollout, from its row and those of its runs. DATA_LOSS.
+  absl::StatusOr<v1::Rollout> ReadWhole(const SQLite::Column& rollout, const std::string& name);
+
   const std::string& path() const { return database_->getFilename(); }
 
   std::unique_ptr<SQLite::Database> database_;
+  SqliteRecordStore records_;
+  WrittenRuns written_runs_;
 };
 
 }  // namespace curlew::store

@@ -5,15 +5,13 @@
 
 #include "SQLiteCpp/Statement.h"
 #include "common/base/status_macros.h"
+#include "controller/store/record.h"
+#include "controller/store/sqlite_values.h"
 
 namespace curlew::store {
 namespace {
 
 using SQLite::Statement;
-
-std::string Bytes(const SQLite::Column& column) {
-  return std::string(static_cast<const char*>(column.getBlob()), column.getBytes());
-}
 
 absl::Status Visit(SQLite::Database& database, const char* sql, RowVisitor visit,
                    const std::function<void(Statement&, v1::StoreRow*)>& fill) {
@@ -58,6 +56,49 @@ void WriteSequence(SQLite::Database& database, const v1::SequenceRow& row) {
   insert.exec();
 }
 
+absl::Status ReadRecords(SQLite::Database& database, RowVisitor visit) {
+  RETURN_IF_ERROR(Visit(database, "SELECT number, hash, entry FROM audit ORDER BY number", visit,
+                        [](Statement& from, v1::StoreRow* row) {
+                          v1::AuditRow* audit = row->mutable_audit();
+                          audit->set_number(from.getColumn(0).getInt64());
+                          audit->set_hash(from.getColumn(1).getString());
+                          audit->set_entry(Bytes(from.getColumn(2)));
+                        }));
+  RETURN_IF_ERROR(Visit(database, "SELECT id, notification FROM notification ORDER BY id", visit,
+                        [](Statement& from, v1::StoreRow* row) {
+                          v1::NotificationRow* notification = row->mutable_notification();
+                          notification->set_id(from.getColumn(0).getInt64());
+                          notification->set_notification(Bytes(from.getColumn(1)));
+                        }));
+  return Visit(database, "SELECT target, number, record, schema FROM target_record ORDER BY target, number",
+               visit, [](Statement& from, v1::StoreRow* row) {
+                 v1::TargetRecordRow* record = row->mutable_target_record();
+                 record->set_target(from.getColumn(0).getString());
+                 record->set_number(from.getColumn(1).getInt64());
+                 record->set_record(Bytes(from.getColumn(2)) + Bytes(from.getColumn(3)));
+               });
+}
+
+// Rollouts are whole in a backup, however they are kept.
+absl::Status ReadRollouts(SQLite::Database& database, RowVisitor visit) {
+  // A store of an earlier version does not have the table.
+  Statement runs(database, database.tableExists("run")
+                               ? "SELECT run FROM run WHERE rollout = ? ORDER BY position"
+                               : "SELECT x'' WHERE ? IS NULL");
+  return Visit(database, "SELECT sequence, name, version, last_event, rollout FROM rollout ORDER BY sequence",
+               visit, [&](Statement& from, v1::StoreRow* row) {
+                 v1::RolloutRow* rollout = row->mutable_rollout();
+                 rollout->set_sequence(from.getColumn(0).getInt64());
+                 rollout->set_name(from.getColumn(1).getString());
+                 rollout->set_version(from.getColumn(2).getInt64());
+                 rollout->set_last_event(from.getColumn(3).getInt64());
+                 rollout->set_rollout(Bytes(from.getColumn(4)));
+                 runs.reset();
+                 runs.bind(1, rollout->name());
+                 while (runs.executeStep()) rollout->mutable_rollout()->append(Bytes(runs.getColumn(0)));
+               });
+}
+
 }  // namespace
 
 absl::Status ReadSqliteRows(SQLite::Database& database, RowVisitor visit) {
@@ -78,16 +119,7 @@ absl::Status ReadSqliteRows(SQLite::Database& database, RowVisitor visit) {
                           environment->set_name(from.getColumn(1).getString());
                           environment->set_environment(Bytes(from.getColumn(2)));
                         }));
-  RETURN_IF_ERROR(Visit(database,
-                        "SELECT sequence, name, version, last_event, rollout FROM rollout ORDER BY sequence",
-                        visit, [](Statement& from, v1::StoreRow* row) {
-                          v1::RolloutRow* rollout = row->mutable_rollout();
-                          rollout->set_sequence(from.getColumn(0).getInt64());
-                          rollout->set_name(from.getColumn(1).getString());
-                          rollout->set_version(from.getColumn(2).getInt64());
-                          rollout->set_last_event(from.getColumn(3).getInt64());
-                          rollout->set_rollout(Bytes(from.getColumn(4)));
-                        }));
+  RETURN_IF_ERROR(ReadRollouts(database, visit));
   RETURN_IF_ERROR(Visit(database, "SELECT rollout, number, event FROM event ORDER BY rollout, number", visit,
                         [](Statement& from, v1::StoreRow* row) {
                           v1::EventRow* event = row->mutable_event();
@@ -111,14 +143,16 @@ absl::Status ReadSqliteRows(SQLite::Database& database, RowVisitor visit) {
                           plan->set_rollout(from.getColumn(1).getString());
                           plan->set_compiled_plan(Bytes(from.getColumn(2)));
                         }));
-  return Visit(
-      database,
-      "SELECT name, seq FROM sqlite_sequence WHERE name IN ('outbox', 'plan', 'rollout') ORDER BY name",
-      visit, [](Statement& from, v1::StoreRow* row) {
-        v1::SequenceRow* sequence = row->mutable_sequence();
-        sequence->set_table(from.getColumn(0).getString());
-        sequence->set_last(from.getColumn(1).getInt64());
-      });
+  // A store of an earlier version does not have them.
+  if (database.tableExists("audit")) RETURN_IF_ERROR(ReadRecords(database, visit));
+  return Visit(database,
+               "SELECT name, seq FROM sqlite_sequence"
+               " WHERE name IN ('notification', 'outbox', 'plan', 'rollout') ORDER BY name",
+               visit, [](Statement& from, v1::StoreRow* row) {
+                 v1::SequenceRow* sequence = row->mutable_sequence();
+                 sequence->set_table(from.getColumn(0).getString());
+                 sequence->set_last(from.getColumn(1).getInt64());
+               });
 }
 
 void WriteSqliteRow(SQLite::Database& database, const v1::StoreRow& row) {
@@ -185,6 +219,27 @@ void WriteSqliteRow(SQLite::Database& database, const v1::StoreRow& row) {
     }
     case v1::StoreRow::kSequence:
       return WriteSequence(database, row.sequence());
+    case v1::StoreRow::kAudit: {
+      Statement insert(database, "INSERT INTO audit (number, hash, entry) VALUES (?, ?, ?)");
+      Binder(&insert).Int(row.audit().number()).Text(row.audit().hash()).Blob(row.audit().entry());
+      insert.exec();
+      return;
+    }
+    case v1::StoreRow::kNotification: {
+      Statement insert(database, "INSERT INTO notification (id, notification) VALUES (?, ?)");
+      Binder(&insert).Int(row.notification().id()).Blob(row.notification().notification());
+      insert.exec();
+      return;
+    }
+    case v1::StoreRow::kTargetRecord: {
+      Statement insert(database,
+                       "INSERT INTO target_record (target, number, record, schema) VALUES (?, ?, ?, ?)");
+      const v1::TargetRecordRow& record = row.target_record();
+      const TargetRecordBytes bytes = SplitTargetRecord(record.record());
+      Binder(&insert).Text(record.target()).Int(record.number()).Blob(bytes.record).Blob(bytes.schema);
+      insert.exec();
+      return;
+    }
     case v1::StoreRow::KIND_NOT_SET:
       return;
   }
@@ -194,7 +249,8 @@ bool IsEmptySqlite(SQLite::Database& database) {
   return database
              .execAndGet(
                  "SELECT EXISTS (SELECT 1 FROM plan) OR EXISTS (SELECT 1 FROM environment)"
-                 " OR EXISTS (SELECT 1 FROM rollout)")
+                 " OR EXISTS (SELECT 1 FROM rollout) OR EXISTS (SELECT 1 FROM audit)"
+                 " OR EXISTS (SELECT 1 FROM notification) OR EXISTS (SELECT 1 FROM target_record)")
              .getInt() == 0;
 }
 

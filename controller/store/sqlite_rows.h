@@ -8,8 +8,8 @@
 
 namespace curlew::store {
 
-// Gives every row to `visit`, in the order of a backup. In a transaction of the caller, so that all are of
-// one moment. Returns what `visit` does; throws SQLite::Exception.
+// Gives every row of a store, of whatever version, to `visit`, in the order of a backup. In a transaction of
+// the caller, so that all are of one moment. Returns what `visit` does; throws SQLite::Exception.
 absl::Status ReadSqliteRows(SQLite::Database& database, RowVisitor visit);
 
 // Writes a row into a store that did not have it. In a transaction of the caller; throws SQLite::Exception.

@@ -122,6 +122,16 @@ absl::string_view Name(Cause cause) {
       return "backoff";
     case Cause::kThrottle:
       return "throttle";
+    case Cause::kWindow:
+      return "window";
+    case Cause::kFreeze:
+      return "freeze";
+    case Cause::kCheck:
+      return "check";
+    case Cause::kRollout:
+      return "rollout";
+    case Cause::kBudget:
+      return "budget";
   }
   return "";
 }
@@ -151,6 +161,11 @@ Party PartyOf(Cause cause) {
     case Cause::kAgent:
     case Cause::kBackoff:
     case Cause::kThrottle:
+    case Cause::kWindow:
+    case Cause::kFreeze:
+    case Cause::kCheck:
+    case Cause::kRollout:
+    case Cause::kBudget:
       return Party::kMachines;
   }
   return Party::kMachines;
@@ -172,6 +187,16 @@ std::optional<Cause> FromProto(v1::WaitCause cause) {
       return Cause::kBackoff;
     case v1::WAIT_CAUSE_THROTTLE:
       return Cause::kThrottle;
+    case v1::WAIT_CAUSE_WINDOW:
+      return Cause::kWindow;
+    case v1::WAIT_CAUSE_FREEZE:
+      return Cause::kFreeze;
+    case v1::WAIT_CAUSE_CHECK:
+      return Cause::kCheck;
+    case v1::WAIT_CAUSE_ROLLOUT:
+      return Cause::kRollout;
+    case v1::WAIT_CAUSE_BUDGET:
+      return Cause::kBudget;
     case v1::WAIT_CAUSE_UNSPECIFIED:
     case v1::WaitCause_INT_MIN_SENTINEL_DO_NOT_USE_:
     case v1::WaitCause_INT_MAX_SENTINEL_DO_NOT_USE_:
@@ -274,6 +299,9 @@ std::vector<OpenedGate> OpenedGates(const v1::Rollout& before, const v1::Rollout
         i < before.stages_size() ? before.stages(i) : v1::EnvironmentStage::default_instance();
     AddOpened("before", old.before(), stage.before(), &opened);
     AddOpened("before_drop", old.before_drop(), stage.before_drop(), &opened);
+    for (int j = 0; j < std::min(old.waves_size(), stage.waves_size()); ++j) {
+      AddOpened("wave", old.waves(j).before(), stage.waves(j).before(), &opened);
+    }
   }
   return opened;
 }

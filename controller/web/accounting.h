@@ -13,16 +13,32 @@
 namespace curlew::web {
 
 // Why something waits. More than v1::WaitCause: a rollout that is paused, or has failed, waits for people.
-enum class Cause { kApproval, kPause, kFailure, kSessions, kLock, kSoak, kAgent, kBackoff, kThrottle };
-inline constexpr Cause kCauses[] = {Cause::kApproval, Cause::kPause,   Cause::kFailure,
-                                    Cause::kSessions, Cause::kLock,    Cause::kSoak,
-                                    Cause::kAgent,    Cause::kBackoff, Cause::kThrottle};
+enum class Cause {
+  kApproval,
+  kPause,
+  kFailure,
+  kSessions,
+  kLock,
+  kSoak,
+  kAgent,
+  kBackoff,
+  kThrottle,
+  kWindow,
+  kFreeze,
+  kCheck,
+  kRollout,
+  kBudget
+};
+inline constexpr Cause kCauses[] = {Cause::kApproval, Cause::kPause,  Cause::kFailure, Cause::kSessions,
+                                    Cause::kLock,     Cause::kSoak,   Cause::kAgent,   Cause::kBackoff,
+                                    Cause::kThrottle, Cause::kWindow, Cause::kFreeze,  Cause::kCheck,
+                                    Cause::kRollout,  Cause::kBudget};
 
 // Whom that is up to.
 enum class Party {
   kPeople,        // operators: an approval, a resume, a decision
   kApplications,  // their sessions, which use an old shape or hold a lock
-  kMachines,      // everything that goes by itself
+  kMachines,      // everything that goes by itself, also by a calendar that people have made
 };
 
 // As they stand in labels: "approval", "people".

@@ -102,9 +102,11 @@ ControllerMetrics::Answer ControllerMetrics::Ask(Snapshot* snapshot) {
           for (const std::string& name : engine->targets().names()) {
             const dispatch::TargetEntry* target = engine->targets().Find(name);
             ++(target->ready ? now.served : now.not_served);
+            if (!target->drift.empty()) ++now.drifted;
             if (target->link != nullptr) sessions.insert(target->link);
           }
           now.sessions = static_cast<int>(sessions.size());
+          now.checks = engine->checks_in_flight();
           for (const std::string& rollout : rollouts) {
             for (const v1::Waiting& waiting : engine->rollouts().watches().AgentsWaiting(rollout)) {
               const auto cause = FromProto(waiting.cause());
@@ -138,6 +140,12 @@ std::vector<prometheus::MetricFamily> ControllerMetrics::Collect() {
     families.push_back(metrics::GaugesNow("curlew_agent_sessions",
                                           "Sessions of agents that have at least one target's lease.",
                                           {One(snapshot.sessions)}));
+    families.push_back(metrics::GaugesNow("curlew_targets_drifted",
+                                          "Targets whose schema differs from what is on record.",
+                                          {One(snapshot.drifted)}));
+    families.push_back(metrics::GaugesNow("curlew_checks_in_flight",
+                                          "Checks of gates and of health that are being made.",
+                                          {One(snapshot.checks)}));
   }
   {
     absl::MutexLock lock(&mutex_);

@@ -63,7 +63,8 @@ class ControllerMetrics {
   // What only the engine's loop knows.
   struct Snapshot {
     absl::Duration lag;
-    int served = 0, not_served = 0;
+    int served = 0, not_served = 0, drifted = 0;
+    int checks = 0;
     int sessions = 0;
     std::vector<std::pair<Cause, absl::Time>> waits;
   };

@@ -1,29 +1,10 @@
 #include "controller/web/metered_store.h"
 
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 
 namespace curlew::web {
-namespace {
-
-const absl::Status& StatusOf(const absl::Status& status) { return status; }
-template <typename T>
-const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
-  return result.status();
-}
-
-template <typename Call>
-auto Timed(StoreMetrics* metrics, const char* operation, const Call& call) {
-  const auto begin = std::chrono::steady_clock::now();
-  auto result = call();
-  metrics->Called(operation, StatusOf(result), absl::FromChrono(std::chrono::steady_clock::now() - begin));
-  return result;
-}
-
-}  // namespace
-
 StoreMetrics::StoreMetrics(metrics::Registry* registry)
     : durations_(registry->Histograms("curlew_store_operation_duration_seconds",
                                       "How long calls of the store took, failed ones included.")),
@@ -39,8 +20,9 @@ void StoreMetrics::Called(const std::string& operation, const absl::Status& stat
       .Increment();
 }
 
-absl::StatusOr<v1::StoredPlan> MeteredStore::PutPlan(const v1::StoredPlan& plan) {
-  return Timed(metrics_, "put_plan", [&] { return store_->PutPlan(plan); });
+absl::StatusOr<v1::StoredPlan> MeteredStore::PutPlan(const v1::StoredPlan& plan,
+                                                     const store::Record& record) {
+  return Timed(metrics_, "put_plan", [&] { return store_->PutPlan(plan, record); });
 }
 
 absl::StatusOr<v1::StoredPlan> MeteredStore::GetPlan(const std::string& name) {
@@ -52,8 +34,9 @@ absl::StatusOr<std::vector<v1::StoredPlan>> MeteredStore::ListPlans(const store:
   return Timed(metrics_, "list_plans", [&] { return store_->ListPlans(page, next); });
 }
 
-absl::Status MeteredStore::PutEnvironments(const std::vector<v1::Environment>& environments) {
-  return Timed(metrics_, "put_environments", [&] { return store_->PutEnvironments(environments); });
+absl::Status MeteredStore::PutEnvironments(const std::vector<v1::Environment>& environments,
+                                           const store::Record& record) {
+  return Timed(metrics_, "put_environments", [&] { return store_->PutEnvironments(environments, record); });
 }
 
 absl::StatusOr<std::vector<v1::Environment>> MeteredStore::ListEnvironments() {

@@ -2,11 +2,14 @@
 #ifndef CURLEW_CONTROLLER_WEB_METERED_STORE_H_
 #define CURLEW_CONTROLLER_WEB_METERED_STORE_H_
 
+#include <chrono>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/metrics/registry.h"
+#include "controller/store/records_around.h"
 #include "controller/store/rollout_store.h"
 #include "controller/web/rollout_ledger.h"
 
@@ -24,6 +27,31 @@ class StoreMetrics {
   prometheus::Family<prometheus::Counter>& errors_;
 };
 
+// Calls `call`, and counts it.
+template <typename Call>
+auto Timed(StoreMetrics* metrics, const char* operation, const Call& call) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto result = call();
+  absl::Status status;
+  if constexpr (std::is_same_v<decltype(result), absl::Status>) {
+    status = result;
+  } else {
+    status = result.status();
+  }
+  metrics->Called(operation, status, absl::FromChrono(std::chrono::steady_clock::now() - begin));
+  return result;
+}
+
+// The same for what stands beside the rollouts.
+struct TimedRecords {
+  store::RolloutStore* store;
+  StoreMetrics* metrics;
+  template <typename Ask>
+  auto operator()(const store::RecordCall& call, const Ask& ask) const {
+    return Timed(metrics, call.name, [&] { return ask(store->records()); });
+  }
+};
+
 // Passes every call on, and tells the ledger what was read and what was committed: nobody else needs to. For
 // one term of leadership: with it the ledger forgets. As thread-safe as the store below it.
 class MeteredStore : public store::RolloutStore {
@@ -31,13 +59,18 @@ class MeteredStore : public store::RolloutStore {
   // All must outlive it.
   MeteredStore(store::RolloutStore* store, const base::Clock* clock, StoreMetrics* metrics,
                RolloutLedger* ledger)
-      : store_(store), clock_(clock), metrics_(metrics), ledger_(ledger) {}
+      : store_(store),
+        clock_(clock),
+        metrics_(metrics),
+        ledger_(ledger),
+        records_(TimedRecords{store, metrics}) {}
   ~MeteredStore() override { ledger_->Forget(clock_->Now()); }
 
-  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override;
+  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override;
-  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override;
+  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
+                               const store::Record& record) override;
   absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() override;
   absl::StatusOr<int64_t> Commit(const store::RolloutChange& change) override;
   absl::StatusOr<store::VersionedRollout> GetRollout(const std::string& name) override;
@@ -47,12 +80,14 @@ class MeteredStore : public store::RolloutStore {
                                                     int limit) override;
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<store::OutboxEntry>> PendingOutbox() override;
+  store::RecordStore& records() override { return records_; }
 
  private:
   store::RolloutStore* const store_;
   const base::Clock* const clock_;
   StoreMetrics* const metrics_;
   RolloutLedger* const ledger_;
+  store::RecordsAround<TimedRecords> records_;
 };
 
 }  // namespace curlew::web

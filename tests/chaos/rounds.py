@@ -334,11 +334,11 @@ class Round:
         if dual and all(step.get("state") == "STEP_STATE_SUCCEEDED" for step in dual):
             self._start_client(target, "new")
         if seen.waits_for_gate(f"{target}/before"):
-            self._curlew.run("rollout", "approve", self._name, "--gate", f"{target}/before")
+            self._curlew.approve(self._name, f"{target}/before")
         if seen.waits_for_gate(gate) and self._has_written(target, "new"):
             self._break(sabotage.AT_THE_GATE, target)
             self._stop_clients("old", target)
-            self._curlew.run("rollout", "approve", self._name, "--gate", gate)
+            self._curlew.approve(self._name, gate)
 
     def _turns_round(self, seen: Rollout, target: str, done: int, gate: str) -> bool:
         if self._course.rolls_back != target or seen.state not in ("RUNNING", "ROLLING_BACK"):

@@ -58,7 +58,7 @@ TEST_F(AppTest, EveryVerbHasExamplesThatNameIt) {
     EXPECT_THAT(Help(*command),
                 AllOf(HasSubstr("\nUsage:\n"), HasSubstr("\nExamples:\n  # "), HasSubstr("--help")));
   }
-  EXPECT_EQ(verbs, 28);
+  EXPECT_EQ(verbs, 42);
 }
 
 TEST_F(AppTest, ExamplesAreCommandLinesThatAreUnderstood) {
@@ -95,11 +95,13 @@ TEST_F(AppTest, HelpOfTheProgramListsExitStatuses) {
 
 TEST_F(AppTest, WrongCommandLinesSayWhatWouldBeRight) {
   EXPECT_EQ(RunLine(""), ExitCode::kUsage);
-  EXPECT_THAT(err_.str(), HasSubstr("\"curlew\" needs a command: plan, lint, rollout, target, env"));
+  EXPECT_THAT(err_.str(),
+              HasSubstr("\"curlew\" needs a command: plan, lint, rollout, target, current, history, "
+                        "drift, schema, env, audit"));
   EXPECT_EQ(RunLine("rolout list"), ExitCode::kUsage);
   EXPECT_THAT(err_.str(), HasSubstr("unknown command \"rolout\" for \"curlew\"; did you mean \"rollout\"?"));
   EXPECT_EQ(RunLine("plan frobnicate"), ExitCode::kUsage);
-  EXPECT_THAT(err_.str(), HasSubstr("it has: validate, explain, from-sql, submit, list, show"));
+  EXPECT_THAT(err_.str(), HasSubstr("it has: validate, explain, sql, from-sql, submit, list, show"));
   EXPECT_EQ(RunLine("rollout show"), ExitCode::kUsage);
   EXPECT_THAT(err_.str(), AllOf(HasSubstr("ROLLOUT"), HasSubstr("see curlew rollout show --help")));
   EXPECT_EQ(RunLine("rollout list -o xml"), ExitCode::kUsage);
@@ -109,7 +111,7 @@ TEST_F(AppTest, WrongCommandLinesSayWhatWouldBeRight) {
   EXPECT_EQ(RunLine("rollout list --frobnicate"), ExitCode::kUsage);
   EXPECT_EQ(RunLine("rollout start x --watch --wait"), ExitCode::kUsage);
   EXPECT_EQ(RunLine("plan explain x.yaml"), ExitCode::kUsage);
-  EXPECT_THAT(err_.str(), HasSubstr("exactly one of --target, --database and --schema"));
+  EXPECT_THAT(err_.str(), HasSubstr("exactly one of --target, --environment, --database and --schema"));
   EXPECT_EQ(RunLine("plan explain x.yaml --target a --schema b"), ExitCode::kUsage);
   EXPECT_THAT(out_.str(), IsEmpty());
 }
@@ -428,7 +430,11 @@ TEST_F(AppTest, CompletionKnowsEveryCommandFlagAndValue) {
         for (const std::string& name : option->get_lnames()) EXPECT_THAT(script, HasSubstr("--" + name));
       }
     }
-    EXPECT_THAT(script, HasSubstr("\"curlew rollout watch --until\") _curlew_words end gate; return ;;"));
+    EXPECT_THAT(script,
+                HasSubstr("\"curlew rollout watch --until\") _curlew_words end gate decision; return ;;"));
+    EXPECT_THAT(script, HasSubstr("\"curlew target list --environment\") _curlew_names env; return ;;"));
+    EXPECT_THAT(script, HasSubstr("_curlew_words pending compiling running ready-to-drop "));
+    EXPECT_THAT(script, HasSubstr("_curlew_names env; _curlew_names target"));
     EXPECT_THAT(script,
                 HasSubstr("\"curlew plan list -o\" | \"curlew plan list --output\") _curlew_words table json "
                           "yaml name; return ;;"));

@@ -218,10 +218,10 @@ TEST_F(BinaryTest, BashCompletesVerbsFlagsAndValues) {
         .out;
   };
   EXPECT_EQ(complete("curlew ro"), "rollout\n");
-  EXPECT_EQ(complete("curlew rollout re"), "resume retry\n");
+  EXPECT_EQ(complete("curlew rollout res"), "resume restore-hint\n");
   EXPECT_EQ(complete("curlew --timeout 5s plan va"), "validate\n");
   EXPECT_EQ(complete("curlew rollout watch x --unt"), "--until\n");
-  EXPECT_EQ(complete("curlew rollout watch x --until ''"), "end gate\n");
+  EXPECT_EQ(complete("curlew rollout watch x --until ''"), "end gate decision\n");
   EXPECT_EQ(complete("curlew plan list -o = y"), "yaml\n");
   EXPECT_THAT(complete("curlew plan validate " CURLEW_SOURCE_DIR "/examples/plans/rename-c"),
               HasSubstr("phone.yaml"));

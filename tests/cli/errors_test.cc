@@ -72,7 +72,7 @@ TEST(ErrorsTest, ExitCodesAreAllExplained) {
     EXPECT_EQ(static_cast<int>(meaning.code), next++);
     EXPECT_FALSE(meaning.meaning.empty());
   }
-  EXPECT_EQ(next, 9);
+  EXPECT_EQ(next, 12);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #ifndef CURLEW_TESTS_CLI_FAKE_CONTROLLER_H_
 #define CURLEW_TESTS_CLI_FAKE_CONTROLLER_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,13 +24,18 @@ struct WatchScript {
 
 // Plays scripts to watchers, one a connection (the last one again and again), and keeps requests. Plans and
 // rollouts are answered from what the test put in. Thread-safe.
-class FakeController final : public v1::RolloutService::Service, public v1::PlanService::Service {
+class FakeController final : public v1::RolloutService::Service,
+                             public v1::PlanService::Service,
+                             public v1::TargetService::Service,
+                             public v1::EnvironmentService::Service {
  public:
   FakeController() {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(static_cast<v1::RolloutService::Service*>(this));
     builder.RegisterService(static_cast<v1::PlanService::Service*>(this));
+    builder.RegisterService(static_cast<v1::TargetService::Service*>(this));
+    builder.RegisterService(static_cast<v1::EnvironmentService::Service*>(this));
     server_ = builder.BuildAndStart();
   }
   ~FakeController() override { server_->Shutdown(absl::ToChronoTime(absl::Now())); }
@@ -48,6 +54,16 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
   void SetProblems(v1::ListRowProblemsResponse problems) {
     absl::MutexLock lock(&mutex_);
     problems_ = std::move(problems);
+  }
+  // What a method of that response answers; Rollouts by SetAnswer.
+  template <typename Response>
+  void Set(const Response& response) {
+    absl::MutexLock lock(&mutex_);
+    responses_[Response::descriptor()->full_name()] = response.SerializeAsString();
+  }
+  void SetPreviews(std::vector<v1::TargetPreview> previews) {
+    absl::MutexLock lock(&mutex_);
+    previews_ = std::move(previews);
   }
   // after_event of every watch so far.
   std::vector<int64_t> watched_after() {
@@ -110,6 +126,76 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
     *response = problems_;
     return rpc::ToGrpc(answer_status_);
   }
+  grpc::Status SkipGate(grpc::ServerContext*, const v1::SkipGateRequest* request,
+                        v1::Rollout* response) override {
+    return Answer(*request, response);
+  }
+  grpc::Status SkipTarget(grpc::ServerContext*, const v1::SkipTargetRequest* request,
+                          v1::Rollout* response) override {
+    return Answer(*request, response);
+  }
+  grpc::Status ReportCheck(grpc::ServerContext*, const v1::ReportCheckRequest* request,
+                           v1::Rollout* response) override {
+    return Answer(*request, response);
+  }
+  grpc::Status ListRuns(grpc::ServerContext*, const v1::ListRunsRequest* request,
+                        v1::ListRunsResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status GetCompiledPlan(grpc::ServerContext*, const v1::GetCompiledPlanRequest* request,
+                               v1::CompiledPlan* response) override {
+    {
+      // It is asked for beside the rollout, as often as there are different ones.
+      absl::MutexLock lock(&mutex_);
+      if (responses_.count(v1::CompiledPlan::descriptor()->full_name()) == 0) {
+        return rpc::ToGrpc(absl::NotFoundError("not compiled"));
+      }
+    }
+    return Stored(*request, response);
+  }
+  grpc::Status PreviewRollout(grpc::ServerContext*, const v1::PreviewRolloutRequest* request,
+                              grpc::ServerWriter<v1::TargetPreview>* writer) override {
+    absl::MutexLock lock(&mutex_);
+    last_request_ = request->ShortDebugString();
+    for (const v1::TargetPreview& preview : previews_) writer->Write(preview);
+    return rpc::ToGrpc(answer_status_);
+  }
+  grpc::Status CompilePlan(grpc::ServerContext*, const v1::CompilePlanRequest* request,
+                           v1::CompilePlanResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status GetPlan(grpc::ServerContext*, const v1::GetPlanRequest* request,
+                       v1::StoredPlan* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status ListTargets(grpc::ServerContext*, const v1::ListTargetsRequest* request,
+                           v1::ListTargetsResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status GetSchema(grpc::ServerContext*, const v1::GetSchemaRequest* request,
+                         v1::GetSchemaResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status BaselineTarget(grpc::ServerContext*, const v1::BaselineTargetRequest* request,
+                              v1::TargetRecord* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status ListTargetRecords(grpc::ServerContext*, const v1::ListTargetRecordsRequest* request,
+                                 v1::ListTargetRecordsResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status CompareSchemas(grpc::ServerContext*, const v1::CompareSchemasRequest* request,
+                              v1::CompareSchemasResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status ListEnvironments(grpc::ServerContext*, const v1::ListEnvironmentsRequest* request,
+                                v1::ListEnvironmentsResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status ApplyEnvironments(grpc::ServerContext*, const v1::ApplyEnvironmentsRequest* request,
+                                 v1::ListEnvironmentsResponse* response) override {
+    return Stored(*request, response);
+  }
   // Three plans, one a page.
   grpc::Status ListPlans(grpc::ServerContext*, const v1::ListPlansRequest* request,
                          v1::ListPlansResponse* response) override {
@@ -127,6 +213,14 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
     return rpc::ToGrpc(answer_status_);
   }
 
+  template <typename Response>
+  grpc::Status Stored(const google::protobuf::Message& request, Response* response) {
+    absl::MutexLock lock(&mutex_);
+    last_request_ = request.ShortDebugString();
+    response->ParseFromString(responses_[Response::descriptor()->full_name()]);
+    return rpc::ToGrpc(answer_status_);
+  }
+
   int port_ = 0;
   absl::Mutex mutex_;
   std::vector<WatchScript> scripts_ ABSL_GUARDED_BY(mutex_);
@@ -134,6 +228,9 @@ class FakeController final : public v1::RolloutService::Service, public v1::Plan
   absl::Status answer_status_ ABSL_GUARDED_BY(mutex_);
   v1::Rollout answer_ ABSL_GUARDED_BY(mutex_);
   v1::ListRowProblemsResponse problems_ ABSL_GUARDED_BY(mutex_);
+  // By the name of the message.
+  std::map<std::string, std::string> responses_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::TargetPreview> previews_ ABSL_GUARDED_BY(mutex_);
   std::string last_request_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::Server> server_;
 };

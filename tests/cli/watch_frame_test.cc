@@ -139,6 +139,30 @@ TEST_F(WatchFrameTest, TheCommandThatOpensAGateStandsThereWhole) {
   EXPECT_THAT(Frame(120), HasSubstr("  to open it: curlew rollout approve r1 --gate production/before-drop"));
 }
 
+TEST_F(WatchFrameTest, OfAFleetItShowsTheWavesAndWhatFailedFirst) {
+  std::string rollout = "state: ROLLOUT_STATE_RUNNING";
+  std::string targets;
+  for (int i = 0; i < 300; ++i) {
+    absl::StrAppend(&targets, i == 0 ? "" : " ", "targets: 't", i, "'");
+    absl::StrAppend(&rollout, " runs { target: 't", i, "' environment: 'environments/production' state: ",
+                    i == 250 ? "RUN_STATE_FAILED" : "RUN_STATE_RUNNING", " }");
+  }
+  absl::StrAppend(&rollout,
+                  " stages { environment: 'environments/staging' state: STAGE_STATE_DONE waves { name: "
+                  "'all' } } stages { environment: 'environments/production' state: STAGE_STATE_RUNNING "
+                  "waves { name: 'rest' state: WAVE_STATE_RUNNING ",
+                  targets, " } }");
+  state_.Apply(RolloutMessage(0, rollout));
+  state_.Apply(ProgressMessage("target: 't200' step: 'backfill-1' fraction: 0.5"));
+  EXPECT_THAT(WatchFrame(state_, 10, View(kStart, 100)), SizeIs(10));
+  const std::string frame = Frame(100, 10);
+  EXPECT_THAT(frame, HasSubstr("\n  production/rest           RUNNING        1 FAILED, 299 RUNNING\n"));
+  EXPECT_THAT(frame, Not(HasSubstr("staging/all")));
+  EXPECT_LT(frame.find("t250"), frame.find("t200")) << "what failed, then what is at work";
+  EXPECT_LT(frame.find("t200"), frame.find("t0 "));
+  EXPECT_THAT(frame, HasSubstr("targets more: curlew rollout show r1"));
+}
+
 TEST_F(WatchFrameTest, ShowsWorkingTargetsFirstWhereThereIsNoRoomForAll) {
   std::string rollout = "state: ROLLOUT_STATE_RUNNING";
   for (int i = 0; i < 50; ++i) {

@@ -50,7 +50,7 @@ TEST(WatchStateTest, OutcomesFollowStateAndGoal) {
   EXPECT_THAT(outcome(soak, WatchGoal::kGate), Eq(std::nullopt));
   for (WatchGoal goal : {WatchGoal::kEnd, WatchGoal::kGate, WatchGoal::kUndone}) {
     EXPECT_THAT(outcome("state: ROLLOUT_STATE_FAILED", goal), Optional(ExitCode::kRolloutFailed));
-    EXPECT_THAT(outcome("state: ROLLOUT_STATE_ABORTED", goal), Optional(ExitCode::kRolloutUndone));
+    EXPECT_THAT(outcome("state: ROLLOUT_STATE_ABORTED", goal), Optional(ExitCode::kRolloutAborted));
     EXPECT_THAT(outcome("state: ROLLOUT_STATE_SUCCEEDED", goal), Optional(ExitCode::kOk));
     EXPECT_THAT(outcome("state: ROLLOUT_STATE_PAUSED", goal), Eq(std::nullopt));
     EXPECT_THAT(outcome("state: ROLLOUT_STATE_ROLLING_BACK", goal), Eq(std::nullopt));
@@ -58,6 +58,26 @@ TEST(WatchStateTest, OutcomesFollowStateAndGoal) {
   EXPECT_THAT(outcome("state: ROLLOUT_STATE_ROLLED_BACK", WatchGoal::kEnd),
               Optional(ExitCode::kRolloutUndone));
   EXPECT_THAT(outcome("state: ROLLOUT_STATE_ROLLED_BACK", WatchGoal::kUndone), Optional(ExitCode::kOk));
+}
+
+TEST(WatchStateTest, ADecisionIsAnApprovalOrAPause) {
+  const auto state_of = [](const std::string& rollout) {
+    WatchState state(5);
+    state.Apply(RolloutMessage(5, rollout));
+    return state;
+  };
+  const WatchState gate =
+      state_of("state: ROLLOUT_STATE_RUNNING waiting { cause: WAIT_CAUSE_APPROVAL gate: 'g' }");
+  const WatchState paused = state_of("state: ROLLOUT_STATE_PAUSED");
+  const WatchState window = state_of("state: ROLLOUT_STATE_RUNNING waiting { cause: WAIT_CAUSE_WINDOW }");
+  EXPECT_THAT(gate.Outcome(WatchGoal::kDecision), Optional(ExitCode::kNeedsDecision));
+  EXPECT_THAT(paused.Outcome(WatchGoal::kDecision), Optional(ExitCode::kNeedsDecision));
+  EXPECT_THAT(window.Outcome(WatchGoal::kDecision), Eq(std::nullopt));
+  EXPECT_THAT(state_of("state: ROLLOUT_STATE_FAILED").Outcome(WatchGoal::kDecision),
+              Optional(ExitCode::kRolloutFailed));
+  EXPECT_EQ(gate.OutcomeAtTimeout(), ExitCode::kNeedsDecision);
+  EXPECT_EQ(paused.OutcomeAtTimeout(), ExitCode::kNeedsDecision);
+  EXPECT_EQ(window.OutcomeAtTimeout(), ExitCode::kWaitedTooLong);
 }
 
 TEST(WatchStateTest, ForgetsProgressOfAStepThatEnded) {

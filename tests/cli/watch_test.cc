@@ -13,6 +13,7 @@ namespace {
 
 using ::curlew::testing::IsOkAndHolds;
 using ::curlew::testing::StatusIs;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -88,6 +89,51 @@ TEST_F(WatchTest, StopsAtAGateWhereAskedTo) {
   options_.goal = WatchGoal::kGate;
   EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kOk));
   EXPECT_THAT(out_.str(), HasSubstr("to open it: curlew rollout approve r1 --gate staging/before-drop\n"));
+}
+
+TEST_F(WatchTest, WhenTheTimeIsOverItSaysWhatIsMissing) {
+  // The stream ends again and again: the controller goes on saying the same.
+  controller_.AddScript({{RolloutMessage(1, R"pb(state: ROLLOUT_STATE_RUNNING
+                                                 waiting {
+                                                   cause: WAIT_CAUSE_APPROVAL
+                                                   gate: "production/before"
+                                                   message: "1 more approval"
+                                                 })pb"),
+                          EventMessage(1)},
+                         absl::OkStatus()});
+  options_.timeout = absl::Seconds(1);
+  options_.print = WatchOptions::Print::kQuiet;
+  EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kNeedsDecision));
+  EXPECT_THAT(err_.str(),
+              AllOf(HasSubstr("error: rollout r1 has not ended within 1s: it is RUNNING\n"
+                              "  waits for approval: 1 more approval\n"),
+                    HasSubstr("  what to do: curlew rollout approve r1 --gate production/before; to wait on: "
+                              "curlew rollout watch r1\n")));
+}
+
+TEST_F(WatchTest, WhenTheTimeIsOverWhileItWorksTheStatusIsAnother) {
+  controller_.AddScript(
+      {{RolloutMessage(1, "state: ROLLOUT_STATE_RUNNING"), EventMessage(1)}, absl::OkStatus()});
+  options_.timeout = absl::Seconds(1);
+  EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kWaitedTooLong));
+}
+
+TEST_F(WatchTest, WhenTheTimeIsOverBeforeAnythingWasSeenTheControllerIsToBlame) {
+  controller_.AddScript({{}, kLost});
+  options_.timeout = absl::Nanoseconds(1);
+  const auto code = Watch(context_, options_);
+  EXPECT_THAT(code, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("said nothing of rollouts/r1")));
+  EXPECT_EQ(ExitCodeOf(code.status()), ExitCode::kUnreachable);
+}
+
+TEST_F(WatchTest, ADecisionEndsTheWaitWhereAskedTo) {
+  controller_.AddScript(
+      {{RolloutMessage(1, "state: ROLLOUT_STATE_PAUSED reason: 'check errors fails'"), EventMessage(1)},
+       absl::OkStatus()});
+  options_.goal = WatchGoal::kDecision;
+  EXPECT_THAT(Watch(context_, options_), IsOkAndHolds(ExitCode::kNeedsDecision));
+  EXPECT_THAT(err_.str(), HasSubstr("error: rollout r1 needs a decision: it is PAUSED: check errors fails\n"
+                                    "  what to do: curlew rollout resume r1; to wait on"));
 }
 
 TEST_F(WatchTest, AFailureIsExplainedOnTheErrorStream) {

@@ -116,13 +116,14 @@ class FakeLocation : public store::StoreLocation {
   class View : public SharedStore {
    public:
     View(FakeLocation* location, int64_t epoch) : location_(location), epoch_(epoch) {}
-    absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override {
+    absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override {
       if (Fenced()) return Refused();
-      return SharedStore::PutPlan(plan);
+      return SharedStore::PutPlan(plan, record);
     }
-    absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override {
+    absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
+                                 const store::Record& record) override {
       if (Fenced()) return Refused();
-      return SharedStore::PutEnvironments(environments);
+      return SharedStore::PutEnvironments(environments, record);
     }
     absl::StatusOr<int64_t> Commit(const store::RolloutChange& change) override {
       if (Fenced()) return Refused();

@@ -11,6 +11,7 @@
 #include "common/rpc/endpoint.h"
 #include "controller/store/store_location.h"
 #include "tests/support/fake_rollout_store.h"
+#include "tests/support/status_matchers.h"
 
 namespace curlew::controller {
 namespace {
@@ -31,12 +32,26 @@ Said Ask(const absl::Status& error) {
   below->FailWith(error);
   FencedStore store(std::move(below), [&] { ++said.deposed; });
   std::string next;
-  said.statuses = {store.PutPlan({}).status(),           store.GetPlan("p").status(),
-                   store.ListPlans({}, &next).status(),  store.PutEnvironments({}),
-                   store.ListEnvironments().status(),    store.Commit({}).status(),
-                   store.GetRollout("r").status(),       store.ListRollouts({}, &next).status(),
-                   store.ListEvents("r", 0, 1).status(), store.GetCompiledPlan("c").status(),
-                   store.PendingOutbox().status()};
+  said.statuses = {store.PutPlan({}, {}).status(),
+                   store.GetPlan("p").status(),
+                   store.ListPlans({}, &next).status(),
+                   store.PutEnvironments({}, {}),
+                   store.ListEnvironments().status(),
+                   store.Commit({}).status(),
+                   store.GetRollout("r").status(),
+                   store.ListRollouts({}, &next).status(),
+                   store.ListEvents("r", 0, 1).status(),
+                   store.GetCompiledPlan("c").status(),
+                   store.PendingOutbox().status(),
+                   store.records().Put({}),
+                   store.records().ListAudit(0, 1).status(),
+                   store.records().AuditHead().status(),
+                   store.records().PendingNotifications(0, 1).status(),
+                   store.records().RemoveNotification(1),
+                   store.records().UpdateNotification({}),
+                   store.records().AddTargetRecord({}, {}).status(),
+                   store.records().NewestTargetRecord("t").status(),
+                   store.records().ListTargetRecords("t", {}, &next).status()};
   return said;
 }
 
@@ -48,6 +63,24 @@ TEST(FencedStoreTest, WhateverIsRefusedTellsTheOwnerAndMayBeRepeatedElsewhere) {
     EXPECT_NE(base::Detail(status, base::kHint), "");
   }
   EXPECT_EQ(said.deposed, static_cast<int>(said.statuses.size()));
+}
+
+TEST(FencedStoreTest, WhatTheStoreBelowAnswersPasses) {
+  auto below = std::make_unique<testing::FakeRolloutStore>();
+  store::RecordStore& records = below->records();
+  FencedStore store(std::move(below), [] { ADD_FAILURE() << "nothing was refused"; });
+  store::Record record;
+  record.audit.emplace_back().set_action("plan.create");
+  ASSERT_OK(store.PutPlan({}, record));
+  ASSERT_OK(store.PutEnvironments({}, record));
+  ASSERT_OK(store.records().Put(record));
+  EXPECT_EQ(records.AuditHead()->number(), 3);
+  EXPECT_EQ(store.records().AuditHead()->number(), 3);
+  v1::TargetRecord on_record;
+  on_record.set_target("crm");
+  ASSERT_OK(store.records().AddTargetRecord(on_record, record));
+  EXPECT_EQ(records.NewestTargetRecord("crm")->number(), 1);
+  EXPECT_EQ(records.AuditHead()->number(), 4);
 }
 
 TEST(FencedStoreTest, OtherErrorsPassAsTheyAre) {

@@ -84,6 +84,9 @@ TEST_F(MainTest, RefusesTimesThatMakeNoSense) {
   auto controller = Start({"--lease-time", "soon"});
   EXPECT_THAT(controller->Wait(absl::Seconds(20)), IsOkAndHolds(2));
   EXPECT_THAT(controller->output(), HasSubstr("--lease-time: \"soon\" is no duration"));
+  auto often = Start({"--drift-interval", "often"});
+  EXPECT_THAT(often->Wait(absl::Seconds(20)), IsOkAndHolds(2));
+  EXPECT_THAT(often->output(), HasSubstr("--drift-interval: \"often\" is no duration"));
   auto hasty = Start({"--leader-lease", "900ms"});
   EXPECT_THAT(hasty->Wait(absl::Seconds(20)), IsOkAndHolds(2));
   EXPECT_THAT(hasty->output(), HasSubstr("--leader-lease"));

@@ -53,7 +53,7 @@ TEST_F(ServerTest, HealthAndReflectionAnswer) {
   // The health service's messages are one string field and one enum field, both number 1.
   for (const char* service :
        {"", "curlew.v1.AgentService", "curlew.v1.PlanService", "curlew.v1.RolloutService", "curlew.leader",
-        "curlew.v1.TargetService", "curlew.v1.EnvironmentService"}) {
+        "curlew.v1.TargetService", "curlew.v1.EnvironmentService", "curlew.v1.AuditService"}) {
     v1::GetPlanRequest request;  // string name = 1
     request.set_name(service);
     v1::ListPlansRequest response;  // int32 page_size = 1

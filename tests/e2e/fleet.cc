@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -87,7 +88,7 @@ void FleetTest::StartFleet(absl::string_view setup) {
 }
 
 std::unique_ptr<Process> FleetTest::StartCurlew(std::vector<std::string> arguments) {
-  std::vector<std::string> argv = {Binary("curlew"), "--controller", address_, "--actor", "tester"};
+  std::vector<std::string> argv = {Binary("curlew"), "--controller", address_, "--actor", actor_};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   auto process = Process::Start({.argv = argv});
   EXPECT_THAT(process, IsOk());
@@ -127,7 +128,9 @@ int FleetTest::UntilEnd(const std::string& rollout) {
 }
 
 void FleetTest::Approve(const std::string& rollout) {
+  const std::string before = std::exchange(actor_, "approver");
   CurlewOk({"rollout", "approve", rollout, "--reason", "a test"});
+  actor_ = before;
 }
 
 }  // namespace curlew::testing

@@ -49,8 +49,11 @@ class FleetTest : public PgTest {
   void UntilGate(const std::string& rollout);
   // Follows it to its end and returns the exit status of the watch.
   int UntilEnd(const std::string& rollout);
+  // By somebody else than who starts rollouts.
   void Approve(const std::string& rollout);
 
+  // Who runs `curlew`.
+  std::string actor_ = "tester";
   // Further arguments of processes that are started from now on.
   std::vector<std::string> controller_flags_, agent_flags_;
   std::string folder_;

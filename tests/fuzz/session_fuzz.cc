@@ -98,6 +98,7 @@ class FakePeer : public session::AgentPeer {
   bool ended() const { return ended_; }
 
   std::deque<v1::Dispatch> dispatched;
+  int64_t preflights_asked = 0;  // number of the newest
   std::deque<int64_t> schemas_asked;
   std::map<std::string, v1::LeaseState> leases;
   std::map<std::string, int64_t> epochs;  // as it has said since the lease was given
@@ -115,6 +116,7 @@ class FakePeer : public session::AgentPeer {
       if (message.lease().state() != v1::LEASE_STATE_GRANTED) epochs.erase(message.lease().target());
     }
     if (message.has_report_schema()) schemas_asked.push_back(message.report_schema().request());
+    if (message.has_run_preflight()) preflights_asked = message.run_preflight().request();
     if (!message.has_dispatch()) return;
     const v1::Dispatch& dispatch = message.dispatch();
     Promise(leases[dispatch.target()] == v1::LEASE_STATE_GRANTED, "work goes to whom the target is leased");
@@ -169,7 +171,8 @@ class World {
     production.set_name("environments/production");
     production.add_targets(kTargets[1]);
     const v1::StoredPlan plan = TwoSteps();
-    Promise(store_.PutEnvironments({staging, production}).ok() && store_.PutPlan(plan).ok(), "it begins");
+    Promise(store_.PutEnvironments({staging, production}, {}).ok() && store_.PutPlan(plan, {}).ok(),
+            "it begins");
     engine_ = std::make_unique<dispatch::Engine>(&store_, &clock_, &loop_, dispatch::EngineOptions());
     session::SessionOptions options;
     options.jitter = [] { return 0.5; };
@@ -177,12 +180,15 @@ class World {
     Promise(engine_->Start().ok(), "the engine starts");
     engine_->ObserveTargets([this] { manager_->TargetsChanged(); });
     manager_->TargetsChanged();
-    Promise(engine_->rollouts()
-                .Create(rollout::NewRollout(kRollout, plan.name(), plan.digest(), "alice",
-                                            {staging, production}, clock_.Now()),
-                        "alice")
-                .ok(),
-            "a rollout begins");
+    Promise(
+        engine_->rollouts()
+            .Create(
+                rollout::NewRollout(
+                    {.name = kRollout, .plan = plan.name(), .plan_digest = plan.digest(), .creator = "alice"},
+                    {staging, production}, clock_.Now()),
+                "alice")
+            .ok(),
+        "a rollout begins");
     loop_.Advance(absl::ZeroDuration());
   }
   ~World() {
@@ -285,6 +291,11 @@ class World {
         peer->schemas_asked.pop_front();
         message = Report(request, Target());
         if (bytes_.Below(8) == 7) message.mutable_schema_report()->set_error("it does not work");
+        Say(peer, message);
+        // What was compiled then is looked at, too: these questions have numbers of their own.
+        loop_.Advance(absl::ZeroDuration());
+        message.mutable_preflight_report()->set_request(peer->preflights_asked);
+        message.mutable_preflight_report()->mutable_preflight();
         return Say(peer, message);
       }
       case 4: {

@@ -1,13 +1,13 @@
 // The SQL that each example plan compiles to, against the demo's CRM, word for word. A change that is meant:
 //   CURLEW_UPDATE_GOLDEN=1 build/tests/bin/golden_golden_test     writes tests/golden/*.txt anew
 // What an example needs beside the CRM stands in examples/plans/setup/<plan>.sql, as for
-// demo/test_examples.py.
+// demo/test_examples.py. Those of examples/safety are also run here, as they need more of an agent than the
+// demo has.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -15,24 +15,15 @@
 #include "common/compiler/compiler.h"
 #include "common/pg/introspect.h"
 #include "common/plan/plan_reader.h"
-#include "tests/support/pg_test.h"
-#include "tests/support/process.h"
-#include "tests/support/status_matchers.h"
+#include "tests/golden/crm_test.h"
+#include "tests/support/plan_runner.h"
 
 namespace curlew::compiler {
 namespace {
 
 namespace fs = std::filesystem;
-using ::curlew::testing::Cluster;
-using ::curlew::testing::PgTest;
-using ::curlew::testing::Process;
-
-std::string Content(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
+using ::curlew::testing::Content;
+using ::curlew::testing::CrmTest;
 
 std::string Indented(const std::string& text) {
   std::string indented;
@@ -85,43 +76,26 @@ std::string PlanText(const v1::CompiledPlan& compiled) {
   return text;
 }
 
-class GoldenTest : public PgTest, public ::testing::WithParamInterface<std::string> {
- protected:
-  // Runs a script by psql as the CRM's owner.
-  void Psql(const std::string& conninfo, const std::string& script) {
-    auto output = Process::Run({.argv = {Cluster::Get().Program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
-                                         "-v", "rows=40", "-v", "dirty=false", conninfo},
-                                .input = script});
-    ASSERT_TRUE(output.ok()) << output.status();
-  }
+class GoldenTest : public CrmTest, public ::testing::WithParamInterface<std::string> {};
 
-  void LoadCrm(const std::string& plan) {
-    // Roles belong to the cluster, and tests run side by side.
-    for (const char* role : {"crm_owner", "crm_app"}) {
-      Query(Cluster::Get().Conninfo("postgres"),
-            absl::StrCat("DO $$ BEGIN CREATE ROLE ", role,
-                         "; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"));
-    }
-    conninfo_ = NewDatabase("GRANT CREATE ON SCHEMA public TO PUBLIC");
-    // Some examples make extensions.
-    Query(
-        conninfo_,
-        "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO crm_owner', current_database()); END $$");
-    ASSERT_NO_FATAL_FAILURE(Psql(conninfo_, Content(CURLEW_SOURCE "/demo/crm.sql")));
-    const fs::path setup = absl::StrCat(CURLEW_SOURCE "/examples/plans/setup/", plan, ".sql");
-    if (fs::exists(setup)) Psql(conninfo_, absl::StrCat("SET ROLE crm_owner;\n", Content(setup)));
-  }
-
-  std::string conninfo_;
-};
-
-std::vector<std::string> Plans() {
+std::vector<std::string> PlansIn(const char* folder) {
   std::vector<std::string> plans;
-  for (const auto& entry : fs::directory_iterator(CURLEW_SOURCE "/examples/plans")) {
+  for (const auto& entry : fs::directory_iterator(absl::StrCat(CURLEW_SOURCE "/examples/", folder))) {
     if (entry.path().extension() == ".yaml") plans.push_back(entry.path().stem().string());
   }
   std::sort(plans.begin(), plans.end());
   return plans;
+}
+
+std::vector<std::string> Plans() {
+  std::vector<std::string> plans = PlansIn("plans");
+  for (std::string& plan : PlansIn("safety")) plans.push_back(std::move(plan));
+  return plans;
+}
+
+fs::path FileOf(const std::string& plan) {
+  const fs::path file = absl::StrCat(CURLEW_SOURCE "/examples/plans/", plan, ".yaml");
+  return fs::exists(file) ? file : fs::path(absl::StrCat(CURLEW_SOURCE "/examples/safety/", plan, ".yaml"));
 }
 
 std::string NameOf(const ::testing::TestParamInfo<std::string>& info) {
@@ -133,7 +107,7 @@ std::string NameOf(const ::testing::TestParamInfo<std::string>& info) {
 TEST_P(GoldenTest, CompilesToTheSameSql) {
   const std::string& name = GetParam();
   ASSERT_NO_FATAL_FAILURE(LoadCrm(name));
-  const fs::path file = absl::StrCat(CURLEW_SOURCE "/examples/plans/", name, ".yaml");
+  const fs::path file = FileOf(name);
   ASSERT_OK_AND_ASSIGN(const v1::Plan plan, plan::ReadPlan(Content(file), file.string()));
   const auto connection = Connect(conninfo_);
   ASSERT_OK_AND_ASSIGN(const v1::Schema schema, pg::ReadSchema(connection.get(), ScopeOf(plan)));
@@ -148,11 +122,32 @@ TEST_P(GoldenTest, CompilesToTheSameSql) {
                                    << ": where the change is meant, CURLEW_UPDATE_GOLDEN=1 writes it";
 }
 
+class SafetyTest : public GoldenTest {};
+
+TEST_P(SafetyTest, IsUndoneAndThenCarriedThrough) {
+  ASSERT_NO_FATAL_FAILURE(LoadCrm(GetParam()));
+  const fs::path file = FileOf(GetParam());
+  ASSERT_OK_AND_ASSIGN(const v1::Plan plan, plan::ReadPlan(Content(file), file.string()));
+  const auto connection = Connect(conninfo_);
+  ASSERT_OK_AND_ASSIGN(const v1::Schema schema, pg::ReadSchema(connection.get(), ScopeOf(plan)));
+  ASSERT_OK_AND_ASSIGN(const v1::CompiledPlan compiled, Compile(plan, schema));
+  const std::string before = PgDump(conninfo_);
+  ASSERT_OK(testing::RunPhases(connection.get(), compiled, v1::PHASE_CONSTRAIN));
+  ASSERT_OK(testing::UndoPhases(connection.get(), compiled, v1::PHASE_CONSTRAIN));
+  EXPECT_EQ(PgDump(conninfo_), before);
+  EXPECT_OK(testing::RunPhases(connection.get(), compiled, v1::PHASE_DROP));
+  for (const v1::PlanCheck& check : plan.checks()) {
+    EXPECT_EQ(Query(conninfo_, check.sql()), "t") << check.name();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Examples, SafetyTest, ::testing::ValuesIn(PlansIn("safety")), NameOf);
+
 TEST(GoldenFilesTest, EachBelongsToAnExample) {
   for (const auto& entry : fs::directory_iterator(CURLEW_SOURCE "/tests/golden")) {
     if (entry.path().extension() != ".txt" || entry.path().stem() == "CMakeLists") continue;
     const std::string plan = entry.path().stem().string();
-    EXPECT_TRUE(fs::exists(absl::StrCat(CURLEW_SOURCE "/examples/plans/", plan, ".yaml"))) << entry.path();
+    EXPECT_TRUE(fs::exists(FileOf(plan))) << entry.path();
   }
 }
 

@@ -137,6 +137,8 @@ struct Case {
 
   // The operations: a list in YAML.
   std::string plan;
+  // What else stands in the plan: `verify`, `backup`. YAML, as `plan`.
+  std::string rest = {};
   // Hazards that the plan acknowledges.
   std::vector<std::string> acknowledge;
 

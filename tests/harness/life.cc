@@ -147,7 +147,7 @@ absl::Status LifeTest::Compile() {
       "name: p\nsettings:\n  unused_for: 1ms\n  backfill_batch_target: 2ms\n  lock_retry_deadline: 60s\n");
   if (!case_->acknowledge.empty())
     absl::StrAppend(&yaml, "  acknowledge: [", absl::StrJoin(case_->acknowledge, ", "), "]\n");
-  absl::StrAppend(&yaml, "operations:\n", names_->Yaml(case_->plan), "\n");
+  absl::StrAppend(&yaml, "operations:\n", names_->Yaml(case_->plan), "\n", names_->Yaml(case_->rest), "\n");
   auto plan = plan::ReadPlan(yaml, "plan.yaml");
   if (!plan.ok()) return base::Annotate(plan.status(), yaml);
   plan_ = *std::move(plan);

@@ -58,6 +58,10 @@ std::pair<const char*, int> MiddleOf(const v1::Action& action) {
     case v1::Action::kBackfill:
     case v1::Action::kTransformRows:
       return {"backfill.before_commit", 3};
+    case v1::Action::kMeasure:
+      return {"measure.before_commit", 1};
+    case v1::Action::kBackup:
+      return {"backup.before_commit", 1};
     default:
       return {"step.before_commit", 1};
   }

@@ -96,6 +96,12 @@ void AgentProcess::OnMessage(Wire* wire, const v1::ControllerMessage& message) {
     case v1::ControllerMessage::kReportSchema:
       target = message.report_schema().target();
       break;
+    case v1::ControllerMessage::kRunPreflight:
+      target = message.run_preflight().target();
+      break;
+    case v1::ControllerMessage::kRunCheck:
+      target = message.run_check().target();
+      break;
     case v1::ControllerMessage::kResultAck:
       target = message.result_ack().run().substr(message.result_ack().run().rfind('/') + 1);
       break;

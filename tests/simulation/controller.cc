@@ -1,8 +1,11 @@
 #include "tests/simulation/controller.h"
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/proto_time.h"
 #include "controller/rollout/same_state.h"
 
 namespace curlew::simulation {
@@ -54,6 +57,17 @@ void SteppedLoop::Kick() {
   });
 }
 
+void LuckyChecks::Run(const v1::HealthCheck& check, Done done) {
+  const bool fails = random_.Chance(*fails_);
+  if (fails) scheduler_->story().Fault("check fails");
+  const absl::Duration takes =
+      std::min(random_.Between(absl::Milliseconds(1), absl::Seconds(1)), base::FromProto(check.timeout()));
+  auto kept = std::make_shared<Done>(std::move(done));
+  scheduler_->After(takes, process_, "", [kept, fails] {
+    (*kept)({.state = fails ? v1::CHECK_STATE_FAILING : v1::CHECK_STATE_PASSING});
+  });
+}
+
 ControllerProcess::ControllerProcess(std::string name, Scheduler* scheduler, SharedStore* shared,
                                      const StoreLuck* luck, const SettableClock* clock,
                                      ControllerOptions options)
@@ -66,7 +80,8 @@ ControllerProcess::ControllerProcess(std::string name, Scheduler* scheduler, Sha
       loop_(scheduler, process_),
       view_(
           shared, process_->name, scheduler, luck, [this] { Die(); },
-          [this](absl::Duration how_long) { scheduler_->Freeze(process_, how_long); }) {
+          [this](absl::Duration how_long) { scheduler_->Freeze(process_, how_long); }),
+      checks_(scheduler, process_, options.check_fails) {
   scheduler_->After(random_.Between(absl::ZeroDuration(), absl::Milliseconds(500)), process_, "",
                     [this] { HoldLease(); });
 }
@@ -105,7 +120,9 @@ void ControllerProcess::HoldLease() {
 
 void ControllerProcess::Lead(int64_t epoch) {
   view_.set_epoch(epoch);
-  engine_ = std::make_unique<dispatch::Engine>(&view_, clock_, &loop_, dispatch::EngineOptions());
+  dispatch::EngineOptions engine_options;
+  engine_options.checks.runner = &checks_;
+  engine_ = std::make_unique<dispatch::Engine>(&view_, clock_, &loop_, engine_options);
   if (!engine_->Start().ok()) return Die();
   session::SessionOptions options;
   options.jitter = [this] { return random_.Fraction(); };

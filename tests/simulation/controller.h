@@ -9,6 +9,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
+#include "controller/checks/check_runner.h"
 #include "controller/dispatch/engine.h"
 #include "controller/dispatch/event_retention.h"
 #include "controller/session/session_manager.h"
@@ -56,6 +57,26 @@ class SettableClock : public base::Clock {
 struct ControllerOptions {
   absl::Duration session_age = absl::InfiniteDuration();
   dispatch::EventRetention::Options events{.retention = absl::InfiniteDuration()};
+  // How often a check that they make does not hold.
+  const double* check_fails = nullptr;
+};
+
+// Checks that a controller makes itself: they hold or not, as luck has it.
+class LuckyChecks : public checks::CheckRunner {
+ public:
+  // `fails`: how often one does not hold; must outlive it.
+  LuckyChecks(Scheduler* scheduler, ProcessPtr process, const double* fails)
+      : scheduler_(scheduler),
+        process_(std::move(process)),
+        fails_(fails),
+        random_(scheduler->random().Fork()) {}
+  void Run(const v1::HealthCheck& check, Done done) override;
+
+ private:
+  Scheduler* const scheduler_;
+  const ProcessPtr process_;
+  const double* const fails_;
+  Random random_;
 };
 
 // Stands by until it leads, then serves; ends when it no longer leads. Never used again once it is dead.
@@ -101,6 +122,7 @@ class ControllerProcess {
   Random random_;
   SteppedLoop loop_;
   StoreView view_;
+  LuckyChecks checks_;
   std::unique_ptr<dispatch::Engine> engine_;
   std::unique_ptr<session::SessionManager> sessions_;
   std::unique_ptr<dispatch::EventRetention> retention_;

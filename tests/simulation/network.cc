@@ -54,6 +54,11 @@ std::string Words(const v1::AgentMessage& message) {
       return absl::StrCat("Result ", Attempt(message.result().run(), message.result().attempt()), " ",
                           message.result().step(), " ",
                           v1::AttemptState_Name(message.result().outcome()).substr(14));
+    case v1::AgentMessage::kPreflightReport:
+      return absl::StrCat("PreflightReport ", message.preflight_report().target());
+    case v1::AgentMessage::kCheckReport:
+      return absl::StrCat("CheckReport ", message.check_report().target(), " ",
+                          v1::CheckState_Name(message.check_report().state()).substr(12));
     case v1::AgentMessage::kRowProblemReport:
     case v1::AgentMessage::KIND_NOT_SET:
       break;
@@ -86,6 +91,10 @@ std::string Words(const v1::ControllerMessage& message) {
       return "Heartbeat";
     case v1::ControllerMessage::kTune:
       return absl::StrCat("Tune ", message.tune().run());
+    case v1::ControllerMessage::kRunPreflight:
+      return absl::StrCat("RunPreflight ", message.run_preflight().target());
+    case v1::ControllerMessage::kRunCheck:
+      return absl::StrCat("RunCheck ", message.run_check().target());
     case v1::ControllerMessage::kReportRowProblems:
     case v1::ControllerMessage::KIND_NOT_SET:
       break;

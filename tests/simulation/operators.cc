@@ -10,7 +10,8 @@
 namespace curlew::simulation {
 namespace {
 
-const char* const kPeople[] = {"alice", "bob", "carol"};
+// Who may approve; alice starts the rollouts, and may not.
+const char* const kPeople[] = {"bob", "carol", "erin"};
 
 std::string Bare(const std::string& environment) { return environment.substr(environment.rfind('/') + 1); }
 
@@ -28,6 +29,14 @@ std::string Operators::WhyNot(const std::string& run, const v1::Step& step) cons
         return required > (given == started.approvals.end() ? 0 : static_cast<int>(given->second.size()));
       };
       const std::string bare = Bare(environment.name());
+      for (const v1::WavePolicy& wave : environment.waves()) {
+        const std::string gate = absl::StrCat(bare, "/", wave.name(), "/before");
+        // A wave of one is the first target's, any other has the rest.
+        const bool in_wave = wave.count() == 1 ? target == targets[0] : target != targets[0];
+        if (in_wave && lacks(gate, wave.before().approvals())) {
+          return absl::StrCat("done before the gate ", gate, " was approved");
+        }
+      }
       if (lacks(bare + "/before", environment.before().approvals())) {
         return absl::StrCat("done before the gate ", bare, "/before was approved");
       }
@@ -71,7 +80,11 @@ void Operators::Create(Started* started) {
         if (existing.ok()) return absl::OkStatus();
         if (!absl::IsNotFound(existing.status())) return existing.status();
         return engine.rollouts()
-            .Create(rollout::NewRollout(copy.name, plan.name(), plan.digest(), "alice",
+            .Create(rollout::NewRollout({.name = copy.name,
+                                         .plan = plan.name(),
+                                         .plan_digest = plan.digest(),
+                                         .plan_author = "dave",
+                                         .creator = "alice"},
                                         engine.targets().environments(), engine.clock().Now()),
                     "alice")
             .status();
@@ -85,12 +98,15 @@ void Operators::Apply(const Started& started, const std::string& what, const rol
       absl::StrCat(what, " ", started.name),
       [this, name = started.name, input, etag](dispatch::Engine& engine) {
         const auto before = engine.rollouts().Get(name);
-        const absl::Status status = engine.rollouts().Apply(name, input, etag).status();
-        if (status.ok() && before.ok() && !etag.empty() && etag != before->rollout.etag()) {
-          scheduler_->story().Violate(
-              absl::StrCat(name, " is changed by who has seen ", etag, ", it was ", before->rollout.etag()));
+        const auto after = engine.rollouts().Apply(name, input, etag);
+        // What was waiting to be stored comes before it, and raises the etag, too.
+        const auto version = [](const std::string& of) { return std::stoi(of.substr(1)); };
+        if (after.ok() && before.ok() && !etag.empty() && etag != before->rollout.etag() &&
+            version(after->etag()) != version(etag) + 1) {
+          scheduler_->story().Violate(absl::StrCat(name, " is changed by who has seen ", etag, ", it was ",
+                                                   before->rollout.etag(), ", it is ", after->etag()));
         }
-        return status;
+        return after.status();
       },
       [](const absl::Status&) {});
 }
@@ -113,7 +129,7 @@ void Operators::ApproveSomething(Started* started) {
   const v1::Environment& environment =
       (*environments_)[random_.Below(static_cast<int>(environments_->size()))];
   const std::string gate = Bare(environment.name()) + (random_.Chance(0.5) ? "/before" : "/before-drop");
-  Approve(started, gate, kPeople[random_.Below(3)]);
+  Approve(started, gate, random_.Chance(0.1) ? "alice" : kPeople[random_.Below(3)]);
 }
 
 void Operators::Tune(Started* started) {
@@ -124,14 +140,30 @@ void Operators::Tune(Started* started) {
 }
 
 bool Operators::ApproveWaiting(Started* started, const v1::Rollout& now) {
-  for (const v1::EnvironmentStage& stage : now.stages()) {
-    for (const v1::Gate* gate : {&stage.before(), &stage.before_drop()}) {
-      if (!gate->has_reached_time() || gate->has_open_time()) continue;
-      for (const char* actor : kPeople) Approve(started, gate->id(), actor);
-      return true;
-    }
+  for (const v1::Waiting& waiting : now.waiting()) {
+    if (waiting.cause() != v1::WAIT_CAUSE_APPROVAL) continue;
+    for (const char* actor : kPeople) Approve(started, waiting.gate(), actor);
+    return true;
   }
   return false;
+}
+
+void Operators::SayDeployed(const Started& started, bool holds) {
+  Apply(started, holds ? "deployed" : "not deployed",
+        rollout::CheckReported{.check = "deployed",
+                               .state = holds ? v1::CHECK_STATE_PASSING : v1::CHECK_STATE_FAILING,
+                               .actor = "ci"});
+}
+
+void Operators::LeaveSomethingOut(const Started& started) {
+  const v1::Environment& environment =
+      (*environments_)[random_.Below(static_cast<int>(environments_->size()))];
+  if (random_.Chance(0.5))
+    return Apply(started, "skip a gate", rollout::GateSkipped{"", "bob", "an emergency"});
+  if (random_.Chance(0.7)) return;
+  Apply(started, "skip a target",
+        rollout::TargetSkipped{environment.targets(random_.Below(environment.targets_size())), "bob",
+                               "not now"});
 }
 
 void Operators::Meddle(const std::function<absl::StatusOr<v1::Rollout>(const std::string&)>& state) {
@@ -148,13 +180,19 @@ void Operators::Meddle(const std::function<absl::StatusOr<v1::Rollout>(const std
     }
   }
   if (!started->created) return Create(started);
-  switch (random_.Below(16)) {
+  switch (random_.Below(19)) {
     case 0:
       return Create(started);
     case 1:
       return Apply(*started, "pause", rollout::PauseAsked{"bob", "a pause"});
     case 2:
       if (!started->wants_rollback || random_.Chance(0.6)) return;
+      if (random_.Chance(0.2)) {
+        const v1::Environment& environment =
+            (*environments_)[random_.Below(static_cast<int>(environments_->size()))];
+        return Apply(*started, "roll back " + environment.name(),
+                     rollout::RollbackAsked{"bob", "no good", environment.name()});
+      }
       return Apply(*started, "roll back", rollout::RollbackAsked{"bob", "no good"});
     case 3:
       if (!started->wants_rollback || random_.Chance(0.8)) return;
@@ -164,6 +202,11 @@ void Operators::Meddle(const std::function<absl::StatusOr<v1::Rollout>(const std
     case 5:
       if (random_.Chance(0.5)) return Tune(started);
       return Apply(*started, "skip", rollout::SkipAsked{"", "", "carol", "not needed"});
+    case 16:
+      return LeaveSomethingOut(*started);
+    case 17:
+    case 18:
+      return SayDeployed(*started, random_.Chance(0.7));
     case 6:
     case 7:
     case 8:
@@ -209,6 +252,10 @@ void Operators::Settle(const std::function<absl::StatusOr<v1::Rollout>(const std
       case v1::ROLLOUT_STATE_RUNNING:
       case v1::ROLLOUT_STATE_ROLLING_BACK:
         ApproveWaiting(&started, *now);
+        if (std::any_of(now->waiting().begin(), now->waiting().end(),
+                        [](const v1::Waiting& waiting) { return waiting.cause() == v1::WAIT_CAUSE_CHECK; })) {
+          SayDeployed(started, true);
+        }
         if (stuck(started.name)) {
           Apply(started, "override", rollout::OverrideAsked{"", "carol", "it never comes"});
         }

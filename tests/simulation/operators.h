@@ -65,6 +65,9 @@ class Operators {
   // The gates that wait. False where none does.
   bool ApproveWaiting(Started* started, const v1::Rollout& now);
   void Tune(Started* started);
+  // What only somebody's word tells.
+  void SayDeployed(const Started& started, bool holds);
+  void LeaveSomethingOut(const Started& started);
 
   Scheduler* const scheduler_;
   const std::vector<v1::Environment>* const environments_;

@@ -62,6 +62,8 @@ void ServedTarget::On(const v1::ControllerMessage& message) {
   if (message.has_dispatch()) return On(message.dispatch());
   if (message.has_cancel()) return On(message.cancel());
   if (message.has_report_schema()) return On(message.report_schema());
+  if (message.has_run_preflight()) return On(message.run_preflight());
+  if (message.has_run_check()) return On(message.run_check());
   if (message.has_result_ack()) results_.erase({message.result_ack().run(), message.result_ack().attempt()});
 }
 
@@ -196,6 +198,33 @@ void ServedTarget::On(const v1::ReportSchema& request) {
         agent_->Say(std::move(message));
         Pump();
       });
+}
+
+void ServedTarget::On(const v1::RunPreflight& request) {
+  v1::AgentMessage message;
+  v1::PreflightReport& report = *message.mutable_preflight_report();
+  report.set_request(request.request());
+  report.set_target(target());
+  report.mutable_preflight()->mutable_time()->set_seconds(absl::ToInt64Seconds(world_->scheduler->now()));
+  if (random_.Chance(world_->luck->blocked)) {
+    v1::PreflightFinding& finding = *report.mutable_preflight()->add_findings();
+    finding.set_severity(v1::PREFLIGHT_SEVERITY_ERROR);
+    finding.set_code("disk");
+    finding.set_message("no room");
+    world_->scheduler->story().Fault("preflight error");
+  }
+  agent_->Say(std::move(message));
+}
+
+void ServedTarget::On(const v1::RunCheck& request) {
+  v1::AgentMessage message;
+  v1::CheckReport& report = *message.mutable_check_report();
+  report.set_request(request.request());
+  report.set_target(target());
+  const bool fails = random_.Chance(world_->luck->check_fails);
+  report.set_state(fails ? v1::CHECK_STATE_FAILING : v1::CHECK_STATE_PASSING);
+  if (fails) world_->scheduler->story().Fault("check fails");
+  agent_->Say(std::move(message));
 }
 
 void ServedTarget::Abandon(std::function<void()> then) {

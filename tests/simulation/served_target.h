@@ -29,6 +29,8 @@ struct AgentLuck {
   double errored = 0;      // it ERRORS
   double lost_answer = 0;  // a commit is done, and nobody learns of it
   double stuck = 0;        // a condition that is waited for never comes
+  double check_fails = 0;  // a check does not hold
+  double blocked = 0;      // preflight finds what keeps a run from beginning
   absl::Duration longest_work = absl::Milliseconds(400);
 };
 
@@ -105,6 +107,8 @@ class ServedTarget {
   void Admitted(const v1::Dispatch& dispatch, const absl::StatusOr<agent::Admission>& admission);
   void On(const v1::Cancel& cancel);
   void On(const v1::ReportSchema& request);
+  void On(const v1::RunPreflight& request);
+  void On(const v1::RunCheck& request);
   void Start(const v1::Dispatch& dispatch, const v1::Step& step);
   // Stops what runs and forgets it, then goes on.
   void Abandon(std::function<void()> then);

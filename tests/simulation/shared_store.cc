@@ -4,11 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 #include "controller/dispatch/names.h"
 #include "controller/dispatch/outbox.h"
 #include "controller/rollout/machine.h"
 #include "curlew/v1/agent.pb.h"
+#include "tests/controller/rollout/violations.h"
 
 namespace curlew::simulation {
 
@@ -86,12 +88,13 @@ void SharedStore::Judge(const std::string& holder, int64_t epoch, const store::R
     absl::StrAppend(&told, " -events below ", change.trim_events_below);
   }
   if (const auto before = states_.find(name); before != states_.end()) JudgeStep(before->second, change);
-  // A target is occupied by one rollout at a time.
-  for (const auto& [other, state] : states_) {
-    if (other == name || !rollout::Active(state) || !rollout::Active(next)) continue;
-    for (const v1::Run& run : next.runs()) {
-      if (dispatch::FindRun(state, run.target()) == nullptr) continue;
-      story.Violate(absl::StrCat(name, " and ", other, " are both active on ", run.target()));
+  JudgeTargets(next);
+  for (const std::string& wrong : rollout::testing::WrongPolicies(states_[name], next)) {
+    story.Violate(absl::StrCat(name, ": ", wrong));
+  }
+  for (const v1::Run& run : next.runs()) {
+    if (run.state() == v1::RUN_STATE_FAILED || run.state() == v1::RUN_STATE_SKIPPED) {
+      may_lack_.insert(run.name());
     }
   }
   for (const store::OutboxEntry& entry : change.outbox) {
@@ -105,6 +108,7 @@ void SharedStore::Judge(const std::string& holder, int64_t epoch, const store::R
           absl::StrCat(dispatch.run(), ": attempt ", dispatch.attempt(), " is dispatched after ", newest));
     }
     newest = std::max(newest, dispatch.attempt());
+    JudgeDispatch(states_[name], change, dispatch);
   }
   if (rollout::Ended(next)) {
     ended_.emplace(name, scheduler_->now());
@@ -113,6 +117,44 @@ void SharedStore::Judge(const std::string& holder, int64_t epoch, const store::R
   }
   states_[name] = next;
   scheduler_->Tell(std::move(told));
+}
+
+void SharedStore::JudgeDispatch(const v1::Rollout& was, const store::RolloutChange& change,
+                                const v1::Dispatch& dispatch) {
+  const rollout::DispatchAttempt attempt{.target = dispatch::TargetOfRun(dispatch.run()),
+                                         .run = dispatch.run(),
+                                         .step = dispatch.step(),
+                                         .attempt = dispatch.attempt(),
+                                         .direction = dispatch.direction()};
+  if (was.runs().empty()) return;
+  const absl::Time now = base::FromProto(change.rollout.update_time());
+  for (const std::string& held : rollout::testing::HeldBack(was, change.rollout, attempt, now)) {
+    scheduler_->story().Violate(
+        absl::StrCat(dispatch.run(), "#", dispatch.attempt(), " ", dispatch.step(), " is dispatched ", held));
+  }
+}
+
+void SharedStore::JudgeTargets(const v1::Rollout& next) {
+  const auto does = [](const v1::Rollout& rollout, const v1::Run& run) {
+    if (rollout::Ended(rollout)) return false;
+    for (const v1::StepStatus& step : run.steps()) {
+      const v1::AttemptState state = step.attempt().state();
+      if (step.attempt().direction() == v1::DIRECTION_DO &&
+          (state == v1::ATTEMPT_STATE_LEASED || state == v1::ATTEMPT_STATE_RUNNING ||
+           state == v1::ATTEMPT_STATE_UNKNOWN)) {
+        return true;
+      }
+    }
+    return false;
+  };
+  for (const auto& [other, state] : states_) {
+    if (other == next.name()) continue;
+    for (const v1::Run& run : next.runs()) {
+      const v1::Run* theirs = dispatch::FindRun(state, run.target());
+      if (theirs == nullptr || !does(next, run) || !does(state, *theirs)) continue;
+      scheduler_->story().Violate(absl::StrCat(next.name(), " and ", other, " both work on ", run.target()));
+    }
+  }
 }
 
 void SharedStore::JudgeStep(const v1::Rollout& was, const store::RolloutChange& change) {
@@ -213,10 +255,10 @@ absl::StatusOr<int64_t> StoreView::Commit(const store::RolloutChange& change) {
   return version;
 }
 
-absl::StatusOr<v1::StoredPlan> StoreView::PutPlan(const v1::StoredPlan& plan) {
+absl::StatusOr<v1::StoredPlan> StoreView::PutPlan(const v1::StoredPlan& plan, const store::Record& record) {
   RETURN_IF_ERROR(Reach());
   RETURN_IF_ERROR(shared_->Fence(epoch_));
-  return shared_->rows().PutPlan(plan);
+  return shared_->rows().PutPlan(plan, record);
 }
 
 absl::StatusOr<v1::StoredPlan> StoreView::GetPlan(const std::string& name) {
@@ -229,10 +271,11 @@ absl::StatusOr<std::vector<v1::StoredPlan>> StoreView::ListPlans(const store::Pa
   return shared_->rows().ListPlans(page, next);
 }
 
-absl::Status StoreView::PutEnvironments(const std::vector<v1::Environment>& environments) {
+absl::Status StoreView::PutEnvironments(const std::vector<v1::Environment>& environments,
+                                        const store::Record& record) {
   RETURN_IF_ERROR(Reach());
   RETURN_IF_ERROR(shared_->Fence(epoch_));
-  return shared_->rows().PutEnvironments(environments);
+  return shared_->rows().PutEnvironments(environments, record);
 }
 
 absl::StatusOr<std::vector<v1::Environment>> StoreView::ListEnvironments() {

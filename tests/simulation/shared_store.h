@@ -8,12 +8,15 @@
 #include <map>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/base/status_macros.h"
 #include "controller/store/leader_lease.h"
+#include "controller/store/records_around.h"
 #include "controller/store/rollout_store.h"
 #include "tests/simulation/database.h"
 #include "tests/simulation/scheduler.h"
@@ -52,6 +55,9 @@ class SharedStore {
 
   // Names of rollouts that were committed since this was last called.
   std::set<std::string> TakeChanged() { return std::exchange(changed_, {}); }
+  // Whether a later environment may go on though that run is not done: it failed and was tolerated, or was
+  // left out.
+  bool MayLack(const std::string& run) const { return may_lack_.count(run) > 0; }
   // When a rollout came to its end; infinite where it has not.
   absl::Duration ended(const std::string& rollout) const;
   // All events of a rollout, as they were first committed.
@@ -60,6 +66,11 @@ class SharedStore {
   int64_t first_kept(const std::string& rollout) { return std::max<int64_t>(first_kept_[rollout], 1); }
 
  private:
+  // Whether a dispatch was allowed by gates, waves, freezes and limits.
+  void JudgeDispatch(const v1::Rollout& was, const store::RolloutChange& change,
+                     const v1::Dispatch& dispatch);
+  // Two rollouts never work on one target at the same time.
+  void JudgeTargets(const v1::Rollout& next);
   // What a rollout may become.
   void JudgeStep(const v1::Rollout& was, const store::RolloutChange& change);
   void Judge(const std::string& holder, int64_t epoch, const store::RolloutChange& change);
@@ -78,6 +89,7 @@ class SharedStore {
   std::map<std::string, int64_t> first_kept_;
   std::map<std::string, int> newest_dispatched_;  // by run
   std::set<std::string> changed_;
+  std::set<std::string> may_lack_;  // runs
 };
 
 // The store as one controller has opened it, for an epoch.
@@ -102,10 +114,11 @@ class StoreView : public store::RolloutStore {
   // Rollouts of which a commit was reported as failed though it may be stored.
   std::set<std::string>& doubtful() { return doubtful_; }
 
-  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override;
+  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override;
-  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override;
+  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
+                               const store::Record& record) override;
   absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() override;
   absl::StatusOr<int64_t> Commit(const store::RolloutChange& change) override;
   absl::StatusOr<store::VersionedRollout> GetRollout(const std::string& name) override;
@@ -115,6 +128,7 @@ class StoreView : public store::RolloutStore {
                                                     int limit) override;
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<store::OutboxEntry>> PendingOutbox() override;
+  store::RecordStore& records() override { return records_; }
 
  private:
   absl::Status Reach() const;
@@ -122,10 +136,22 @@ class StoreView : public store::RolloutStore {
   absl::Status ReachToRead();
   void Die();
 
+  struct Reaching {
+    StoreView* view;
+    template <typename Ask>
+    auto operator()(const store::RecordCall& call, const Ask& ask) const
+        -> std::invoke_result_t<const Ask&, store::RecordStore&> {
+      RETURN_IF_ERROR(call.writes ? view->Reach() : view->ReachToRead());
+      if (call.writes) RETURN_IF_ERROR(view->shared_->Fence(view->epoch_));
+      return ask(view->shared_->rows().records());
+    }
+  };
+
   SharedStore* const shared_;
   const std::string holder_;
   Scheduler* const scheduler_;
   const StoreLuck* const luck_;
+  store::RecordsAround<Reaching> records_{Reaching{this}};
   const std::function<void()> die_;
   const std::function<void(absl::Duration)> stall_;
   Random random_;

@@ -8,6 +8,7 @@
 #include "common/base/proto_time.h"
 #include "controller/dispatch/outbox.h"
 #include "tests/simulation/plans.h"
+#include "tests/simulation/policies.h"
 
 namespace curlew::simulation {
 namespace {
@@ -87,6 +88,9 @@ void World::DrawLuck() {
   }
   if (kinds_.count(kLostCommits) > 0) agent_luck_.lost_answer = 0.05;
   if (random_.Chance(0.5)) agent_luck_.stuck = 0.5;
+  if (random_.Chance(0.3)) agent_luck_.check_fails = random_.Chance(0.5) ? 0.1 : 0.4;
+  if (random_.Chance(0.3)) agent_luck_.blocked = 0.1;
+  controller_options_.check_fails = &agent_luck_.check_fails;
   // Sessions that begin anew by themselves heal what would otherwise hang.
   if (random_.Chance(0.4)) {
     controller_options_.session_age = random_.Between(absl::Seconds(20), absl::Seconds(300));
@@ -108,7 +112,7 @@ void World::BuildPipeline() {
     v1::Environment& environment = environments_.emplace_back();
     environment.set_name(absl::StrCat("environments/e", e));
     environment.set_position(e);
-    const int targets = 1 + random_.Below(2);
+    const int targets = 1 + random_.Below(2) + (random_.Chance(0.3) ? 1 : 0);
     for (int t = 0; t < targets; ++t) {
       const std::string target = absl::StrCat("t", e, "-", t);
       environment.add_targets(target);
@@ -124,18 +128,16 @@ void World::BuildPipeline() {
       // What the first environment ran is what all others must.
       if (e > 0 && random_.Chance(0.1)) drifted_.insert(target);
     }
-    environment.mutable_before()->set_approvals(random_.Below(2));
-    environment.mutable_before_drop()->set_approvals(random_.Below(3));
-    *environment.mutable_soak() = base::ToProto(absl::Seconds(random_.Below(20)));
+    DrawPolicies(environment, random_);
   }
-  (void)shared_.rows().PutEnvironments(environments_);
+  (void)shared_.rows().PutEnvironments(environments_, {});
 }
 
 void World::BuildPlans() {
   const int rollouts = 1 + random_.Below(3);
   for (int i = 0; i < rollouts; ++i) {
     const v1::StoredPlan plan = RandomPlan(absl::StrCat("p", i), random_);
-    (void)shared_.rows().PutPlan(plan);
+    (void)shared_.rows().PutPlan(plan, {});
     operators_.Plan({.name = absl::StrCat("rollouts/r", i),
                      .plan = plan.name(),
                      .digest = plan.digest(),
@@ -194,7 +196,8 @@ std::string World::WhyNot(const std::string& run, const v1::Step& step) {
     for (const std::string& earlier : targets) {
       const Database& database = *databases_.at(earlier);
       const std::string of_earlier = absl::StrCat(run.substr(0, target), earlier);
-      if (!database.WasDone(of_earlier)) return absl::StrCat("done before ", of_earlier, " was");
+      if (!database.WasDone(of_earlier) && !shared_.MayLack(of_earlier))
+        return absl::StrCat("done before ", of_earlier, " was");
     }
   }
   return operators_.WhyNot(run, step);

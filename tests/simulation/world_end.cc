@@ -26,10 +26,14 @@ void World::JudgeTheEnd() {
       if (run.state() == v1::RUN_STATE_ROLLED_BACK && !told && !database.IsClean(run.name())) {
         story_.Violate(absl::StrCat(run.name(), " ROLLED_BACK and is not clean"));
       }
-      const bool left = run.state() != v1::RUN_STATE_SUCCEEDED && run.state() != v1::RUN_STATE_ROLLED_BACK;
-      if (state->state() == v1::ROLLOUT_STATE_SUCCEEDED && left) {
+      bool left = run.state() != v1::RUN_STATE_SUCCEEDED && run.state() != v1::RUN_STATE_ROLLED_BACK;
+      if (state->state() == v1::ROLLOUT_STATE_SUCCEEDED && left && run.state() != v1::RUN_STATE_SKIPPED) {
         story_.Violate(absl::StrCat(started.name, " SUCCEEDED without ", run.target()));
       }
+      // What was never begun, and environments that were not meant, are left as they are.
+      left = left && run.has_start_time() &&
+             (absl::StartsWith(state->reason(), "rolled back") ||
+              absl::StartsWith(state->reason(), run.environment().substr(sizeof("environments"))));
       if (state->state() == v1::ROLLOUT_STATE_ROLLED_BACK && left &&
           !absl::StrContains(state->reason(), run.target())) {
         story_.Violate(absl::StrCat(run.name(), " was left without a word"));

@@ -1,5 +1,6 @@
 #include "tests/support/plan_runner.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -148,11 +149,88 @@ absl::Status Write(pg::Connection* connection, const v1::TransformRows& rows) {
   return transaction->Commit();
 }
 
+// What a query of one row and one column gives; absent for NULL.
+absl::StatusOr<std::optional<std::string>> OneValue(pg::Transaction* transaction, const std::string& query) {
+  const auto rows = transaction->Execute(query);
+  if (!rows.ok()) return base::Annotate(rows.status(), query);
+  if (rows->size() != 1 || rows->columns().size() != 1) {
+    return absl::FailedPreconditionError(absl::StrCat("not one row of one column: ", query));
+  }
+  return rows->IsNull(0, 0) ? std::nullopt : std::make_optional(rows->Text(0, 0));
+}
+
+// Where values are noted for the session: an agent has its journal.
+constexpr char kMeasured[] = "CREATE TEMP TABLE IF NOT EXISTS measured (name text PRIMARY KEY, value text)";
+
+absl::Status Note(pg::Connection* connection, const v1::Measure& measure) {
+  RETURN_IF_ERROR(connection->Execute(kMeasured).status());
+  std::vector<std::optional<std::string>> values;
+  ASSIGN_OR_RETURN(auto transaction,
+                   pg::Transaction::Begin(connection, pg::Transaction::Mode::kReadOnlySnapshot));
+  RETURN_IF_ERROR(transaction->Execute("SET LOCAL search_path = pg_catalog, public, pg_temp").status());
+  for (const v1::Measurement& measurement : measure.measurements()) {
+    ASSIGN_OR_RETURN(values.emplace_back(), OneValue(transaction.get(), measurement.query()));
+  }
+  RETURN_IF_ERROR(transaction->Commit());
+  for (int i = 0; i < measure.measurements_size(); ++i) {
+    if (!values[i].has_value()) return absl::FailedPreconditionError("a measurement is NULL");
+    RETURN_IF_ERROR(connection
+                        ->Execute("INSERT INTO measured VALUES ($1, $2)"
+                                  " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                                  {measure.measurements(i).name(), *values[i]})
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTriggers(pg::Transaction* transaction, const v1::TriggerCheck& check) {
+  for (const std::string& trigger : check.triggers()) {
+    const auto rows = transaction->Execute(
+        absl::StrCat("SELECT count(*) FILTER (WHERE tgrelid = r.oid AND tgenabled = 'A'),"
+                     " count(*) FILTER (WHERE tgenabled <> 'A') FROM (SELECT ",
+                     sql::Literal(check.table()),
+                     "::regclass AS oid) AS r JOIN pg_trigger ON tgrelid = r.oid OR"
+                     " tgrelid IN (SELECT relid FROM pg_partition_tree(r.oid))"
+                     " WHERE tgname = ",
+                     sql::Literal(trigger)));
+    RETURN_IF_ERROR(rows.status());
+    if (rows->Int(0, 0) == 1 && rows->Int(0, 1) == 0) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("trigger ", trigger, " of ", check.table(), " is gone, or does not fire always"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAnswers(pg::Transaction* transaction, const v1::Verify& verify) {
+  for (const v1::Measurement& measurement : verify.unchanged()) {
+    ASSIGN_OR_RETURN(const auto now, OneValue(transaction, measurement.query()));
+    ASSIGN_OR_RETURN(const auto before,
+                     OneValue(transaction, absl::StrCat("SELECT value FROM pg_temp.measured WHERE name = ",
+                                                        sql::Literal(measurement.name()))));
+    if (now == before) continue;
+    return absl::FailedPreconditionError(absl::StrCat(measurement.name(), ": ", measurement.description(),
+                                                      ": ", now.value_or("NULL"), ", was ",
+                                                      before.value_or("NULL")));
+  }
+  for (const v1::Expectation& expectation : verify.expectations()) {
+    ASSIGN_OR_RETURN(const auto answer, OneValue(transaction, expectation.query()));
+    const auto expected = expectation.has_expect() ? std::make_optional(expectation.expect()) : std::nullopt;
+    if (answer == expected) continue;
+    return absl::FailedPreconditionError(absl::StrCat(expectation.name(), ": ", answer.value_or("NULL"),
+                                                      ", expected ", expected.value_or("NULL")));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Check(pg::Connection* connection, const v1::Verify& verify) {
   ASSIGN_OR_RETURN(auto transaction,
                    pg::Transaction::Begin(connection, pg::Transaction::Mode::kReadOnlySnapshot));
   RETURN_IF_ERROR(
       transaction->Execute(absl::StrCat("SET LOCAL search_path = ", verify.search_path())).status());
+  for (const v1::TriggerCheck& check : verify.triggers()) {
+    RETURN_IF_ERROR(CheckTriggers(transaction.get(), check));
+  }
+  RETURN_IF_ERROR(CheckAnswers(transaction.get(), verify));
   for (const v1::Check& check : verify.checks()) {
     auto count = transaction->Execute(check.count_query());
     if (!count.ok()) return base::Annotate(count.status(), check.count_query());
@@ -198,7 +276,13 @@ absl::Status RunAction(pg::Connection* connection, const v1::Action& action) {
     case v1::Action::kVerify:
       return Check(connection, action.verify());
     case v1::Action::kAnalyze:
-      return connection->Execute(absl::StrCat("ANALYZE ", action.analyze().table())).status();
+      return connection
+          ->Execute(absl::StrCat(action.analyze().vacuum() ? "VACUUM (ANALYZE) " : "ANALYZE ",
+                                 action.analyze().table()))
+          .status();
+    case v1::Action::kMeasure:
+      return Note(connection, action.measure());
+    case v1::Action::kBackup:
     case v1::Action::kWait:
     case v1::Action::KIND_NOT_SET:
       return absl::OkStatus();

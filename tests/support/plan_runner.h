@@ -10,7 +10,8 @@ namespace curlew::testing {
 // Runs one action: the statements in one transaction (and one before for each partition), a backfill as one
 // UPDATE or DELETE in a transaction with the setting that the agent makes, an index of a partitioned table in
 // one statement, under whose locks the table stands meanwhile. A Verify fails with FAILED_PRECONDITION where
-// a count is not 0. Waits hold.
+// a count is not 0, an answer is another one, a trigger does not fire or a value is not the one that a
+// Measure noted in this session. Waits hold; of backups nothing is made.
 absl::Status RunAction(pg::Connection* connection, const v1::Action& action);
 
 // Runs the steps, in order, up to the first one of a phase after `last`: where a plan has several stages,

@@ -96,6 +96,37 @@ TEST_F(PlanRunnerTest, DeletesWhatABackfillDeletes) {
   EXPECT_EQ(Sql("SELECT count(*) FROM \"P t\""), "10");
 }
 
+TEST_F(PlanRunnerTest, ComparesWhatItHasMeasured) {
+  v1::Action measure, verify;
+  v1::Measurement& measurement = *measure.mutable_measure()->add_measurements();
+  measurement.set_name("rows");
+  measurement.set_query("SELECT count(*)::text FROM owners");
+  verify.mutable_verify()->set_search_path("pg_catalog, public");
+  *verify.mutable_verify()->add_unchanged() = measurement;
+  ASSERT_OK(Run(measure));
+  EXPECT_OK(Run(verify));
+  Sql("INSERT INTO owners VALUES (1)");
+  EXPECT_THAT(Run(verify), StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("1, was 0")));
+  ASSERT_OK(Run(measure));
+  EXPECT_OK(Run(verify));
+}
+
+TEST_F(PlanRunnerTest, ComparesAnswersWithWhatIsExpected) {
+  v1::Action verify;
+  verify.mutable_verify()->set_search_path("pg_catalog, public");
+  v1::Expectation& expectation = *verify.mutable_verify()->add_expectations();
+  expectation.set_query("SELECT max(id)::text FROM owners");
+  EXPECT_OK(Run(verify)) << "NULL";
+  expectation.set_expect("7");
+  EXPECT_THAT(Run(verify), StatusIs(absl::StatusCode::kFailedPrecondition));
+  Sql("INSERT INTO owners VALUES (7)");
+  EXPECT_OK(Run(verify));
+  expectation.clear_expect();
+  EXPECT_THAT(Run(verify), StatusIs(absl::StatusCode::kFailedPrecondition));
+  expectation.set_query("SELECT '7' FROM owners WHERE false");
+  EXPECT_THAT(Run(verify), StatusIs(absl::StatusCode::kFailedPrecondition)) << "no row is not NULL";
+}
+
 TEST_F(PlanRunnerTest, StopsBeforeTheFirstStepOfALaterPhaseAndUndoesWhatItRan) {
   v1::CompiledPlan plan;
   const auto add = [&](int stage, v1::Phase phase, const std::string& sql, const std::string& undo) {

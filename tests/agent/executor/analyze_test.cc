@@ -105,6 +105,14 @@ TEST_F(AnalyzeTest, VacuumsOnlyWhereItIsAskedTo) {
   EXPECT_EQ(Vacuums(), "0");
 }
 
+TEST_F(AnalyzeTest, VacuumsInAnyCaseWhereThePlanSaysSo) {
+  Fill("id <= 100");
+  action_.mutable_analyze()->set_vacuum_if_bloated(false);
+  action_.mutable_analyze()->set_vacuum(true);
+  EXPECT_EQ(Analyze().state, v1::ATTEMPT_STATE_SUCCEEDED);
+  EXPECT_EQ(Vacuums(), "1");
+}
+
 TEST_F(AnalyzeTest, IsHarmlessWhenKilledAndRunAgain) {
   Fill();
   EXPECT_TRUE(Crash("concurrently.before_execute", 1, "backfill-2", action_));

@@ -20,6 +20,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "agent/backup/backup_config.h"
 #include "agent/executor/executors.h"
 #include "agent/executor/outcome.h"
 #include "agent/executor/step_runner.h"
@@ -126,6 +127,7 @@ class ExecutorTest : public ::curlew::testing::PgTest {
             .locks = locks_,
             .row_keys = row_keys_,
             .override_wait = override_wait_,
+            .backups = &backups_,
             .pool = pool_.get(),
             .connect = takeover_.connect,
             .lease = &lease_,
@@ -203,6 +205,7 @@ class ExecutorTest : public ::curlew::testing::PgTest {
   std::vector<v1::TableLock> locks_;
   RowKeys row_keys_ = RowKeys::kReport;
   std::optional<v1::Override> override_wait_;
+  BackupConfig backups_;
   int attempts_ = 0;
 };
 

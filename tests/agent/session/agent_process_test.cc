@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -71,11 +73,14 @@ class AgentProcessTest : public ::curlew::testing::PgTest {
     return plan;
   }
 
-  void StartAgent(const std::string& fault = "") {
+  void StartAgent(const std::string& fault = "", const std::string& config = "") {
+    std::vector<std::string> argv = {
+        CURLEW_AGENT_BINARY, "--controller", controller_->address(), "--id", "agent-1",
+        "--target",          "crm",          "--log-level",          "debug"};
+    if (!config.empty()) argv.insert(argv.end(), {"--config", config});
     ASSERT_OK_AND_ASSIGN(
-        agent_, Process::Start({.argv = {CURLEW_AGENT_BINARY, "--controller", controller_->address(), "--id",
-                                         "agent-1", "--target", "crm", "--log-level", "debug"},
-                                .env = {{"CURLEW_TARGET_CRM", conninfo_}, {"CURLEW_FAULT", fault}}}));
+        agent_,
+        Process::Start({.argv = argv, .env = {{"CURLEW_TARGET_CRM", conninfo_}, {"CURLEW_FAULT", fault}}}));
   }
   v1::TargetReady AwaitReady() {
     v1::TargetReady ready = controller_->Await(v1::AgentMessage::kTargetReady).target_ready();
@@ -129,6 +134,39 @@ TEST_F(AgentProcessTest, SaysHelloBeatsAndSaysGoodbyeOnSigterm) {
 }
 
 // Its backend lives on: nobody tells it that its client has gone.
+TEST_F(AgentProcessTest, OffersWhatItsConfigurationHas) {
+  char config[] = "/tmp/curlew-agent-XXXXXX";
+  const int file = mkstemp(config);
+  ASSERT_GE(file, 0);
+  close(file);
+  std::ofstream(config)
+      << "checks:\n  full: {sql: \"SELECT count(*) = 6000, count(*)::text FROM contacts\"}\n"
+      << "backups:\n  commands:\n    snapshot: {argv: [/bin/true]}\n";
+  StartAgent("", config);
+  const v1::Hello hello = controller_->Await(v1::AgentMessage::kHello).hello();
+  ASSERT_EQ(hello.checks_size(), 1);
+  EXPECT_EQ(hello.checks(0), "full");
+  ASSERT_EQ(hello.backup_commands_size(), 1);
+  EXPECT_EQ(hello.backup_commands(0), "snapshot");
+  v1::ControllerMessage message;
+  message.mutable_run_check()->set_request(1);
+  message.mutable_run_check()->set_target("crm");
+  message.mutable_run_check()->set_configured("full");
+  controller_->Send(message);
+  const v1::CheckReport report = controller_->Await(v1::AgentMessage::kCheckReport).check_report();
+  EXPECT_EQ(report.state(), v1::CHECK_STATE_PASSING) << report.DebugString();
+  EXPECT_EQ(report.value(), "6000");
+  message.mutable_run_preflight()->set_request(2);
+  message.mutable_run_preflight()->set_target("crm");
+  *message.mutable_run_preflight()->mutable_compiled_plan() = plan_;
+  controller_->Send(message);
+  const v1::PreflightReport preflight =
+      controller_->Await(v1::AgentMessage::kPreflightReport).preflight_report();
+  EXPECT_EQ(preflight.request(), 2);
+  EXPECT_EQ(preflight.error(), "");
+  unlink(config);
+}
+
 TEST_F(AgentProcessTest, AKilledAgentsIndexThatStillWaitsIsEndedAndBuiltAnew) {
   ASSERT_NO_FATAL_FAILURE(StartAgent());
   AwaitReady();

@@ -51,7 +51,7 @@ class CancelTest : public ::curlew::testing::PgTest {
   v1::AgentMessage Await(v1::AgentMessage::KindCase kind) {
     const absl::Time deadline = absl::Now() + absl::Seconds(60);
     while (absl::Now() < deadline) {
-      const auto message = outbox_.Pop(deadline);
+      const auto message = outbox_.Pop(deadline - absl::Now());
       if (message.has_value() && message->kind_case() == kind) return *message;
     }
     ADD_FAILURE() << "no message of kind " << kind;

@@ -28,7 +28,7 @@ v1::AgentMessage Result(const std::string& target) {
   return message;
 }
 
-const absl::Time kNow = absl::InfinitePast();
+const absl::Duration kNow = absl::ZeroDuration();
 
 TEST(OutboxTest, KeepsTheOrder) {
   Outbox outbox;
@@ -97,10 +97,10 @@ TEST(OutboxTest, WakesWhoWaits) {
   Outbox outbox;
   outbox.Open();
   std::thread pusher([&] { outbox.Push(Ack(1)); });
-  EXPECT_TRUE(outbox.Pop(absl::Now() + absl::Minutes(1)).has_value());
+  EXPECT_TRUE(outbox.Pop(absl::Minutes(1)).has_value());
   pusher.join();
   std::thread closer([&] { outbox.Close(); });
-  EXPECT_FALSE(outbox.Pop(absl::Now() + absl::Minutes(1)).has_value());
+  EXPECT_FALSE(outbox.Pop(absl::Minutes(1)).has_value());
   closer.join();
 }
 

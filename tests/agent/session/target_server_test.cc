@@ -79,7 +79,7 @@ class TargetServerTest : public ::curlew::testing::PgTest {
   v1::AgentMessage Await(v1::AgentMessage::KindCase kind) {
     const absl::Time deadline = absl::Now() + absl::Seconds(60);
     while (absl::Now() < deadline) {
-      const auto message = outbox_.Pop(deadline);
+      const auto message = outbox_.Pop(deadline - absl::Now());
       if (message.has_value() && message->kind_case() == kind) return *message;
     }
     ADD_FAILURE() << "no message of kind " << kind;
@@ -197,6 +197,44 @@ TEST_F(TargetServerTest, AStepThatTheJournalKnowsIsNotDoneAgain) {
   EXPECT_EQ(Do(again).outcome(), v1::ATTEMPT_STATE_SUCCEEDED);
 }
 
+TEST_F(TargetServerTest, WhatABackupHasMadeIsToldAgainByTheJournal) {
+  plan_.mutable_steps(0)->mutable_action()->mutable_backup()->mutable_restore_point();
+  plan_.mutable_steps(0)->clear_undo();
+  server_ = Serve(conninfo_);
+  Ready();
+  const v1::Result first = Do(Command("add-1", 1));
+  ASSERT_EQ(first.outcome(), v1::ATTEMPT_STATE_SUCCEEDED) << first.DebugString();
+  ASSERT_THAT(first.backups(), SizeIs(1));
+  EXPECT_THAT(first.backups(0).location(), HasSubstr("curlew-r1-add-1-1 at "));
+  // The agent died before the controller had heard of it.
+  server_ = Serve(conninfo_, "two");
+  Ready();
+  const v1::Result again = Do(Command("add-1", 2));
+  ASSERT_THAT(again.backups(), SizeIs(1));
+  EXPECT_EQ(again.backups(0).SerializeAsString(), first.backups(0).SerializeAsString());
+}
+
+// While a step runs, and whatever it has locked.
+TEST_F(TargetServerTest, LooksAtTheTargetBesideItsWork) {
+  server_ = Serve(conninfo_);
+  Ready();
+  Do(Command("add-1", 1));
+  Send(Command("add-2", 2));
+  EXPECT_EQ(Await(v1::AgentMessage::kAck).ack().attempt(), 2);
+  v1::ControllerMessage message;
+  message.mutable_run_check()->set_request(5);
+  message.mutable_run_check()->set_sql("SELECT count(*) = 100 FROM contacts");
+  server_->Handle(message);
+  const v1::CheckReport report = Await(v1::AgentMessage::kCheckReport).check_report();
+  EXPECT_EQ(report.request(), 5);
+  EXPECT_EQ(report.state(), v1::CHECK_STATE_PASSING) << report.DebugString();
+  *message.mutable_run_preflight()->mutable_compiled_plan() = plan_;
+  server_->Handle(message);
+  EXPECT_EQ(Await(v1::AgentMessage::kPreflightReport).preflight_report().error(), "");
+  Cancel(2);
+  EXPECT_EQ(Await(v1::AgentMessage::kResult).result().outcome(), v1::ATTEMPT_STATE_CANCELLED);
+}
+
 TEST_F(TargetServerTest, TellsWhatTheJournalHas) {
   server_ = Serve(conninfo_);
   v1::TargetReady ready = Ready();
@@ -239,7 +277,7 @@ TEST_F(TargetServerTest, WhatTheJournalLacksIsTheDatabasesFaultWhereItIsNotTheSa
   // It ends the session, so that the controller gives the lease anew.
   const absl::Time deadline = absl::Now() + absl::Seconds(30);
   while (outbox_.open() && absl::Now() < deadline) {
-    const auto message = outbox_.Pop(absl::Now() + absl::Milliseconds(5));
+    const auto message = outbox_.Pop(absl::Milliseconds(5));
     if (message.has_value() && message->has_nack()) {
       EXPECT_EQ(message->nack().reason(), v1::NACK_REASON_WRONG_EPOCH);
     }
@@ -444,7 +482,7 @@ TEST_F(TargetServerTest, SaysNothingOfAnAttemptThatItStopsBecauseItEnds) {
   const absl::Time began = absl::Now();
   server_->Stop();
   EXPECT_LT(absl::Now() - began, absl::Seconds(10));
-  while (const auto message = outbox_.Pop(absl::InfinitePast())) EXPECT_FALSE(message->has_result());
+  while (const auto message = outbox_.Pop(absl::ZeroDuration())) EXPECT_FALSE(message->has_result());
   EXPECT_EQ(Query(conninfo_,
                   "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active'"
                   " AND pid <> pg_backend_pid() AND datname = current_database()"),
@@ -500,7 +538,7 @@ TEST_F(TargetServerTest, DoesNotTakeTheTargetBackUnlessTheControllerSaysSoAnew) 
   const absl::Time deadline = absl::Now() + absl::Seconds(60);
   while (outbox_.open()) {
     ASSERT_LT(absl::Now(), deadline);
-    const auto message = outbox_.Pop(absl::Now() + absl::Milliseconds(20));
+    const auto message = outbox_.Pop(absl::Milliseconds(20));
     if (message.has_value() && message->has_target_ready()) Send(Command("add-2", ++attempt));
   }
   EXPECT_EQ(Query(conninfo_, "SELECT epoch || ' ' || instance_id FROM curlew.target"), "2 two");
@@ -607,7 +645,7 @@ TEST_F(TargetServerTest, SaysNothingOfACommitThatNobodyKnowsOfUntilTheJournalCan
         absl::StrCat("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '", name, "'"));
   bool problem = false;
   while (!problem) {
-    const auto message = outbox_.Pop(absl::Now() + absl::Seconds(60));
+    const auto message = outbox_.Pop(absl::Seconds(60));
     ASSERT_TRUE(message.has_value());
     ASSERT_FALSE(message->has_result()) << message->DebugString();
     problem = message->has_target_problem();

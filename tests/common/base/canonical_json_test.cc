@@ -37,6 +37,23 @@ TEST(CanonicalJsonTest, MembersAreSortedByNameWithoutWhiteSpace) {
       R"({"description":"d","name":"p","operations":[{"rename_column":{"from":"f","table":"x","to":"t","up":"u"}}]})");
 }
 
+TEST(CanonicalJsonTest, MapsAreObjectsWithSortedMembers) {
+  v1::AuditEntry entry;
+  for (const char* key : {"gate", "", "cover", "\U0001F600", "\uFB01", "z", "a\"b"}) {
+    (*entry.mutable_details())[key] = "1";
+  }
+  (*entry.mutable_details())["gate"] = "";
+  // U+1F600 is D83D DE00 in UTF-16, and so before U+FB01.
+  EXPECT_EQ(CanonicalJson(entry),
+            "{\"details\":{\"\":\"1\",\"a\\\"b\":\"1\",\"cover\":\"1\",\"gate\":\"\",\"z\":\"1\","
+            "\"\U0001F600\":\"1\",\"\uFB01\":\"1\"}}");
+  v1::AuditEntry other_order;
+  for (const char* key : {"a\"b", "z", "\uFB01", "\U0001F600", "cover", "", "gate"}) {
+    (*other_order.mutable_details())[key] = key == std::string("gate") ? "" : "1";
+  }
+  EXPECT_EQ(CanonicalDigest(other_order), CanonicalDigest(entry));
+}
+
 TEST(CanonicalJsonTest, FieldsThatHoldTheirDefaultAreLeftOut) {
   v1::Plan plan;
   plan.set_name("");

@@ -22,5 +22,14 @@ TEST(Sha256HexTest, CountsEveryByteAlsoNul) {
   EXPECT_NE(Sha256Hex(std::string("a\0b", 3)), Sha256Hex("ab"));
 }
 
+TEST(Sha256Test, GivesTheSameOfPieces) {
+  Sha256 hash;
+  hash.Add("abcdbcdecdefdefgefghfghighijhijk");
+  hash.Add("");
+  hash.Add("ijkljklmklmnlmnomnopnopq");
+  EXPECT_EQ(hash.Hex(), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  EXPECT_EQ(Sha256().Hex(), Sha256Hex(""));
+}
+
 }  // namespace
 }  // namespace curlew::base

@@ -5,9 +5,12 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
+#include "common/base/canonical_json.h"
 #include "common/plan/plan_reader.h"
 #include "tests/support/status_matchers.h"
 
@@ -23,11 +26,13 @@ std::string Content(const std::filesystem::path& path) {
 
 std::map<std::string, v1::Plan> Plans() {
   std::map<std::string, v1::Plan> plans;
-  for (const auto& entry : std::filesystem::directory_iterator(CURLEW_EXAMPLES "/plans")) {
-    if (entry.path().extension() != ".yaml") continue;  // what plans need beside the CRM
-    auto plan = ReadPlan(Content(entry.path()), entry.path().string());
-    EXPECT_OK(plan);
-    if (plan.ok()) plans[entry.path().stem().string()] = *plan;
+  for (const char* folder : {"/plans", "/beyond", "/safety"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(CURLEW_EXAMPLES) + folder)) {
+      if (entry.path().extension() != ".yaml") continue;  // what plans need beside the CRM
+      auto plan = ReadPlan(Content(entry.path()), entry.path().string());
+      EXPECT_OK(plan);
+      if (plan.ok()) plans[entry.path().stem().string()] = *plan;
+    }
   }
   return plans;
 }
@@ -55,8 +60,54 @@ TEST(ExamplesTest, EveryOperationHasOneThatIsNamedAfterIt) {
   }
 }
 
+// Fields that no example gives a value, of the plan and of what it holds beside its operations.
+std::set<std::string> NotShown(const google::protobuf::Descriptor* type,
+                               const std::vector<const google::protobuf::Message*>& messages) {
+  std::set<std::string> missing;
+  for (int i = 0; i < type->field_count(); ++i) {
+    const auto* field = type->field(i);
+    std::vector<const google::protobuf::Message*> within;
+    bool shown = false;
+    for (const auto* message : messages) {
+      const auto* r = message->GetReflection();
+      const int size = field->is_repeated() ? r->FieldSize(*message, field) : r->HasField(*message, field);
+      shown = shown || size > 0;
+      for (int k = 0; k < size && field->message_type() != nullptr; ++k) {
+        within.push_back(field->is_repeated() ? &r->GetRepeatedMessage(*message, field, k)
+                                              : &r->GetMessage(*message, field));
+      }
+    }
+    if (!shown) missing.insert(field->full_name());
+    const auto* below = field->message_type();
+    if (!shown || below == nullptr || below->file() != type->file() || below == v1::Operation::descriptor())
+      continue;
+    missing.merge(NotShown(below, within));
+  }
+  return missing;
+}
+
+TEST(ExamplesTest, AllThatMayStandBesideOperationsIsShown) {
+  const std::map<std::string, v1::Plan> plans = Plans();
+  std::vector<const google::protobuf::Message*> messages;
+  for (const auto& [file, plan] : plans) messages.push_back(&plan);
+  std::set<std::string> missing = NotShown(v1::Plan::descriptor(), messages);
+  // Where defaults serve most plans.
+  std::erase_if(missing,
+                [](const std::string& field) { return field.find("Settings.") != std::string::npos; });
+  EXPECT_THAT(missing, ::testing::IsEmpty());
+}
+
 TEST(ExamplesTest, TheEnvironmentsAreValid) {
   EXPECT_OK(ReadEnvironments(Content(CURLEW_EXAMPLES "/environments.yaml"), "environments.yaml"));
+  int pipelines = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(CURLEW_EXAMPLES "/pipelines")) {
+    const std::string file = entry.path().string();
+    ASSERT_OK_AND_ASSIGN(const auto request, ReadEnvironments(Content(entry.path()), file));
+    ASSERT_OK_AND_ASSIGN(const auto again, ReadEnvironments(ToYaml(request), file));
+    EXPECT_EQ(base::CanonicalJson(again), base::CanonicalJson(request)) << file;
+    ++pipelines;
+  }
+  EXPECT_GE(pipelines, 3);
 }
 
 }  // namespace

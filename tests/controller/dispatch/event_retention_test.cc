@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/proto_time.h"
+#include "tests/controller/support/test_loop.h"
 #include "tests/support/fake_rollout_store.h"
 #include "tests/support/status_matchers.h"
 
@@ -16,46 +17,8 @@ namespace {
 
 using ::curlew::testing::FakeRolloutStore;
 using ::curlew::testing::IsOkAndHolds;
+using ::curlew::testing::TestLoop;
 using ::testing::ElementsAre;
-
-// Time that passes when the test says so: for the loop and for the clock.
-class TestLoop : public Loop, public base::Clock {
- public:
-  bool Post(Task task) override {
-    PostAfter(absl::ZeroDuration(), std::move(task));
-    return true;
-  }
-  void PostAfter(absl::Duration delay, Task task) override {
-    if (delay < absl::InfiniteDuration()) tasks_.emplace(elapsed_ + delay, std::move(task));
-  }
-  bool Run(absl::FunctionRef<void()> task) override {
-    task();
-    return true;
-  }
-  void Stop() override { tasks_.clear(); }
-  absl::Duration Elapsed() const override { return elapsed_; }
-  absl::Time Now() const override { return absl::UnixEpoch() + elapsed_; }
-
-  // Lets `duration` pass.
-  void Pass(absl::Duration duration) {
-    const absl::Duration end = elapsed_ + duration;
-    while (!tasks_.empty() && tasks_.begin()->first <= end) {
-      elapsed_ = std::max(elapsed_, tasks_.begin()->first);
-      Task task = std::move(tasks_.begin()->second);
-      tasks_.erase(tasks_.begin());
-      ++ran_;
-      task();
-    }
-    elapsed_ = end;
-  }
-  int ran() const { return ran_; }
-  bool idle() const { return tasks_.empty(); }
-
- private:
-  absl::Duration elapsed_;
-  std::multimap<absl::Duration, Task> tasks_;
-  int ran_ = 0;
-};
 
 constexpr absl::Duration kDay = absl::Hours(24);
 

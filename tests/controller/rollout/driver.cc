@@ -89,7 +89,12 @@ std::string Describe(const Command& command) {
 
 Driver::Driver(const std::vector<v1::Environment>& environments, MachineOptions options)
     : options_(options),
-      state_(NewRollout("rollouts/r", "plans/p-1", "digest", "alice", environments, now_)) {}
+      state_(NewRollout({.name = "rollouts/r",
+                         .plan = "plans/p-1",
+                         .plan_digest = "digest",
+                         .plan_author = "paul",
+                         .creator = "alice"},
+                        environments, now_)) {}
 
 absl::Status Driver::Try(const Input& input) {
   absl::StatusOr<Transition> transition = Advance(state_, input, now_, options_);
@@ -124,6 +129,17 @@ void Driver::Start() {
 std::vector<std::string> Driver::Compile(const std::string& target, v1::CompiledPlan plan) {
   return Apply(
       Compiled{.target = target, .plan = std::move(plan), .digest = "compiled", .steps_digest = "steps"});
+}
+
+void Driver::CompileAll(const std::vector<std::string>& targets, const v1::CompiledPlan& plan) {
+  for (bool any = true; any;) {
+    any = false;
+    for (const std::string& target : targets) {
+      if (run(target).compilation().state() != v1::ATTEMPT_STATE_LEASED) continue;
+      Compile(target, plan);
+      any = true;
+    }
+  }
 }
 
 std::vector<std::string> Driver::Ack(const std::string& target) {
@@ -163,6 +179,20 @@ void Driver::ToDropGate() {
   Start();
   Compile("s");
   Finish("s");
+}
+
+void Driver::ToProduction() {
+  ToDropGate();
+  Apply(Approved{"", "bob"});
+  Finish("s");
+  Pass(absl::Minutes(10));
+  CompileAll({"p", "q"});
+}
+
+void Driver::IntoProduction() {
+  ToProduction();
+  Apply(Approved{"", "bob"});
+  CompileAll({"p", "q"});
 }
 
 const v1::Run& Driver::run(const std::string& target) const {

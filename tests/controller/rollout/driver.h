@@ -3,6 +3,7 @@
 #define CURLEW_TESTS_CONTROLLER_ROLLOUT_DRIVER_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -41,6 +42,8 @@ class Driver {
   std::vector<std::string> Apply(const Input& input);
   // Applies it unless it is refused.
   absl::Status Try(const Input& input);
+  // The rollout is another one from now on: as it was stored, say.
+  void Replace(v1::Rollout state) { state_ = std::move(state); }
   // Lets time pass, and ticks.
   std::vector<std::string> Pass(absl::Duration duration);
 
@@ -48,6 +51,9 @@ class Driver {
   void Start();
   // Answers to CompileRun.
   std::vector<std::string> Compile(const std::string& target, v1::CompiledPlan plan = RenamePlan());
+  // Answers whatever is asked of these targets, until nothing is any more: what was compiled before its gate
+  // is compiled once more when it begins.
+  void CompileAll(const std::vector<std::string>& targets, const v1::CompiledPlan& plan = RenamePlan());
   // Acknowledges the run's live attempt; ends it.
   std::vector<std::string> Ack(const std::string& target);
   std::vector<std::string> End(const std::string& target, v1::AttemptState outcome,
@@ -59,6 +65,10 @@ class Driver {
   void Finish(const std::string& target);
   // Starts, compiles s and finishes it up to its DROP gate.
   void ToDropGate();
+  // The same, and all of staging, its soak included; then p and q are compiled, and wait for their gate.
+  void ToProduction();
+  // The same, approved and compiled again: their first steps are sent.
+  void IntoProduction();
 
   const v1::Rollout& state() const { return state_; }
   const v1::Run& run(const std::string& target) const;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/controller/rollout/driver.h"
+#include "tests/controller/rollout/fleet.h"
 
 namespace curlew::rollout {
 namespace {
@@ -81,6 +82,7 @@ TEST(GatesTest, APausedSoakGoesOnButNothingFollows) {
   EXPECT_EQ(driver.state().stages(0).state(), v1::STAGE_STATE_SOAKING);
   driver.Apply(ResumeAsked{"bob"});
   EXPECT_EQ(driver.state().stages(0).state(), v1::STAGE_STATE_DONE);
+  driver.CompileAll({"p", "q"});
   EXPECT_EQ(driver.state().waiting(0).gate(), "production/before");
 }
 
@@ -110,6 +112,86 @@ TEST(GatesTest, ASoakIsAWaitWithAnEnd) {
   ASSERT_EQ(driver.state().waiting_size(), 1);
   EXPECT_EQ(driver.state().waiting(0).cause(), v1::WAIT_CAUSE_SOAK);
   EXPECT_EQ(driver.state().waiting(0).until().seconds(), absl::ToUnixSeconds(driver.now()) + 600);
+}
+
+TEST(GatesTest, ASoakCountsFromTheArrivalAndOnce) {
+  Driver driver = testing::Started(testing::Fleet({"a"}, "before: {soak: 2h}"));
+  EXPECT_THAT(testing::Waits(driver), ElementsAre("SOAK until 2027-01-15T10:00:00Z production/before"));
+  EXPECT_EQ(driver.last().wake, driver.now() + absl::Hours(2));
+  EXPECT_THAT(driver.Pass(absl::Hours(1)), IsEmpty());
+  EXPECT_THAT(driver.Pass(absl::Hours(1)), ElementsAre("compile a"));
+}
+
+TEST(GatesTest, AWindowIsJudgedBeforeEveryStepAndStopsNothing) {
+  Driver driver =
+      testing::Started(testing::Fleet({"a"}, "before: {windows: [{cron: \"0 8 * * *\", duration: 1h}]}"));
+  EXPECT_EQ(driver.live("a").key(), "look");
+  EXPECT_THAT(driver.Pass(absl::Hours(1)), IsEmpty());
+  EXPECT_THAT(driver.Succeed("a"), IsEmpty()) << "nothing new begins";
+  EXPECT_THAT(testing::Waits(driver), ElementsAre("WINDOW until 2027-01-16T08:00:00Z production/before"));
+  EXPECT_EQ(driver.last().wake, driver.now() + absl::Hours(23));
+  EXPECT_EQ(testing::Told(driver, v1::EVENT_TYPE_GATE_TAKEN_BACK), 0) << "windows come and go";
+  EXPECT_THAT(driver.Pass(absl::Hours(23)), ElementsAre("do a add #2"));
+  // The same for what waits for another try.
+  driver.End("a", v1::ATTEMPT_STATE_ERRORED, "busy");
+  EXPECT_THAT(driver.Pass(absl::Hours(2)), IsEmpty());
+  EXPECT_THAT(driver.Pass(absl::Hours(22)), ElementsAre("do a add #3"));
+}
+
+TEST(GatesTest, OneOfSeveralWindowsIsEnough) {
+  Driver driver = testing::Started(testing::Fleet(
+      {"a"},
+      "before: {windows: [{cron: \"0 2 * * *\", duration: 1h}, {cron: \"0 6 * * 5\", duration: 3h}]}"));
+  EXPECT_EQ(driver.live("a").key(), "look");
+}
+
+TEST(GatesTest, WhatIsCompiledWaitsForTheWindowAndIsCompiledOnceMore) {
+  Driver driver =
+      testing::Started(testing::Fleet({"a"}, "before: {windows: [{cron: \"0 2 * * *\", duration: 1h}]}"));
+  EXPECT_EQ(testing::RunIs(driver, "a"), "COMPILED");
+  EXPECT_THAT(driver.Pass(absl::Hours(18)), ElementsAre("compile a"));
+  driver.Pass(absl::Hours(1));
+  EXPECT_THAT(driver.Compile("a"), IsEmpty()) << "the window has closed meanwhile";
+  EXPECT_EQ(testing::RunIs(driver, "a"), "COMPILED");
+  EXPECT_THAT(driver.Pass(absl::Hours(23)), ElementsAre("compile a"));
+  EXPECT_THAT(driver.Compile("a"), ElementsAre("do a look #1 +plan"));
+}
+
+TEST(GatesTest, AFreezeHoldsEveryNewAttemptButNoRollback) {
+  Driver driver = testing::Started(testing::Fleet({"a"}, R"(
+freezes: [{from: "2027-01-15T09:00:00Z", until: "2027-01-15T12:00:00Z", reason: "the sale"}]
+)"));
+  driver.Pass(absl::Hours(1));
+  EXPECT_THAT(driver.Succeed("a"), IsEmpty());
+  EXPECT_THAT(testing::Waits(driver), ElementsAre("FREEZE until 2027-01-15T12:00:00Z"));
+  EXPECT_THAT(driver.state().waiting(0).message(), HasSubstr("the sale"));
+  EXPECT_EQ(driver.last().wake, driver.now() + absl::Hours(3));
+  Driver back = driver;
+  EXPECT_THAT(driver.Pass(absl::Hours(3)), ElementsAre("do a add #2"));
+  EXPECT_THAT(back.Apply(RollbackAsked{"bob"}), IsEmpty());
+  EXPECT_EQ(back.state().state(), v1::ROLLOUT_STATE_ROLLED_BACK);
+}
+
+TEST(GatesTest, AFreezeCannotBeSkipped) {
+  Driver driver = testing::Started(testing::Fleet({"a"}, R"(
+before: {soak: 1h}
+freezes: [{from: "2027-01-15T00:00:00Z", until: "2027-01-16T00:00:00Z"}]
+)"));
+  driver.Apply(GateSkipped{"", "bob", "x"});
+  EXPECT_EQ(testing::StageIs(driver), "RUNNING");
+  EXPECT_EQ(testing::RunIs(driver, "a"), "COMPILED");
+  EXPECT_THAT(testing::Waits(driver), ElementsAre("FREEZE until 2027-01-16T00:00:00Z"));
+}
+
+TEST(GatesTest, AnUnknownOutcomeIsSettledWhileTheGateIsClosed) {
+  Driver driver =
+      testing::Started(testing::Fleet({"a"}, "before: {windows: [{cron: \"0 8 * * *\", duration: 1h}]}"));
+  driver.Ack("a");
+  driver.Apply(AgentLost{"a"});
+  driver.Pass(absl::Hours(1));
+  EXPECT_THAT(driver.Apply(AgentReady{.target = "a", .epoch = 2}), IsEmpty());
+  EXPECT_EQ(driver.step("a", "look").state(), v1::STEP_STATE_PENDING);
+  EXPECT_TRUE(driver.step("a", "look").in_doubt());
 }
 
 }  // namespace

@@ -27,13 +27,18 @@ TEST(MachineTest, TravelsThroughThePipelineToItsEnd) {
   driver.Finish("s");
   EXPECT_EQ(driver.state().stages(0).state(), v1::STAGE_STATE_SOAKING);
   EXPECT_EQ(driver.last().wake, driver.now() + absl::Minutes(10));
-  EXPECT_THAT(driver.Pass(absl::Minutes(10)), IsEmpty());
+  EXPECT_THAT(driver.Pass(absl::Minutes(10)), ElementsAre("compile p", "compile q"));
   EXPECT_EQ(driver.state().stages(0).state(), v1::STAGE_STATE_DONE);
+  EXPECT_EQ(driver.state().stages(1).state(), v1::STAGE_STATE_PREPARING);
+  EXPECT_THAT(driver.Compile("p"), IsEmpty());
+  EXPECT_EQ(driver.run("p").state(), v1::RUN_STATE_COMPILED);
+  EXPECT_FALSE(driver.state().stages(1).before().has_reached_time());
+  EXPECT_THAT(driver.Compile("q"), IsEmpty());
   EXPECT_EQ(driver.state().waiting(0).gate(), "production/before");
 
   EXPECT_THAT(driver.Apply(Approved{"production/before", "bob"}), ElementsAre("compile p", "compile q"));
-  driver.Compile("p");
-  driver.Compile("q");
+  EXPECT_THAT(driver.Compile("p"), ElementsAre("do p look #1 +plan"));
+  EXPECT_THAT(driver.Compile("q"), ElementsAre("do q look #1 +plan"));
   driver.Finish("p");
   EXPECT_EQ(driver.run("p").state(), v1::RUN_STATE_READY_TO_DROP);
   EXPECT_EQ(driver.state().stages(1).state(), v1::STAGE_STATE_RUNNING);
@@ -70,7 +75,8 @@ TEST(MachineTest, APlanWithoutStepsIsDoneAtOnce) {
 
 TEST(MachineTest, NothingButStartedFitsANewRollout) {
   const v1::Rollout rollout =
-      NewRollout("rollouts/r", "plans/p", "d", "alice", Pipeline(), absl::UnixEpoch());
+      NewRollout({.name = "rollouts/r", .plan = "plans/p", .plan_digest = "d", .creator = "alice"},
+                 Pipeline(), absl::UnixEpoch());
   EXPECT_EQ(Advance(rollout, Ticked{}, absl::UnixEpoch()).status().code(),
             absl::StatusCode::kFailedPrecondition);
   const auto started = Advance(rollout, Started{"alice"}, absl::UnixEpoch());

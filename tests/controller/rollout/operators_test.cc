@@ -96,7 +96,10 @@ TEST(OperatorsTest, ACompilationThatArrivesWhilePausedIsKept) {
   driver.Start();
   driver.Apply(PauseAsked{"bob"});
   EXPECT_THAT(driver.Compile("s"), IsEmpty());
-  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("do s look #1 +plan"));
+  EXPECT_EQ(driver.run("s").compiled_digest(), "compiled");
+  // It was some time ago: to begin it is compiled once more.
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("compile s"));
+  EXPECT_THAT(driver.Compile("s"), ElementsAre("do s look #1 +plan"));
 }
 
 TEST(OperatorsTest, ResumeTriesAFailedStepAgainWithAFreshCount) {

@@ -205,13 +205,7 @@ TEST(OverrideTest, OfAFailedRollbackGateCountsFromTheNextRollbackOn) {
 // production: p and q both wait before DROP.
 Driver TwoDraining() {
   Driver driver;
-  driver.ToDropGate();
-  driver.Apply(Approved{"", "carol"});
-  driver.Finish("s");
-  driver.Pass(absl::Minutes(10));
-  driver.Apply(Approved{"", "carol"});
-  driver.Compile("p");
-  driver.Compile("q");
+  driver.IntoProduction();
   driver.Finish("p");
   driver.Finish("q");
   driver.Apply(Approved{"", "carol"});

@@ -39,13 +39,7 @@ Driver At(const std::string& step) {
 // staging is done, production has begun.
 Driver InProduction() {
   Driver driver;
-  driver.ToDropGate();
-  driver.Apply(Approved{"", "bob"});
-  driver.Finish("s");
-  driver.Pass(absl::Minutes(10));
-  driver.Apply(Approved{"", "bob"});
-  driver.Compile("p");
-  driver.Compile("q");
+  driver.IntoProduction();
   driver.RunTo("p", "fill");
   return driver;
 }
@@ -187,11 +181,23 @@ TEST(ReconcileTest, AnEnvironmentThatHasBegunGoesOnAndOneThatHasNotWaits) {
   before.Pass(absl::Minutes(10));
   before.Apply(Ready("s", all));
   EXPECT_EQ(Stage(before), v1::STAGE_STATE_DROPPING);
+  before.CompileAll({"p", "q"});
   // production's gate is not the one that waits now.
   EXPECT_FALSE(before.Try(Approved{"", "bob"}).ok());
   before.Finish("s");
   before.Pass(absl::Minutes(10));
   EXPECT_TRUE(before.Try(Approved{"", "bob"}).ok());
+}
+
+TEST(ReconcileTest, AGateThatNothingIsBehindAnyMoreIsNotTriedAgain) {
+  Driver driver = At("check");
+  driver.Apply(RollbackAsked{"bob"});
+  driver.End("s", v1::ATTEMPT_STATE_CANCELLED);
+  driver.End("s", v1::ATTEMPT_STATE_ERRORED, "the database is down");
+  EXPECT_EQ(driver.step("s", kRollbackGateKey).attempt().state(), v1::ATTEMPT_STATE_QUEUED);
+  driver.Apply(Ready("s", {}));
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_ROLLED_BACK);
+  EXPECT_EQ(driver.step("s", kRollbackGateKey).attempt().state(), v1::ATTEMPT_STATE_CANCELLED);
 }
 
 TEST(ReconcileTest, ADropThatIsGoneIsNoPointOfNoReturn) {
@@ -263,10 +269,8 @@ TEST(ReconcileTest, ARunThatIsRolledBackGoesBackAgain) {
   environment.add_targets("b");
   Driver driver({environment});
   driver.Start();
-  for (const std::string target : {"a", "b"}) {
-    driver.Compile(target);
-    driver.RunTo(target, "fill");
-  }
+  driver.CompileAll({"a", "b"});
+  for (const std::string target : {"a", "b"}) driver.RunTo(target, "fill");
   driver.Apply(RollbackAsked{"bob"});
   driver.End("a", v1::ATTEMPT_STATE_CANCELLED);
   driver.Finish("a");

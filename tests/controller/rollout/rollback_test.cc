@@ -184,13 +184,7 @@ TEST(RollbackTest, TheEndOfALaterAttemptSettlesTheDoubt) {
 // production: p is past its point of no return, q has not dropped.
 Driver HalfDropped() {
   Driver driver;
-  driver.ToDropGate();
-  driver.Apply(Approved{"", "carol"});
-  driver.Finish("s");
-  driver.Pass(absl::Minutes(10));
-  driver.Apply(Approved{"", "carol"});
-  driver.Compile("p");
-  driver.Compile("q");
+  driver.IntoProduction();
   driver.Finish("p");
   driver.Finish("q");
   driver.Apply(Approved{"", "carol"});

@@ -57,15 +57,91 @@ v1::CompiledPlan RandomPlan(Random& random) {
   return plan;
 }
 
+google::protobuf::Duration Seconds(int seconds) { return base::ToProto(absl::Seconds(seconds)); }
+
+v1::HealthCheck Check(const std::string& name, Random& random) {
+  v1::HealthCheck check;
+  check.set_name(name);
+  *check.mutable_interval() = Seconds(5 + random.Below(20));
+  return check;
+}
+
+// Now and then: windows that are open every other minute, a soak, checks, approvals that expire.
+v1::GatePolicy RandomGate(Random& random, int approvals) {
+  v1::GatePolicy gate;
+  gate.set_approvals(random.Below(approvals + 1));
+  if (random.Percent(20)) *gate.mutable_approval_expires() = Seconds(30 + random.Below(90));
+  if (random.Percent(20)) *gate.mutable_soak() = Seconds(random.Below(60));
+  if (random.Percent(15)) {
+    v1::Window& window = *gate.add_windows();
+    window.set_cron("*/2 * * * *");
+    *window.mutable_duration() = Seconds(60);
+  }
+  if (random.Percent(15)) {
+    v1::HealthCheck check = Check("up", random);
+    check.mutable_http()->set_url("http://up");
+    if (random.Percent(50)) *check.mutable_hold() = Seconds(random.Below(40));
+    *gate.add_checks() = check;
+  }
+  if (random.Percent(10)) {
+    v1::HealthCheck check = Check("lag", random);
+    check.mutable_agent()->set_name("lag");
+    *gate.add_checks() = check;
+  }
+  if (random.Percent(10)) {
+    v1::HealthCheck check = Check("deployed", random);
+    check.mutable_reported();
+    if (random.Percent(50)) *check.mutable_reported()->mutable_expires() = Seconds(60 + random.Below(60));
+    *gate.add_checks() = check;
+  }
+  return gate;
+}
+
+void AddWaves(v1::Environment& environment, Random& random) {
+  v1::WavePolicy& canary = *environment.add_waves();
+  canary.set_name("canary");
+  canary.set_count(1);
+  *canary.mutable_bake() = Seconds(random.Below(60));
+  v1::WavePolicy& rest = *environment.add_waves();
+  rest.set_name("rest");
+  rest.set_max_parallel(random.Below(3));
+  *rest.mutable_bake() = Seconds(random.Below(30));
+  if (random.Percent(40)) *rest.mutable_before() = RandomGate(random, 1);
+}
+
 std::vector<v1::Environment> RandomPipeline(Random& random) {
   std::vector<v1::Environment> environments(1 + random.Below(3));
   for (size_t e = 0; e < environments.size(); ++e) {
-    environments[e].set_name(absl::StrCat("environments/e", e));
-    const int targets = 1 + random.Below(3);
-    for (int t = 0; t < targets; ++t) environments[e].add_targets(absl::StrCat("t", e, "-", t));
-    environments[e].mutable_before()->set_approvals(random.Below(2));
-    environments[e].mutable_before_drop()->set_approvals(random.Below(3));
-    *environments[e].mutable_soak() = base::ToProto(absl::Seconds(random.Below(60)));
+    v1::Environment& environment = environments[e];
+    environment.set_name(absl::StrCat("environments/e", e));
+    const int targets = 1 + random.Below(4);
+    for (int t = 0; t < targets; ++t) environment.add_targets(absl::StrCat("t", e, "-", t));
+    *environment.mutable_before() = RandomGate(random, 1);
+    *environment.mutable_before_drop() = RandomGate(random, 2);
+    *environment.mutable_soak() = Seconds(random.Below(60));
+    if (targets > 1 && random.Percent(50)) AddWaves(environment, random);
+    environment.set_max_parallel(random.Below(3));
+    if (random.Percent(30)) environment.set_max_failed(1);
+    if (random.Percent(30)) {
+      environment.set_on_failure(random.Percent(50) ? v1::FAILURE_ACTION_CONTINUE
+                                                    : v1::FAILURE_ACTION_ROLLBACK);
+    }
+    if (random.Percent(40)) {
+      environment.set_max_unavailable(1);
+      *environment.mutable_target_deadline() = Seconds(20 + random.Below(100));
+    }
+    if (random.Percent(15)) {
+      v1::Window& every = *environment.add_freezes()->mutable_every();
+      every.set_cron("*/3 * * * *");
+      *every.mutable_duration() = Seconds(60);
+    }
+    if (random.Percent(20)) {
+      v1::HealthCheck check = Check("errors", random);
+      check.mutable_agent()->set_name("errors");
+      check.set_failure_threshold(1 + random.Below(3));
+      *environment.add_health() = check;
+      if (random.Percent(50)) environment.set_on_unhealthy(v1::HEALTH_ACTION_ROLLBACK);
+    }
   }
   return environments;
 }
@@ -79,7 +155,9 @@ class World {
         wants_rollback_(random_.Percent(40)),
         says_journal_(random_.Percent(90)) {
     options_.max_errored_attempts = 1 + random_.Below(4);
-    state_ = NewRollout("rollouts/r", "plans/p", "digest", "alice", RandomPipeline(random_), now_);
+    state_ =
+        NewRollout({.name = "rollouts/r", .plan = "plans/p", .plan_digest = "digest", .creator = "alice"},
+                   RandomPipeline(random_), now_);
     Feed(Started{"alice"});
     const v1::Rollout started = state_;
     for (const v1::Run& run : started.runs()) {
@@ -107,6 +185,8 @@ class World {
   // How often a database went back; how often the rollout had to open something again.
   int went_back() const { return went_back_; }
   int opened_again() const { return opened_again_; }
+  // How often each kind of event was told.
+  const std::map<std::string, int>& told() const { return told_; }
 
  private:
   // The way between the controller and an agent.
@@ -114,6 +194,7 @@ class World {
     std::unique_ptr<FakeAgent> agent;
     bool connected = false;
     int session = 0;
+    int schema = 0;
   };
   // Under way: a command to an agent or what an agent says.
   struct Letter {
@@ -147,11 +228,44 @@ class World {
         if (random_.Percent(50)) Lose(link);
       }
       Connect(link);
-    } else if (dice < 96) {
-      Feed(Approved{"", random_.Percent(50) ? "bob" : "carol"});
+    } else if (dice < 95) {
+      Feed(Approved{"", random_.Percent(50) ? "bob" : random_.Percent(80) ? "carol" : "alice"});
+    } else if (dice < 98) {
+      LookAtSomething(70);
     } else {
       AskSomething();
     }
+  }
+
+  // One of the checks that are due is made; and somebody says something, or another rollout comes or goes.
+  void LookAtSomething(int holds_percent) {
+    const std::vector<DueCheck> due = DueChecks(state_, now_);
+    const auto state = [&] {
+      if (random_.Percent(holds_percent)) return v1::CHECK_STATE_PASSING;
+      return random_.Percent(50) ? v1::CHECK_STATE_FAILING : v1::CHECK_STATE_ERROR;
+    };
+    if (!due.empty()) {
+      const DueCheck& check = due[random_.Below(static_cast<int>(due.size()))];
+      Feed(CheckReported{
+          .place = check.place, .check = check.check.name(), .target = check.target, .state = state()});
+    }
+    if (random_.Percent(20)) Feed(CheckReported{.check = "deployed", .state = state(), .actor = "ci"});
+    if (random_.Percent(20)) {
+      HoldersChanged holders;
+      if (random_.Percent(50)) holders.held_by[TargetOf(AnyLink())] = "rollouts/other";
+      Feed(holders);
+    }
+  }
+
+  // Everything that is due is made, and holds.
+  void LookAtAll() {
+    for (const DueCheck& check : DueChecks(state_, now_)) {
+      Feed(CheckReported{.place = check.place,
+                         .check = check.check.name(),
+                         .target = check.target,
+                         .state = v1::CHECK_STATE_PASSING});
+    }
+    Feed(CheckReported{.check = "deployed", .state = v1::CHECK_STATE_PASSING, .actor = "ci"});
   }
 
   // Nothing goes wrong any more, and the operator wants to come to an end.
@@ -160,6 +274,9 @@ class World {
       if (!link.connected) Connect(link);
     }
     if (!mail_.empty()) return Deliver();
+    Feed(HoldersChanged{});
+    LookAtAll();
+    if (!mail_.empty()) return;
     for (auto& [target, link] : links_) Post(link, link.agent->Work(0));
     if (!mail_.empty()) return;
     switch (state_.state()) {
@@ -178,7 +295,8 @@ class World {
         Feed(Approved{"", "bob"});
         Feed(Approved{"", "carol"});
         Feed(OverrideAsked{"", "bob", "it never comes"});
-        Pass(wake_ == absl::InfiniteFuture() ? absl::Seconds(1) : wake_ - now_);
+        // Checks are made in time.
+        Pass(std::min(absl::Seconds(10), wake_ == absl::InfiniteFuture() ? absl::Seconds(1) : wake_ - now_));
     }
   }
 
@@ -186,6 +304,11 @@ class World {
     // Some operators are hasty, and most of all when it is almost too late.
     if (wants_rollback_ && IsDropping() && random_.Percent(15)) return Feed(RollbackAsked{"bob"});
     if (wants_rollback_ && random_.Percent(4)) return Feed(RollbackAsked{"bob"});
+    if (wants_rollback_ && random_.Percent(2)) {
+      return Feed(RollbackAsked{"bob", "", state_.stages(random_.Below(state_.stages_size())).environment()});
+    }
+    if (random_.Percent(3)) return Feed(TargetSkipped{TargetOf(AnyLink()), "bob", "not now"});
+    if (random_.Percent(5)) return Feed(GateSkipped{"", "carol", "an emergency"});
     if (wants_rollback_ && random_.Percent(2)) return Feed(AbortAsked{"bob"});
     if (state_.has_rollback_time() && !Ended(state_)) return Feed(RollbackAsked{"bob"});
     if (random_.Percent(20)) return Feed(PauseAsked{"bob"});
@@ -277,8 +400,21 @@ class World {
     CompileFailed failed{.target = target, .retriable = random_.Percent(70)};
     failed.error.set_message("bad luck");
     if (random_.Percent(10)) return failed;
-    Compiled compiled{.target = target, .plan = plan_, .digest = "compiled", .steps_digest = "steps"};
+    // Somebody changes the schema: seldom, and not once the run has begun.
+    Link& link = links_[target];
+    if (random_.Percent(3)) ++link.schema;
+    Compiled compiled{.target = target,
+                      .plan = plan_,
+                      .digest = absl::StrCat("compiled", link.schema),
+                      .steps_digest = "steps"};
+    compiled.plan.set_schema_fingerprint(absl::StrCat("schema", link.schema));
     if (random_.Percent(5)) compiled.differences = {"another step"};
+    if (random_.Percent(5)) {
+      v1::PreflightFinding& finding = *compiled.preflight.add_findings();
+      finding.set_severity(random_.Percent(50) ? v1::PREFLIGHT_SEVERITY_ERROR
+                                               : v1::PREFLIGHT_SEVERITY_WARNING);
+      finding.set_message("no room");
+    }
     return compiled;
   }
 
@@ -295,7 +431,10 @@ class World {
     if (!next.ok()) {
       const bool is_operators =
           input.index() >= Input(Approved{}).index() && !std::holds_alternative<Ticked>(input);
-      if (!is_operators || next.status().code() != absl::StatusCode::kFailedPrecondition) {
+      const bool no_such_check =
+          std::holds_alternative<CheckReported>(input) && absl::IsNotFound(next.status());
+      if (!no_such_check &&
+          (!is_operators || next.status().code() != absl::StatusCode::kFailedPrecondition)) {
         wrong_.push_back(next.status().ToString());
       }
       return;
@@ -303,6 +442,7 @@ class World {
     for (const std::string& violation : Violations(state_, *next, now_)) wrong_.push_back(violation);
     for (const v1::Event& event : next->events) {
       opened_again_ += event.type() == v1::EVENT_TYPE_TARGET_WENT_BACK;
+      ++told_[v1::EventType_Name(event.type())];
     }
     if (Letters(*next) != Letters(*same)) wrong_.push_back("it is not deterministic");
     JudgeRepetition(input, *next);
@@ -331,7 +471,10 @@ class World {
     }
     const absl::StatusOr<Transition> again = Advance(next.state, input, now_, options_);
     if (!again.ok() || !again->commands.empty() || !SameState(again->state, next.state)) {
-      wrong_.push_back("something follows from a repetition");
+      wrong_.push_back(absl::StrCat("something follows from a repetition of input ", input.index()));
+      if (!again.ok()) return wrong_.push_back(again.status().ToString());
+      for (const v1::Event& event : again->events) wrong_.push_back(event.message());
+      for (const Command& command : again->commands) wrong_.push_back(Describe(command));
     }
   }
 
@@ -344,7 +487,11 @@ class World {
       if (run.state() == v1::RUN_STATE_ROLLED_BACK && !agent.IsClean()) {
         wrong_.push_back(run.target() + " ROLLED_BACK but is not clean");
       }
-      const bool left = run.state() != v1::RUN_STATE_SUCCEEDED && run.state() != v1::RUN_STATE_ROLLED_BACK;
+      // What was never begun, and environments that were not meant, are left as they are.
+      const bool meant = absl::StartsWith(state_.reason(), "rolled back") ||
+                         absl::StartsWith(state_.reason(), run.environment().substr(sizeof("environments")));
+      const bool left = run.state() != v1::RUN_STATE_SUCCEEDED && run.state() != v1::RUN_STATE_ROLLED_BACK &&
+                        run.has_start_time() && meant;
       if (state_.state() == v1::ROLLOUT_STATE_ROLLED_BACK && left &&
           !absl::StrContains(state_.reason(), run.target())) {
         wrong_.push_back(run.target() + " was left without a word");
@@ -369,6 +516,7 @@ class World {
   int inputs_ = 0;
   int went_back_ = 0;
   int opened_again_ = 0;
+  std::map<std::string, int> told_;
 };
 
 int FromEnvironment(const char* name, int otherwise) {
@@ -382,6 +530,7 @@ TEST(SimulationTest, EveryInvariantHoldsAndEveryRolloutEnds) {
   const int first = std::max(only, 0);
   const int last = only >= 0 ? only + 1 : FromEnvironment("CURLEW_SIMULATION_SEEDS", 500);
   std::map<std::string, int> ends;
+  std::map<std::string, int> told;
   int inputs = 0, went_back = 0, opened_again = 0;
   for (int seed = first; seed < last; ++seed) {
     World world(seed);
@@ -392,6 +541,7 @@ TEST(SimulationTest, EveryInvariantHoldsAndEveryRolloutEnds) {
     inputs += world.inputs();
     went_back += world.went_back();
     opened_again += world.opened_again();
+    for (const auto& [event, count] : world.told()) told[event] += count;
   }
   std::string summary =
       absl::StrCat(last - first, " seeds, ", inputs, " inputs, databases went back ", went_back,
@@ -402,6 +552,12 @@ TEST(SimulationTest, EveryInvariantHoldsAndEveryRolloutEnds) {
     EXPECT_GT(ends["ROLLOUT_STATE_SUCCEEDED"], last / 20);
     EXPECT_GT(ends["ROLLOUT_STATE_ROLLED_BACK"], last / 20);
     EXPECT_GT(opened_again, last / 20);
+    // What never comes proves nothing.
+    for (const char* event :
+         {"GATE_TAKEN_BACK", "APPROVAL_VOID", "CHECK_CHANGED", "WAVE_CHANGED", "RUN_SET_ASIDE",
+          "RUN_RETURNED", "RUN_HELD", "TARGET_SKIPPED", "GATE_SKIPPED", "POLICY_ACTED"}) {
+      EXPECT_GT(told[absl::StrCat("EVENT_TYPE_", event)], last / 50) << event;
+    }
   }
 }
 

@@ -86,10 +86,8 @@ TEST(SkipTest, WithATargetItIsForThatRunAlone) {
   environment.add_targets("b");
   Driver driver({environment});
   driver.Start();
-  for (const std::string target : {"a", "b"}) {
-    driver.Compile(target, PlanWithAnalyze());
-    driver.RunTo(target, "analyze");
-  }
+  driver.CompileAll({"a", "b"}, PlanWithAnalyze());
+  for (const std::string target : {"a", "b"}) driver.RunTo(target, "analyze");
   for (const std::string target : {"a", "b"}) driver.End(target, v1::ATTEMPT_STATE_FAILED, "no luck");
   driver.Apply(SkipAsked{"a", "", "bob", "autovacuum will do"});
   EXPECT_TRUE(driver.step("a", "analyze").has_override());
@@ -143,8 +141,8 @@ TEST(SkipTest, WithoutATargetItIsForEveryRunThatStandsAtTheStep) {
   for (const char* target : {"a", "b", "c"}) environment.add_targets(target);
   Driver driver({environment});
   driver.Start();
+  driver.CompileAll({"a", "b", "c"}, PlanWithAnalyze());
   for (const std::string target : {"a", "b", "c"}) {
-    driver.Compile(target, PlanWithAnalyze());
     driver.RunTo(target, "analyze");
     driver.Ack(target);
   }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/proto_time.h"
 #include "controller/rollout/machine.h"
 #include "tests/controller/rollout/driver.h"
 
@@ -132,8 +133,8 @@ Driver Two() {
   environment.add_targets("b");
   Driver driver({environment});
   driver.Start();
+  driver.CompileAll({"a", "b"});
   for (const std::string target : {"a", "b"}) {
-    driver.Compile(target);
     driver.RunTo(target, "fill");
     driver.Ack(target);
   }
@@ -224,6 +225,12 @@ Table StageTable(const std::string& name, const std::function<void(Driver&)>& mo
     environments[0].mutable_before()->set_approvals(1);
     Driver driver(environments);
     driver.Start();
+    driver.Compile("s");
+    return driver;
+  };
+  const auto preparing = [] {
+    Driver driver;
+    driver.Start();
     return driver;
   };
   const auto show = [](const Driver& driver) {
@@ -231,7 +238,8 @@ Table StageTable(const std::string& name, const std::function<void(Driver&)>& mo
   };
   return {
       name,
-      {{"PENDING", Then(at_gate, more)},
+      {{"PREPARING", Then(preparing, more)},
+       {"PREPARING, at the gate", Then(at_gate, more)},
        {"RUNNING, at the last step before DROP", Then([] { return Filling("bind"); }, more)},
        {"AT_DROP_GATE", Then(AtDropGate, more)},
        {"DROPPING, at the last step", Then(Dropping, more)},
@@ -242,6 +250,8 @@ Table StageTable(const std::string& name, const std::function<void(Driver&)>& mo
                        more(d);
                      })}},
       {Give("approval of the closed gate", Approved{"", "carol"}),
+       Give("compiled", Compiled{.target = "s", .plan = RenamePlan(), .digest = "compiled"}),
+       Give("compiled otherwise", Compiled{.target = "s", .plan = RenamePlan(), .digest = "other"}),
        End("attempt SUCCEEDED", "s", v1::ATTEMPT_STATE_SUCCEEDED), Wait("a second passes", absl::Seconds(1)),
        Wait("the soak time passes", absl::Minutes(10)), WentBack("s")},
       show};
@@ -250,6 +260,15 @@ Table StageTable(const std::string& name, const std::function<void(Driver&)>& mo
 CompileFailed CompileFailure(bool retriable) {
   CompileFailed input{.target = "s", .retriable = retriable};
   input.error.set_message("message");
+  return input;
+}
+
+Compiled WithFinding(v1::PreflightSeverity severity) {
+  Compiled input{.target = "s", .plan = RenamePlan(), .digest = "compiled"};
+  v1::PreflightFinding& finding = *input.preflight.add_findings();
+  finding.set_severity(severity);
+  finding.set_code("disk");
+  finding.set_message("no room");
   return input;
 }
 
@@ -263,12 +282,20 @@ Table RunTable() {
     return driver;
   };
   const auto pending = [] {
+    Driver driver(Staging());
+    driver.Apply(HoldersChanged{{{"s", "rollouts/earlier"}}});
+    driver.Start();
+    return driver;
+  };
+  const auto compiled = [] {
     std::vector<v1::Environment> environments = Staging();
     environments[0].mutable_before()->set_approvals(1);
     Driver driver(environments);
     driver.Start();
+    driver.Compile("s");
     return driver;
   };
+  const auto beginning = Then(compiled, [](Driver& d) { d.Apply(Approved{"", "bob"}); });
   const auto bind = [] { return Filling("bind"); };
   const auto back = [](const std::string& step) {
     return [step](Driver& d) {
@@ -279,8 +306,10 @@ Table RunTable() {
   };
   return {
       "run",
-      {{"PENDING", pending},
+      {{"PENDING, held", pending},
        {"COMPILING", started},
+       {"COMPILED", compiled},
+       {"COMPILING once more", beginning},
        {"RUNNING, at the last step before DROP", bind},
        {"READY_TO_DROP", AtDropGate},
        {"DROPPING, at the last step", Dropping},
@@ -288,16 +317,25 @@ Table RunTable() {
        {"FAILED, not compiled", Then(started, [](Driver& d) { d.Apply(CompileFailure(false)); })},
        {"FAILED", Then(bind, [](Driver& d) { d.End("s", v1::ATTEMPT_STATE_FAILED, "message"); })},
        {"ROLLING_BACK, at its last step", Then(bind, back("add"))},
-       {"ROLLED_BACK", Then(Then(bind, back("add")), [](Driver& d) { d.Finish("s"); })}},
-      {Give("compiled", Compiled{.target = "s", .plan = RenamePlan(), .digest = "d"}),
+       {"ROLLED_BACK", Then(Then(bind, back("add")), [](Driver& d) { d.Finish("s"); })},
+       {"SKIPPED", Then(compiled,
+                        [](Driver& d) {
+                          d.Apply(TargetSkipped{"s", "bob", "because"});
+                        })}},
+      {Give("compiled", Compiled{.target = "s", .plan = RenamePlan(), .digest = "compiled"}),
+       Give("compiled otherwise", Compiled{.target = "s", .plan = RenamePlan(), .digest = "other"}),
        Give("compiled, with differences",
-            Compiled{.target = "s", .plan = RenamePlan(), .digest = "d", .differences = {"another step"}}),
+            Compiled{
+                .target = "s", .plan = RenamePlan(), .digest = "compiled", .differences = {"another step"}}),
+       Give("compiled, preflight found an error", WithFinding(v1::PREFLIGHT_SEVERITY_ERROR)),
        Give("compilation failed, retriable", CompileFailure(true)),
        Give("compilation failed", CompileFailure(false)),
        End("attempt SUCCEEDED", "s", v1::ATTEMPT_STATE_SUCCEEDED),
        End("attempt FAILED", "s", v1::ATTEMPT_STATE_FAILED), Give("agent lost", AgentLost{"s"}),
-       Give("agent ready, holds nothing", AgentReady{.target = "s", .epoch = 2}), WentBack("s"), kResume,
-       kRollback},
+       Give("agent ready, holds nothing", AgentReady{.target = "s", .epoch = 2}), WentBack("s"),
+       Give("another rollout holds it", HoldersChanged{{{"s", "rollouts/earlier"}}}),
+       Give("no other rollout holds it", HoldersChanged{}),
+       Give("skip of the target", TargetSkipped{"s", "bob", "because"}), kResume, kRollback},
       show};
 }
 
@@ -430,6 +468,82 @@ Table WaitTable(const std::string& name, const std::function<void(Driver&)>& mor
           show};
 }
 
+// production of four targets: the wave "canary" of one, then "rest", two at a time; each bakes for an hour.
+Driver Waves() {
+  v1::Environment environment;
+  environment.set_name("environments/production");
+  for (const char* target : {"a", "b", "c", "d"}) environment.add_targets(target);
+  environment.set_max_parallel(2);
+  v1::WavePolicy& canary = *environment.add_waves();
+  canary.set_name("canary");
+  canary.set_count(1);
+  *canary.mutable_bake() = base::ToProto(absl::Hours(1));
+  v1::WavePolicy& rest = *environment.add_waves();
+  rest.set_name("rest");
+  *rest.mutable_bake() = base::ToProto(absl::Hours(1));
+  environment.mutable_before_drop()->set_approvals(1);
+  Driver driver({environment});
+  driver.Start();
+  driver.CompileAll({"a", "b", "c", "d"});
+  return driver;
+}
+
+Table WaveTable() {
+  const auto show = [](const Driver& driver) {
+    std::vector<std::string> states;
+    for (const v1::Wave& wave : driver.state().stages(0).waves()) {
+      states.push_back(v1::WaveState_Name(wave.state()).substr(sizeof("WAVE_STATE_") - 1));
+    }
+    return absl::StrJoin(states, ", ");
+  };
+  const auto canary = Then(Waves, [](Driver& d) { d.RunTo("a", "bind"); });
+  const auto baking = Then(canary, [](Driver& d) { d.Succeed("a"); });
+  const auto rest = Then(baking, [](Driver& d) {
+    d.Pass(absl::Hours(1));
+    d.CompileAll({"b", "c", "d"});
+    for (const char* target : {"b", "c"}) d.Finish(target);
+    d.CompileAll({"d"});
+    d.RunTo("d", "bind");
+  });
+  const auto ready = Then(rest, [](Driver& d) { d.Succeed("d"); });
+  const auto dropping = Then(ready, [](Driver& d) {
+    d.Pass(absl::Hours(1));
+    d.Apply(Approved{"", "bob"});
+    d.RunTo("a", "drop");
+  });
+  const auto baking_drop = Then(dropping, [](Driver& d) { d.Succeed("a"); });
+  const auto dropping_rest = Then(baking_drop, [](Driver& d) {
+    d.Pass(absl::Hours(1));
+    for (const char* target : {"b", "c"}) d.Finish(target);
+    d.RunTo("d", "drop");
+  });
+  const auto last = [](std::string title, v1::AttemptState outcome) {
+    return Row{std::move(title), [outcome](Driver& driver) {
+                 for (const char* target : {"a", "d"}) {
+                   const v1::Run& run = driver.run(target);
+                   if (run.last_attempt() == 0) continue;
+                   AttemptEnded input{.target = target, .attempt = run.last_attempt(), .outcome = outcome};
+                   input.error.set_message("message");
+                   if (absl::Status status = driver.Try(input); !status.ok()) return status;
+                   if (!driver.last().events.empty()) return absl::OkStatus();
+                 }
+                 return absl::OkStatus();
+               }};
+  };
+  return {"wave",
+          {{"the canary at its last step before DROP", canary},
+           {"the canary bakes", baking},
+           {"the rest at its last step before DROP", rest},
+           {"the rest bakes", ready},
+           {"the canary at its last step", dropping},
+           {"the canary bakes after DROP", baking_drop},
+           {"the rest at its last step", dropping_rest}},
+          {last("attempt SUCCEEDED", v1::ATTEMPT_STATE_SUCCEEDED),
+           last("attempt FAILED", v1::ATTEMPT_STATE_FAILED), Wait("a minute passes", absl::Minutes(1)),
+           Wait("the bake time passes", absl::Hours(1)), WentBack("a")},
+          show};
+}
+
 std::vector<Table> Tables() {
   const auto nothing = [](Driver&) {};
   const auto pause = [](Driver& driver) { driver.Apply(PauseAsked{"bob"}); };
@@ -438,6 +552,7 @@ std::vector<Table> Tables() {
   return {RolloutTable(),
           StageTable("stage", nothing),
           StageTable("stage-paused", pause),
+          WaveTable(),
           RunTable(),
           AttemptTable("attempt", nothing, Columns::kAll),
           AttemptTable("attempt-paused", pause, Columns::kSent),

@@ -1,4 +1,6 @@
 // The invariants of every transition.
+#include "tests/controller/rollout/violations.h"
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -117,14 +119,6 @@ void CheckDispatch(const v1::Rollout& state, const DispatchAttempt& dispatch, Li
     const bool gated = undo && step != &run->rollback_gate() && run->has_rollback_gate();
     if (gated && run->rollback_gate().state() != v1::STEP_STATE_SUCCEEDED)
       complain("before the rollback gate");
-    if (undo || step->phase() != v1::PHASE_DROP) continue;
-    for (const v1::EnvironmentStage& stage : state.stages()) {
-      if (stage.environment() != run->environment()) continue;
-      if (stage.state() != v1::STAGE_STATE_DROPPING || !stage.before_drop().has_open_time() ||
-          stage.before_drop().approvals_size() < stage.before_drop().required_approvals()) {
-        complain("before the gate before DROP");
-      }
-    }
   }
 }
 
@@ -167,6 +161,9 @@ std::vector<std::string> Violations(const v1::Rollout& before, const Transition&
   for (const Command& command : transition.commands) {
     if (const auto* dispatch = std::get_if<DispatchAttempt>(&command)) {
       CheckDispatch(state, *dispatch, found);
+      for (const std::string& held : HeldBack(before, state, *dispatch, now)) {
+        found.push_back(absl::StrCat(Describe(command), " ", held));
+      }
       CheckTuning(state, dispatch->target, dispatch->tuning.value_or(v1::Tuning()), found);
     }
     if (const auto* tune = std::get_if<SendTuning>(&command)) {
@@ -175,17 +172,22 @@ std::vector<std::string> Violations(const v1::Rollout& before, const Transition&
   }
   for (int i = 0; i + 1 < state.stages_size(); ++i) {
     // One that has begun goes on, also where the one before falls back.
-    if (before.stages(i + 1).state() == v1::STAGE_STATE_PENDING &&
-        state.stages(i + 1).state() != v1::STAGE_STATE_PENDING &&
-        state.stages(i).state() != v1::STAGE_STATE_DONE) {
+    const bool had_begun = before.stages(i + 1).state() != v1::STAGE_STATE_PENDING &&
+                           before.stages(i + 1).state() != v1::STAGE_STATE_PREPARING;
+    const bool has_begun = state.stages(i + 1).state() != v1::STAGE_STATE_PENDING &&
+                           state.stages(i + 1).state() != v1::STAGE_STATE_PREPARING;
+    if (!had_begun && has_begun && state.stages(i).state() != v1::STAGE_STATE_DONE) {
       found.push_back("a stage began before the one before was done");
     }
   }
   if (state.state() == v1::ROLLOUT_STATE_SUCCEEDED) {
     for (const v1::Run& run : state.runs()) {
-      if (run.state() != v1::RUN_STATE_SUCCEEDED) found.push_back("SUCCEEDED without " + run.target());
+      if (run.state() != v1::RUN_STATE_SUCCEEDED && run.state() != v1::RUN_STATE_SKIPPED) {
+        found.push_back("SUCCEEDED without " + run.target());
+      }
     }
   }
+  for (const std::string& wrong : WrongPolicies(before, state)) found.push_back(wrong);
   if (Ended(state) != state.has_end_time()) found.push_back("end_time does not tell the end");
   if (transition.wake <= now) found.push_back("it wants to wake in the past");
   return found;

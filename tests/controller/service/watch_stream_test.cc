@@ -73,7 +73,7 @@ TEST_F(WatchStreamTest, BeginsWithTheRolloutAndTellsEveryEventOnceUntilTheEnd) {
     }
     if (!message.has_rollout()) continue;
     last = message.rollout();
-    if (!approved && last.stages(0).state() == v1::STAGE_STATE_DONE) {
+    if (!approved && last.stages(1).before().has_reached_time()) {
       approved = true;
       EXPECT_THAT(Approve(kName), IsOk());
     }
@@ -104,7 +104,7 @@ TEST_F(WatchStreamTest, ResumesFromAnEventWithoutAGapAndWithoutARepeat) {
           break;
         }
       } else if (!approved && message.rollout().stages_size() > 0 &&
-                 message.rollout().stages(0).state() == v1::STAGE_STATE_DONE) {
+                 message.rollout().stages(1).before().has_reached_time()) {
         approved = true;
         EXPECT_THAT(Approve(kName), IsOk());
       }
@@ -125,13 +125,8 @@ TEST_F(WatchStreamTest, TellsTheNewestProgressOfARunningAttempt) {
   FakeAgent agent(Channel());
   ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
   agent.SayHello();
+  agent.AnswerQuestions(Items());
   agent.SayReady("staging-crm");
-  const auto question = agent.Take(v1::ControllerMessage::kReportSchema);
-  ASSERT_THAT(question, IsOk());
-  v1::AgentMessage report;
-  report.mutable_schema_report()->set_request(question->report_schema().request());
-  *report.mutable_schema_report()->mutable_schema() = Items();
-  agent.Say(report);
   const auto dispatch = agent.Take(v1::ControllerMessage::kDispatch);
   ASSERT_THAT(dispatch, IsOk());
   agent.SayAck(dispatch->dispatch());
@@ -162,7 +157,7 @@ TEST_F(WatchStreamTest, ASlowWatcherHoldsUpNobodyAndMissesNoEvent) {
   ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
   Watch slow(Channel(), kName);
   agent.SayHello();
-  WaitFor(kName, [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+  WaitFor(kName, [](const v1::Rollout& r) { return r.stages(1).before().has_reached_time(); });
   ASSERT_THAT(Approve(kName), IsOk());
   const v1::Rollout done = WaitForState(kName, v1::ROLLOUT_STATE_SUCCEEDED);
   int64_t last_event = 0;

@@ -47,6 +47,35 @@ inline OutboxEntry MakeEntry(const std::string& rollout, const std::string& targ
   return {.rollout = rollout, .target = target, .kind = kind, .payload = std::move(payload)};
 }
 
+// Entries with these actions, and notifications with these messages.
+inline Record MakeRecord(const std::vector<std::string>& actions,
+                         const std::vector<std::string>& messages = {}) {
+  Record record;
+  for (const std::string& action : actions) {
+    v1::AuditEntry& entry = record.audit.emplace_back();
+    entry.set_action(action);
+    entry.set_actor("ada");
+    entry.mutable_time()->set_seconds(1'750'000'000);
+  }
+  for (const std::string& message : messages) {
+    v1::Notification& notification = record.notifications.emplace_back();
+    notification.set_sink("chat");
+    notification.set_message(message);
+  }
+  return record;
+}
+
+// Of a run that succeeded; a baseline where `rollout` is "".
+inline v1::TargetRecord MakeTargetRecord(const std::string& target, const std::string& rollout) {
+  v1::TargetRecord record;
+  record.set_target(target);
+  record.set_rollout(rollout);
+  record.set_kind(rollout.empty() ? v1::TARGET_RECORD_KIND_BASELINE : v1::TARGET_RECORD_KIND_SUCCEEDED);
+  record.set_schema_fingerprint(absl::StrCat("print of ", rollout));
+  record.set_schema_json(absl::StrCat("{\"of\":\"", rollout, "\"}"));
+  return record;
+}
+
 }  // namespace curlew::store
 
 #endif  // CURLEW_TESTS_CONTROLLER_STORE_BUILDERS_H_

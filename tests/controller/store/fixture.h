@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/audit_chain.h"
 #include "controller/store/rollout_store.h"
 #include "tests/controller/store/builders.h"
 #include "tests/support/status_matchers.h"
@@ -23,6 +24,42 @@ inline std::string Fixture(const std::string& name) {
   text << file.rdbuf();
   EXPECT_FALSE(text.str().empty()) << "there is no fixture " << name << ": run make.py";
   return text.str();
+}
+
+// A store that was made from a fixture of a version that has the audit log holds what stands beside the
+// rollouts, too.
+inline void ExpectRecordsOfFixture(RolloutStore& store) {
+  RecordStore& records = store.records();
+  ASSERT_OK_AND_ASSIGN(const auto audit, records.ListAudit(0, 10));
+  ASSERT_EQ(audit.size(), 2u);
+  EXPECT_EQ(audit[1].action(), "rollout.start");
+  EXPECT_EQ(audit[1].details().at("b"), "\u00fc");
+  ASSERT_OK_AND_ASSIGN(const auto pending, records.PendingNotifications(0, 10));
+  ASSERT_EQ(pending.size(), 2u);
+  EXPECT_EQ(pending[0].id(), 2);
+  EXPECT_EQ(pending[1].message(), "it has failed");
+  ASSERT_OK_AND_ASSIGN(const auto newest, records.NewestTargetRecord("staging-crm"));
+  EXPECT_EQ(newest.number(), 2);
+  EXPECT_EQ(newest.schema_json(), "{\"number\":2}");
+  ASSERT_OK(records.Put(MakeRecord({"rollout.abort"}, {"later"})));
+  ASSERT_OK_AND_ASSIGN(const auto next, records.ListAudit(2, 10));
+  ASSERT_EQ(next.size(), 1u);
+  EXPECT_OK(base::CheckChain(2, audit[1].hash(), next[0]));
+  ASSERT_OK_AND_ASSIGN(const auto later, records.PendingNotifications(3, 10));
+  ASSERT_EQ(later.size(), 1u);
+  EXPECT_EQ(later[0].id(), 5) << "4 was given before";
+}
+
+// The same of the runs of a rollout, wherever its version kept them.
+inline void ExpectRunsOfFixture(RolloutStore& store) {
+  ASSERT_OK_AND_ASSIGN(const VersionedRollout read, store.GetRollout("rollouts/running"));
+  ASSERT_EQ(read.rollout.runs_size(), 2);
+  EXPECT_EQ(read.rollout.runs(0).target(), "staging-crm");
+  EXPECT_EQ(read.rollout.runs(1).target(), "production-crm");
+  EXPECT_EQ(read.rollout.state(), v1::ROLLOUT_STATE_RUNNING);
+  std::string next;
+  ASSERT_OK_AND_ASSIGN(const auto listed, store.ListRollouts({}, &next));
+  EXPECT_TRUE(SameProto(listed[0].rollout, read.rollout));
 }
 
 // A store that was made from a fixture holds all that it held, and goes on.
@@ -55,6 +92,8 @@ inline void ExpectContentOfFixture(RolloutStore& store) {
   RolloutChange change = MakeChange("rollouts/running", 2, 2, 1);
   change.outbox = {MakeEntry("rollouts/running", "t", "tune", "")};
   ASSERT_OK(store.Commit(change));
+  ASSERT_OK_AND_ASSIGN(const VersionedRollout changed, store.GetRollout("rollouts/running"));
+  EXPECT_TRUE(SameProto(changed.rollout, change.rollout));
   ASSERT_OK_AND_ASSIGN(pending, store.PendingOutbox());
   ASSERT_EQ(pending.size(), 3u);
   EXPECT_EQ(pending[2].id, 7) << "6 was given before";

@@ -128,8 +128,15 @@ TEST_F(PostgresLeaderLeaseTest, EveryWriteOfAnOldLeaderIsAbortedAndChangesNothin
   const absl::Status status = old->Commit(MakeChange("rollouts/a", 1, 1, 1)).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kAborted, HasSubstr("the controller at b:7441 leads")));
   EXPECT_EQ(base::Detail(status, base::kReason), kNotLeader);
-  EXPECT_EQ(base::Detail(old->PutPlan(MakePlan("p", "1")).status(), base::kReason), kNotLeader);
-  EXPECT_EQ(base::Detail(old->PutEnvironments({}), base::kReason), kNotLeader);
+  EXPECT_EQ(base::Detail(old->PutPlan(MakePlan("p", "1"), {}).status(), base::kReason), kNotLeader);
+  EXPECT_EQ(base::Detail(old->PutEnvironments({}, {}), base::kReason), kNotLeader);
+  RecordStore& records = old->records();
+  EXPECT_EQ(base::Detail(records.Put(MakeRecord({"late"})), base::kReason), kNotLeader);
+  EXPECT_EQ(base::Detail(records.RemoveNotification(1), base::kReason), kNotLeader);
+  EXPECT_EQ(base::Detail(records.UpdateNotification({}), base::kReason), kNotLeader);
+  EXPECT_EQ(base::Detail(records.AddTargetRecord(MakeTargetRecord("crm", ""), {}).status(), base::kReason),
+            kNotLeader);
+  EXPECT_EQ(records.AuditHead()->number(), 0);
   ASSERT_OK_AND_ASSIGN(const VersionedRollout read, old->GetRollout("rollouts/a"));
   EXPECT_EQ(read.version, 1) << "it may still read";
 }

@@ -93,11 +93,26 @@ TEST_F(PostgresLocationTest, StoresOfEveryEarlierVersionAreReadRightly) {
     ASSERT_OK(location->Backup(folder_.File(absl::StrCat(version, ".backup"))));
     const OpenStore open = Lead(*location);
     EXPECT_EQ(open.epoch, 8);
+    if (version >= 2) ExpectRunsOfFixture(*open.store);
     ExpectContentOfFixture(*open.store);
+    if (version >= 2) ExpectRecordsOfFixture(*open.store);
     EXPECT_THAT(location->Check(),
                 IsOkAndHolds(::testing::AllOf(HasSubstr(absl::StrCat("schema version ", newest)),
                                               HasSubstr("the controller at a:7441 leads (epoch 8)"))));
   }
+}
+
+TEST_F(PostgresLocationTest, ACheckFindsWhereTheAuditLogBreaks) {
+  Fill(*Lead(*location_).store);
+  ASSERT_OK(location_->Check());
+  database_.Sql(
+      "ALTER TABLE curlew_controller.audit DISABLE TRIGGER USER;"
+      "UPDATE curlew_controller.audit SET entry ="
+      " decode(replace(encode(entry, 'hex'), encode('approve', 'hex'), encode('abandon', 'hex')), 'hex');");
+  EXPECT_THAT(location_->Check(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("audit entry 2 was changed")));
+  EXPECT_THAT(location_->Backup(folder_.File("b")), curlew::testing::IsOk())
+      << "a backup is what there is: it is looked at before it is restored";
 }
 
 TEST_F(PostgresLocationTest, AStoreOfANewerVersionIsRefusedByAll) {

@@ -11,9 +11,12 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/str_replace.h"
+#include "common/base/audit_chain.h"
 #include "common/base/error_detail.h"
 #include "controller/store/store_location.h"
 #include "tests/controller/store/postgres_store.h"
+#include "tests/controller/store/record_store_suite.h"
 #include "tests/controller/store/rollout_store_suite.h"
 #include "tests/controller/store/temp_folder.h"
 #include "tests/controller/store/tiny_file_system.h"
@@ -38,6 +41,7 @@ class PostgresStore {
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, RolloutStoreTest, PostgresStore);
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, RecordStoreTest, PostgresStore);
 
 // A store whose leader is "a", and a session of the test's own.
 class PostgresRolloutStoreTest : public ::testing::Test {
@@ -246,6 +250,91 @@ TEST_F(PostgresRolloutStoreTest, AFullTablespaceMakesItUnavailableAndNothingChan
     database_.Sql(absl::StrCat("ALTER TABLE curlew_controller.", table, " SET TABLESPACE pg_default"));
   }
   database_.Sql(absl::StrCat("DROP TABLESPACE ", tablespace));
+}
+
+// Two connections write as fast as they can, and some of what they write is refused: no number is lost, none
+// is given twice, and each entry follows the one before it.
+TEST_F(PostgresRolloutStoreTest, TheAuditLogHasNoGapWhoeverWritesAtTheSameTime) {
+  constexpr int kTurns = 60;
+  std::vector<std::thread> threads;
+  for (const std::string name : {"one", "two"}) {
+    threads.emplace_back([this, name] {
+      const auto store = database_.Store(epoch_, "a");
+      RecordStore& records = store->records();
+      const std::string rollout = "rollouts/" + name;
+      for (int i = 0; i < kTurns; ++i) {
+        RolloutChange change = MakeChange(rollout, i, i, 1);
+        change.record = MakeRecord({name, name}, {name});
+        EXPECT_OK(store->Commit(change));
+        EXPECT_FALSE(store->Commit(change).ok()) << "it was made from an old version";
+        EXPECT_OK(records.Put(MakeRecord({name})));
+        EXPECT_OK(store->PutPlan(MakePlan("p", absl::StrCat(i)), MakeRecord({"plan.create"})));
+        EXPECT_OK(records.AddTargetRecord(MakeTargetRecord("crm", ""), MakeRecord({name}, {name})));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_OK_AND_ASSIGN(const auto audit, store_->records().ListAudit(0, 100000));
+  ASSERT_EQ(audit.size(), 2 * kTurns * 4 + kTurns) << "each plan is stored by one of the two";
+  int64_t number = 0;
+  std::string hash(base::kNoAuditHash);
+  for (const v1::AuditEntry& entry : audit) {
+    ASSERT_OK(base::CheckChain(number, hash, entry));
+    number = entry.number();
+    hash = entry.hash();
+  }
+  ASSERT_OK_AND_ASSIGN(const auto newest, store_->records().NewestTargetRecord("crm"));
+  EXPECT_EQ(newest.number(), 2 * kTurns);
+  ASSERT_OK_AND_ASSIGN(const auto pending, store_->records().PendingNotifications(0, 100000));
+  EXPECT_EQ(pending.size(), 2u * kTurns * 2);
+}
+
+TEST_F(PostgresRolloutStoreTest, AChangeWhoseRecordCannotBeStoredIsNotStoredEither) {
+  ASSERT_OK(store_->Commit(MakeChange("rollouts/a", 0, 0, 1)));
+  database_.Sql(
+      "CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS"
+      " 'BEGIN RAISE EXCEPTION ''could not extend file: No space left on device'' USING ERRCODE = ''53100'';"
+      " END';"
+      "CREATE TRIGGER full_disk BEFORE INSERT ON curlew_controller.notification FOR EACH ROW"
+      " EXECUTE FUNCTION public.full()");
+  const Record record = MakeRecord({"done"}, {"told"});
+  RolloutChange change = MakeChange("rollouts/a", 1, 1, 1);
+  change.record = record;
+  const auto full = StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nothing has changed"));
+  EXPECT_THAT(store_->Commit(change), full);
+  EXPECT_THAT(store_->PutPlan(MakePlan("p", "1"), record), full);
+  EXPECT_THAT(store_->PutEnvironments({v1::Environment()}, record), full);
+  EXPECT_THAT(store_->records().AddTargetRecord(MakeTargetRecord("crm", ""), record), full);
+  EXPECT_THAT(store_->records().Put(record), full);
+  EXPECT_EQ(store_->GetRollout("rollouts/a")->version, 1);
+  EXPECT_THAT(store_->GetPlan("p"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(store_->ListEnvironments(), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(store_->records().NewestTargetRecord("crm"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(store_->records().AuditHead()->number(), 0);
+  database_.Sql("DROP TRIGGER full_disk ON curlew_controller.notification");
+  ASSERT_OK(store_->Commit(change));
+  EXPECT_EQ(store_->records().AuditHead()->number(), 1);
+}
+
+TEST_F(PostgresRolloutStoreTest, WhatIsOnRecordIsNotChangedBySqlEither) {
+  ASSERT_OK(store_->records().AddTargetRecord(MakeTargetRecord("crm", ""), MakeRecord({"baseline.take"})));
+  auto session = database_.Session();
+  for (const char* table : {"audit", "target_record"}) {
+    for (const char* change : {"UPDATE curlew_controller.%s SET number = 2",
+                               "DELETE FROM curlew_controller.%s", "TRUNCATE curlew_controller.%s"}) {
+      const std::string sql = absl::StrReplaceAll(change, {{"%s", table}});
+      EXPECT_THAT(session->Execute(sql).status().message(),
+                  HasSubstr(absl::StrCat("rows of table ", table, " are only ever added")))
+          << sql;
+    }
+  }
+  EXPECT_THAT(session
+                  ->Execute("INSERT INTO curlew_controller.audit VALUES (1, '', '')"
+                            " ON CONFLICT (number) DO UPDATE SET hash = ''")
+                  .status()
+                  .message(),
+              HasSubstr("only ever added"));
+  EXPECT_EQ(store_->records().AuditHead()->number(), 1);
 }
 
 TEST_F(PostgresRolloutStoreTest, CommitsSynchronouslyAlsoWhereTheDatabaseDoesNot) {

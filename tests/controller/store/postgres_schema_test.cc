@@ -47,6 +47,19 @@ TEST_F(PostgresSchemaTest, EachMigrationIsVerifiedAndUndoneByItsOwnFiles) {
   }
 }
 
+TEST_F(PostgresSchemaTest, RunsGoBackIntoTheirRolloutWhereTheirTableGoes) {
+  ASSERT_OK(MigratePostgres(session_, migrations_));
+  ASSERT_EQ(migrations_[2].name, "0003_runs");
+  database_.Sql(
+      "INSERT INTO curlew_controller.rollout (name, version, last_event, rollout)"
+      " VALUES ('a', 1, 0, '\\x0a00ff'), ('b', 1, 0, '\\x01');"
+      "INSERT INTO curlew_controller.run VALUES ('a', 1, '\\x0500'), ('a', 10, '\\x07'), ('a', 2, '\\x80')");
+  database_.Sql(migrations_[2].down);
+  EXPECT_EQ(database_.Sql("SELECT string_agg(encode(rollout, 'hex'), ',' ORDER BY name)"
+                          " FROM curlew_controller.rollout"),
+            "0a00ff05008007,01");
+}
+
 TEST_F(PostgresSchemaTest, MigratesAnEmptyDatabaseAndLeavesANewOneAlone) {
   EXPECT_THAT(ReadPostgresVersion(session_, newest_), IsOkAndHolds(0));
   ASSERT_OK(MigratePostgres(session_, migrations_));

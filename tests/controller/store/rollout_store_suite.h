@@ -75,59 +75,59 @@ TYPED_TEST_P(RolloutStoreTest, AnEmptyStoreHasNothing) {
 
 TYPED_TEST_P(RolloutStoreTest, GivesAPlanBackAsItWasStored) {
   const v1::StoredPlan plan = MakePlan("rename-phone", "aaa");
-  ASSERT_OK_AND_ASSIGN(const v1::StoredPlan stored, this->store().PutPlan(plan));
+  ASSERT_OK_AND_ASSIGN(const v1::StoredPlan stored, this->store().PutPlan(plan, {}));
   EXPECT_TRUE(SameProto(stored, plan));
   ASSERT_OK_AND_ASSIGN(const v1::StoredPlan read, this->store().GetPlan("plans/rename-phone-aaa"));
   EXPECT_TRUE(SameProto(read, plan));
 }
 
 TYPED_TEST_P(RolloutStoreTest, ABareNameMeansTheNewestPlanOfThatName) {
-  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa")));
-  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "bbb")));
-  ASSERT_OK(this->store().PutPlan(MakePlan("other", "ccc")));
+  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa"), {}));
+  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "bbb"), {}));
+  ASSERT_OK(this->store().PutPlan(MakePlan("other", "ccc"), {}));
   ASSERT_OK_AND_ASSIGN(const v1::StoredPlan newest, this->store().GetPlan("rename-phone"));
   EXPECT_EQ(newest.digest(), "bbb");
 }
 
 TYPED_TEST_P(RolloutStoreTest, StoringAPlanTwiceKeepsTheFirst) {
-  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa")));
+  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa"), {}));
   v1::StoredPlan again = MakePlan("rename-phone", "aaa");
   again.set_creator("bob");
-  ASSERT_OK_AND_ASSIGN(const v1::StoredPlan stored, this->store().PutPlan(again));
+  ASSERT_OK_AND_ASSIGN(const v1::StoredPlan stored, this->store().PutPlan(again, {}));
   EXPECT_EQ(stored.creator(), "ada");
   std::string next;
   EXPECT_THAT(this->PlanNames({}, &next), ElementsAre("plans/rename-phone-aaa"));
 }
 
 TYPED_TEST_P(RolloutStoreTest, RefusesAnotherPlanUnderANameThatIsTaken) {
-  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa")));
+  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa"), {}));
   v1::StoredPlan other = MakePlan("rename-phone", "aaa");
   other.set_digest("aaa-and-more");
-  EXPECT_THAT(this->store().PutPlan(other),
+  EXPECT_THAT(this->store().PutPlan(other, {}),
               StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("plans/rename-phone-aaa")));
 }
 
 TYPED_TEST_P(RolloutStoreTest, APlanThatIsNotThereIsNotFound) {
-  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa")));
+  ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa"), {}));
   EXPECT_THAT(this->store().GetPlan("plans/rename-phone"), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(this->store().GetPlan("rename"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("rename")));
 }
 
 TYPED_TEST_P(RolloutStoreTest, ListsPlansNewestFirstInPagesWithoutGapOrOverlap) {
   for (const char* digest : {"1", "2", "3", "4", "5"})
-    ASSERT_OK(this->store().PutPlan(MakePlan("p", digest)));
+    ASSERT_OK(this->store().PutPlan(MakePlan("p", digest), {}));
   std::string next;
   EXPECT_THAT(this->PlanNames({.size = 2}, &next), ElementsAre("plans/p-5", "plans/p-4"));
   ASSERT_NE(next, "");
   // What arrives between two pages does not shift them.
-  ASSERT_OK(this->store().PutPlan(MakePlan("p", "6")));
+  ASSERT_OK(this->store().PutPlan(MakePlan("p", "6"), {}));
   EXPECT_THAT(this->PlanNames({.size = 2, .token = next}, &next), ElementsAre("plans/p-3", "plans/p-2"));
   EXPECT_THAT(this->PlanNames({.size = 2, .token = next}, &next), ElementsAre("plans/p-1"));
   EXPECT_EQ(next, "");
 }
 
 TYPED_TEST_P(RolloutStoreTest, APageThatHoldsTheRestIsTheLast) {
-  for (const char* digest : {"1", "2"}) ASSERT_OK(this->store().PutPlan(MakePlan("p", digest)));
+  for (const char* digest : {"1", "2"}) ASSERT_OK(this->store().PutPlan(MakePlan("p", digest), {}));
   std::string next = "left over";
   EXPECT_THAT(this->PlanNames({.size = 2}, &next), ElementsAre("plans/p-2", "plans/p-1"));
   EXPECT_EQ(next, "");
@@ -149,9 +149,9 @@ TYPED_TEST_P(RolloutStoreTest, PutEnvironmentsReplacesTheWholePipeline) {
   pipeline[0].add_targets("staging-crm");
   pipeline[1].set_name("environments/canary");
   pipeline[2].set_name("environments/production");
-  ASSERT_OK(this->store().PutEnvironments(pipeline));
+  ASSERT_OK(this->store().PutEnvironments(pipeline, {}));
   std::vector<v1::Environment> shorter = {pipeline[2], pipeline[0]};
-  ASSERT_OK(this->store().PutEnvironments(shorter));
+  ASSERT_OK(this->store().PutEnvironments(shorter, {}));
   ASSERT_OK_AND_ASSIGN(const std::vector<v1::Environment> read, this->store().ListEnvironments());
   ASSERT_EQ(read.size(), 2u);
   EXPECT_TRUE(SameProto(read[0], pipeline[2]));
@@ -319,6 +319,56 @@ TYPED_TEST_P(RolloutStoreTest, ListsRolloutsNewestFirstHoweverOftenTheyChanged) 
   EXPECT_EQ(next, "");
 }
 
+// Runs may be kept apart from their rollout, and only those written that have changed: nobody sees that.
+TYPED_TEST_P(RolloutStoreTest, KeepsTheRunsOfARolloutAsTheyWereChangedLast) {
+  RolloutChange change = MakeChange("rollouts/a", 0, 0, 0);
+  for (int i = 0; i < 5; ++i) change.rollout.add_runs()->set_target(absl::StrCat("t", i));
+  ASSERT_OK(this->store().Commit(MakeChange("rollouts/without", 0, 0, 0)));
+  const auto commit = [&](RolloutStore& store) {
+    ASSERT_OK(store.Commit(change));
+    ++change.expected_version;
+    for (RolloutStore* const reader : {&this->store(), &this->other()}) {
+      ASSERT_OK_AND_ASSIGN(const VersionedRollout read, reader->GetRollout("rollouts/a"));
+      EXPECT_TRUE(SameProto(read.rollout, change.rollout)) << read.rollout.ShortDebugString();
+      EXPECT_EQ(read.version, change.expected_version);
+      std::string next;
+      ASSERT_OK_AND_ASSIGN(const auto listed, reader->ListRollouts({}, &next));
+      ASSERT_EQ(listed.size(), 2u);
+      EXPECT_TRUE(SameProto(listed[0].rollout, change.rollout));
+      EXPECT_EQ(listed[1].rollout.runs_size(), 0);
+    }
+  };
+  commit(this->store());
+  change.rollout.mutable_runs(3)->set_state(v1::RUN_STATE_RUNNING);
+  commit(this->store());
+  change.rollout.set_reason("only this");
+  commit(this->store());
+  // What another one writes is not what this one wrote last, also where this one then writes that again.
+  const v1::Rollout mine = change.rollout;
+  change.rollout.mutable_runs(0)->set_target("renamed");
+  change.rollout.mutable_runs(4)->set_state(v1::RUN_STATE_FAILED);
+  commit(this->other());
+  change.rollout = mine;
+  commit(this->store());
+  change.rollout.mutable_runs()->DeleteSubrange(1, 3);
+  commit(this->store());
+  change.rollout.add_runs()->set_target("t5");
+  commit(this->store());
+  // A change that is refused leaves no trace, here or in what is written next.
+  RolloutChange refused = change;
+  refused.rollout.mutable_runs(0)->set_target("refused");
+  refused.rollout.mutable_runs(1)->set_target("refused");
+  refused.expected_version = 1;
+  EXPECT_THAT(this->store().Commit(refused), StatusIs(absl::StatusCode::kAborted));
+  refused.expected_version = change.expected_version;
+  refused.rollout.set_last_event(7);
+  EXPECT_THAT(this->store().Commit(refused), StatusIs(absl::StatusCode::kInvalidArgument));
+  change.rollout.mutable_runs(1)->set_state(v1::RUN_STATE_SUCCEEDED);
+  commit(this->store());
+  change.rollout.clear_runs();
+  commit(this->store());
+}
+
 TYPED_TEST_P(RolloutStoreTest, RefusesARolloutWithoutAName) {
   EXPECT_THAT(this->store().Commit(MakeChange("", 0, 0, 1)), StatusIs(absl::StatusCode::kInvalidArgument));
 }
@@ -335,7 +385,7 @@ TYPED_TEST_P(RolloutStoreTest, NamesAreOnlyText) {
   const std::string name = "plans/'; DROP TABLE plan; --";
   v1::StoredPlan plan = MakePlan("p", "x");
   plan.set_name(name);
-  ASSERT_OK(this->store().PutPlan(plan));
+  ASSERT_OK(this->store().PutPlan(plan, {}));
   ASSERT_OK(this->store().Commit(MakeChange("rollouts/\"'x", 0, 0, 1)));
   EXPECT_OK(this->store().GetPlan(name));
   EXPECT_OK(this->store().GetRollout("rollouts/\"'x"));
@@ -401,7 +451,7 @@ TYPED_TEST_P(RolloutStoreTest, OfTwoNewRolloutsOfOneNameTheSecondIsRefused) {
 TYPED_TEST_P(RolloutStoreTest, KeepsPlansAndStatesOfSeveralMegabytes) {
   v1::StoredPlan plan = MakePlan("large", "1");
   plan.set_creator(std::string(5 << 20, 'p'));
-  ASSERT_OK(this->store().PutPlan(plan));
+  ASSERT_OK(this->store().PutPlan(plan, {}));
   ASSERT_OK_AND_ASSIGN(const v1::StoredPlan read, this->store().GetPlan("plans/large-1"));
   EXPECT_TRUE(SameProto(read, plan));
   RolloutChange change = MakeChange("rollouts/large", 0, 0, 300);
@@ -450,7 +500,7 @@ TYPED_TEST_P(RolloutStoreTest, KeepsEveryTextAndEveryByteAsItIs) {
   pipeline[1].set_name("\"\\,{}'");
   pipeline[1].add_targets("\u6f22");
   pipeline[2].set_name("");
-  ASSERT_OK(this->store().PutEnvironments(pipeline));
+  ASSERT_OK(this->store().PutEnvironments(pipeline, {}));
   ASSERT_OK_AND_ASSIGN(const auto read, this->store().ListEnvironments());
   ASSERT_EQ(read.size(), 3u);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(SameProto(read[i], pipeline[i]));
@@ -458,7 +508,7 @@ TYPED_TEST_P(RolloutStoreTest, KeepsEveryTextAndEveryByteAsItIs) {
 
 TYPED_TEST_P(RolloutStoreTest, RefusesNamesWithANulOrThatAreNoUtf8AndFindsNoneOfThem) {
   ASSERT_OK(this->store().Commit(MakeChange("rollouts/a", 0, 0, 1)));
-  ASSERT_OK(this->store().PutPlan(MakePlan("p", "1")));
+  ASSERT_OK(this->store().PutPlan(MakePlan("p", "1"), {}));
   for (const std::string& tail : {std::string("\0b", 2), std::string("\xff")}) {
     const std::string name = "rollouts/a" + tail;
     EXPECT_THAT(this->store().Commit(MakeChange(name, 0, 0, 1)),
@@ -470,13 +520,14 @@ TYPED_TEST_P(RolloutStoreTest, RefusesNamesWithANulOrThatAreNoUtf8AndFindsNoneOf
     EXPECT_THAT(this->store().GetCompiledPlan(name), StatusIs(absl::StatusCode::kNotFound));
     v1::StoredPlan plan = MakePlan("p", "2");
     plan.set_name(plan.name() + tail);
-    EXPECT_THAT(this->store().PutPlan(plan), StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(this->store().PutPlan(plan, {}), StatusIs(absl::StatusCode::kInvalidArgument));
     RolloutChange change = MakeChange("rollouts/a", 1, 1, 0);
     change.outbox = {MakeEntry("rollouts/a", "t" + tail, "compile", "")};
     EXPECT_THAT(this->store().Commit(change), StatusIs(absl::StatusCode::kInvalidArgument));
     v1::Environment environment;
     environment.set_name("e" + tail);
-    EXPECT_THAT(this->store().PutEnvironments({environment}), StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(this->store().PutEnvironments({environment}, {}),
+                StatusIs(absl::StatusCode::kInvalidArgument));
   }
 }
 
@@ -506,11 +557,11 @@ REGISTER_TYPED_TEST_SUITE_P(
     TheOutboxKeepsItsOrderUntilEntriesAreDone, TheOutboxTakesCommandsOfWhateverKind,
     AnOutboxEntryMayBeDoneTwice, IdsOfTheOutboxAreNeverUsedAgain, PinsACompiledPlanToItsRun,
     ARunThatIsCompiledAgainGetsTheNewPlan, ListsRolloutsNewestFirstHoweverOftenTheyChanged,
-    RefusesARolloutWithoutAName, RefusesACommandOfAnotherRollout, NamesAreOnlyText,
-    RemovesEventsBelowANumberAndListsTheRest, TrimsOnlyAsTheRolloutSaysAndNeverTheNewestEventNorBackwards,
-    OfTwoChangesFromOneVersionTheSecondIsAborted, OfTwoNewRolloutsOfOneNameTheSecondIsRefused,
-    KeepsPlansAndStatesOfSeveralMegabytes, KeepsEveryTextAndEveryByteAsItIs,
-    RefusesNamesWithANulOrThatAreNoUtf8AndFindsNoneOfThem,
+    KeepsTheRunsOfARolloutAsTheyWereChangedLast, RefusesARolloutWithoutAName, RefusesACommandOfAnotherRollout,
+    NamesAreOnlyText, RemovesEventsBelowANumberAndListsTheRest,
+    TrimsOnlyAsTheRolloutSaysAndNeverTheNewestEventNorBackwards, OfTwoChangesFromOneVersionTheSecondIsAborted,
+    OfTwoNewRolloutsOfOneNameTheSecondIsRefused, KeepsPlansAndStatesOfSeveralMegabytes,
+    KeepsEveryTextAndEveryByteAsItIs, RefusesNamesWithANulOrThatAreNoUtf8AndFindsNoneOfThem,
     ListsMoreRolloutsThanAPageHoldsWithoutGapOrOverlap);
 
 }  // namespace curlew::store

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "controller/store/sqlite_rollout_store.h"
+#include "tests/controller/store/record_store_suite.h"
 #include "tests/controller/store/rollout_store_suite.h"
 #include "tests/controller/store/temp_folder.h"
 #include "tests/support/fake_rollout_store.h"
@@ -37,6 +38,8 @@ class SqliteStore {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, RolloutStoreTest, FakeStore);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, RolloutStoreTest, SqliteStore);
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, RecordStoreTest, FakeStore);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, RecordStoreTest, SqliteStore);
 
 }  // namespace
 }  // namespace curlew::store

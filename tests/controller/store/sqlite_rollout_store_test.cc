@@ -14,6 +14,7 @@
 
 #include "SQLiteCpp/Statement.h"
 #include "SQLiteCpp/Transaction.h"
+#include "common/base/audit_chain.h"
 #include "common/base/error_detail.h"
 #include "tests/controller/store/builders.h"
 #include "tests/controller/store/temp_folder.h"
@@ -50,6 +51,7 @@ RolloutChange LargeChange(const std::string& name) {
   RolloutChange change = MakeChange(name, 0, 0, 2);
   change.rollout.set_reason(std::string(4 << 20, 'x'));
   change.outbox = {MakeEntry(name, "t", "compile", "")};
+  change.record = MakeRecord({"rollout.start"}, {"started"});
   return change;
 }
 
@@ -60,20 +62,25 @@ void ExpectUnchangedAndWorking(SqliteRolloutStore& store) {
   EXPECT_TRUE(events.empty());
   ASSERT_OK_AND_ASSIGN(const std::vector<OutboxEntry> outbox, store.PendingOutbox());
   EXPECT_TRUE(outbox.empty());
+  EXPECT_EQ(store.records().AuditHead()->number(), 0);
+  EXPECT_TRUE(store.records().PendingNotifications(0, 10)->empty());
   EXPECT_OK(store.GetRollout("rollouts/small"));
 }
 
 TEST_F(SqliteRolloutStoreTest, EverythingIsThereAfterItIsOpenedAgain) {
   {
     ASSERT_OK_AND_ASSIGN(auto store, Open());
-    ASSERT_OK(store->PutPlan(MakePlan("p", "1")));
+    ASSERT_OK(store->PutPlan(MakePlan("p", "1"), {}));
     v1::Environment staging;
     staging.set_name("environments/staging");
-    ASSERT_OK(store->PutEnvironments({staging}));
+    ASSERT_OK(store->PutEnvironments({staging}, {}));
     RolloutChange change = MakeChange("rollouts/a", 0, 0, 2);
     change.outbox = {MakeEntry("rollouts/a", "t", "compile", "")};
     change.pin = RolloutChange::Pin{.run = "rollouts/a/runs/t", .plan = {}};
+    change.record = MakeRecord({"rollout.start"}, {"started", "told"});
     ASSERT_OK(store->Commit(change));
+    ASSERT_OK(store->records().AddTargetRecord(MakeTargetRecord("crm", "rollouts/a"), {}));
+    ASSERT_OK(store->records().RemoveNotification(2));
   }
   ASSERT_OK_AND_ASSIGN(auto store, Open());
   EXPECT_OK(store->GetPlan("p"));
@@ -83,6 +90,35 @@ TEST_F(SqliteRolloutStoreTest, EverythingIsThereAfterItIsOpenedAgain) {
   EXPECT_OK(store->GetCompiledPlan("rollouts/a/runs/t"));
   ASSERT_OK_AND_ASSIGN(const auto outbox, store->PendingOutbox());
   EXPECT_EQ(outbox.size(), 1u);
+  RecordStore& records = store->records();
+  ASSERT_OK(records.Put(MakeRecord({"rollout.abort"}, {"aborted"})));
+  ASSERT_OK_AND_ASSIGN(const auto audit, records.ListAudit(0, 10));
+  ASSERT_EQ(audit.size(), 2u);
+  EXPECT_OK(base::CheckChain(1, audit[0].hash(), audit[1]));
+  ASSERT_OK_AND_ASSIGN(const auto pending, records.PendingNotifications(0, 10));
+  ASSERT_EQ(pending.size(), 2u);
+  EXPECT_EQ(pending[1].id(), 3) << "2 was given before";
+  EXPECT_EQ(records.NewestTargetRecord("crm")->number(), 1);
+}
+
+TEST_F(SqliteRolloutStoreTest, WhatIsOnRecordIsNotChangedBySqlEither) {
+  ASSERT_OK_AND_ASSIGN(auto store, Open());
+  ASSERT_OK(store->records().AddTargetRecord(MakeTargetRecord("crm", ""), MakeRecord({"baseline.take"})));
+  SQLite::Database other(path_, SQLite::OPEN_READWRITE);
+  for (const char* sql :
+       {"UPDATE audit SET hash = ''", "DELETE FROM audit", "REPLACE INTO audit VALUES (1, '', x'')",
+        "INSERT INTO audit VALUES (1, '', x'') ON CONFLICT DO UPDATE SET hash = ''",
+        "UPDATE target_record SET record = x''", "DELETE FROM target_record",
+        "REPLACE INTO target_record VALUES ('crm', 1, x'', x'')"}) {
+    try {
+      other.exec(sql);
+      ADD_FAILURE() << sql;
+    } catch (const SQLite::Exception& error) {
+      EXPECT_THAT(error.what(), HasSubstr(" are never ")) << sql;
+    }
+  }
+  EXPECT_EQ(store->records().AuditHead()->number(), 1);
+  EXPECT_OK(store->records().NewestTargetRecord("crm"));
 }
 
 TEST_F(SqliteRolloutStoreTest, WhatWasCommittedSurvivesAKill) {

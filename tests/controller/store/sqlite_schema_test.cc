@@ -86,6 +86,24 @@ TEST_F(SqliteSchemaTest, AnUpgradeKeepsCommandsThatAreOnTheirWayAndTheCountOfThe
   EXPECT_EQ(database_.execAndGet("SELECT max(id) FROM outbox").getInt(), 5);
 }
 
+TEST_F(SqliteSchemaTest, RunsGoBackIntoTheirRolloutWhereTheirTableGoes) {
+  const std::vector<Migration> migrations = ControllerMigrations();
+  const Migration runs = migrations[3];
+  ASSERT_EQ(runs.name, "0004_runs");
+  ASSERT_OK(Migrate(database_, migrations));
+  database_.exec(
+      "INSERT INTO rollout (name, version, last_event, rollout) VALUES ('a', 1, 0, x'0a00ff'), ('b', 1, 0, "
+      "x'01')");
+  database_.exec(
+      "INSERT INTO run (rollout, position, run) VALUES ('a', 1, x'0500'), ('a', 10, x'07'), ('a', 2, "
+      "x'80')");
+  database_.exec(std::string(runs.down));
+  EXPECT_EQ(database_.execAndGet("SELECT hex(rollout) FROM rollout WHERE name = 'a'").getString(),
+            "0A00FF05008007");
+  EXPECT_EQ(database_.execAndGet("SELECT hex(rollout) FROM rollout WHERE name = 'b'").getString(), "01");
+  EXPECT_EQ(database_.execAndGet("SELECT typeof(rollout) FROM rollout WHERE name = 'a'").getString(), "blob");
+}
+
 TEST_F(SqliteSchemaTest, GoesOnFromTheVersionThatIsThere) {
   std::vector<Migration> migrations = ControllerMigrations();
   ASSERT_OK(Migrate(database_, migrations));

@@ -13,8 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/audit_chain.h"
+#include "controller/store/backup.h"
 #include "controller/store/store_location.h"
 #include "tests/controller/store/builders.h"
+#include "tests/controller/store/fixture.h"
 #include "tests/controller/store/temp_folder.h"
 #include "tests/support/status_matchers.h"
 
@@ -56,16 +60,16 @@ inline OpenStore Lead(StoreLocation& location, const std::string& instance = "a"
 }
 
 // A bit of everything: two plans, an environment, a rollout with trimmed events, one with commands, of which
-// the newest are done.
+// the newest are done; three entries of the audit log, one notification of three, records of two targets.
 inline void Fill(RolloutStore& store) {
-  ASSERT_OK(store.PutPlan(MakePlan("p", "1")));
+  ASSERT_OK(store.PutPlan(MakePlan("p", "1"), {}));
   v1::StoredPlan odd = MakePlan("q\"'\\,{}\u00fc", "2");
   odd.set_creator(std::string("NUL \0 and bytes", 15));
-  ASSERT_OK(store.PutPlan(odd));
+  ASSERT_OK(store.PutPlan(odd, {}));
   std::vector<v1::Environment> pipeline(2);
   pipeline[0].set_name("environments/staging");
   pipeline[1].set_name("environments/production");
-  ASSERT_OK(store.PutEnvironments(pipeline));
+  ASSERT_OK(store.PutEnvironments(pipeline, {}));
   ASSERT_OK(store.Commit(MakeChange("rollouts/old", 0, 0, 6)));
   RolloutChange trim = MakeChange("rollouts/old", 1, 6, 0);
   trim.trim_events_below = 4;
@@ -78,11 +82,22 @@ inline void Fill(RolloutStore& store) {
                    MakeEntry("rollouts/new", "v", "tune", "")};
   change.pin = RolloutChange::Pin{.run = "rollouts/new/runs/t", .plan = {}};
   change.pin->plan.set_plan_digest("abc");
+  for (const char* target : {"t", "u", "v"}) change.rollout.add_runs()->set_target(target);
   ASSERT_OK(store.Commit(change));
   ASSERT_OK_AND_ASSIGN(const auto pending, store.PendingOutbox());
   RolloutChange done = MakeChange("rollouts/new", 1, 2, 1);
   done.outbox_done = {pending[2].id};
+  *done.rollout.mutable_runs() = change.rollout.runs();
+  done.rollout.mutable_runs(1)->set_state(v1::RUN_STATE_SUCCEEDED);
+  done.record = MakeRecord({"rollout.start", "rollout.approve"}, {"told", "not yet told", "told later"});
   ASSERT_OK(store.Commit(done));
+  RecordStore& records = store.records();
+  ASSERT_OK(records.AddTargetRecord(MakeTargetRecord("crm", ""), MakeRecord({"baseline.take"})));
+  ASSERT_OK(records.AddTargetRecord(MakeTargetRecord("crm", "rollouts/old"), {}));
+  ASSERT_OK(records.AddTargetRecord(MakeTargetRecord("erp", "rollouts/old"), {}));
+  ASSERT_OK_AND_ASSIGN(const auto notifications, records.PendingNotifications(0, 10));
+  ASSERT_OK(records.RemoveNotification(notifications[0].id()));
+  ASSERT_OK(records.RemoveNotification(notifications[2].id()));
 }
 
 // An Implementation is made anew for each test. It gives two places, at both of which there is no store yet:
@@ -139,6 +154,23 @@ TYPED_TEST_P(StoreLocationTest, ARestoredStoreHoldsWhatWasBackedUp) {
   EXPECT_EQ(pending[0].payload, std::string("\0\xff", 2));
   ASSERT_OK_AND_ASSIGN(const auto compiled, open.store->GetCompiledPlan("rollouts/new/runs/t"));
   EXPECT_EQ(compiled.plan_digest(), "abc");
+  ASSERT_OK_AND_ASSIGN(VersionedRollout rollout, open.store->GetRollout("rollouts/new"));
+  ASSERT_EQ(rollout.rollout.runs_size(), 3);
+  EXPECT_EQ(rollout.rollout.runs(1).state(), v1::RUN_STATE_SUCCEEDED);
+  rollout.rollout.mutable_runs(2)->set_state(v1::RUN_STATE_FAILED);
+  ASSERT_OK(open.store->Commit({.expected_version = rollout.version, .rollout = rollout.rollout}));
+  ASSERT_OK_AND_ASSIGN(const VersionedRollout changed, open.store->GetRollout("rollouts/new"));
+  EXPECT_TRUE(SameProto(changed.rollout, rollout.rollout));
+  RecordStore& records = open.store->records();
+  ASSERT_OK_AND_ASSIGN(const auto audit, records.ListAudit(0, 10));
+  ASSERT_EQ(audit.size(), 3u);
+  EXPECT_EQ(audit[2].action(), "baseline.take");
+  ASSERT_OK_AND_ASSIGN(const auto newest, records.NewestTargetRecord("crm"));
+  EXPECT_EQ(newest.number(), 2);
+  EXPECT_EQ(newest.schema_json(), MakeTargetRecord("crm", "rollouts/old").schema_json());
+  ASSERT_OK_AND_ASSIGN(const auto notifications, records.PendingNotifications(0, 10));
+  ASSERT_EQ(notifications.size(), 1u);
+  EXPECT_EQ(notifications[0].message(), "not yet told");
 }
 
 TYPED_TEST_P(StoreLocationTest, ARestoredStoreGoesOnCountingWhereTheOldOneWas) {
@@ -154,7 +186,7 @@ TYPED_TEST_P(StoreLocationTest, ARestoredStoreGoesOnCountingWhereTheOldOneWas) {
   ASSERT_EQ(now.size(), 3u);
   EXPECT_EQ(now[2].target, "w");
   EXPECT_GT(now[2].id, pending[1].id + 1) << "the number after it was given to a command that is done";
-  ASSERT_OK(open.store->PutPlan(MakePlan("p", "3")));
+  ASSERT_OK(open.store->PutPlan(MakePlan("p", "3"), {}));
   ASSERT_OK(open.store->Commit(MakeChange("rollouts/newest", 0, 0, 1)));
   std::string next;
   ASSERT_OK_AND_ASSIGN(const auto rollouts, open.store->ListRollouts({}, &next));
@@ -163,6 +195,18 @@ TYPED_TEST_P(StoreLocationTest, ARestoredStoreGoesOnCountingWhereTheOldOneWas) {
   EXPECT_EQ(rollouts[2].rollout.name(), "rollouts/old");
   ASSERT_OK_AND_ASSIGN(const auto newest, open.store->GetPlan("p"));
   EXPECT_EQ(newest.digest(), "3");
+  RecordStore& records = open.store->records();
+  ASSERT_OK_AND_ASSIGN(const auto notifications, records.PendingNotifications(0, 10));
+  ASSERT_EQ(notifications.size(), 1u);
+  ASSERT_OK(records.Put(MakeRecord({"rollout.abort"}, {"later"})));
+  ASSERT_OK_AND_ASSIGN(const auto more, records.PendingNotifications(0, 10));
+  ASSERT_EQ(more.size(), 2u);
+  EXPECT_GT(more[1].id(), notifications[0].id() + 1) << "the number after it was given to one that was told";
+  ASSERT_OK_AND_ASSIGN(const auto audit, records.ListAudit(2, 10));
+  ASSERT_EQ(audit.size(), 2u);
+  EXPECT_OK(base::CheckChain(3, audit[0].hash(), audit[1]));
+  ASSERT_OK_AND_ASSIGN(const auto record, records.AddTargetRecord(MakeTargetRecord("crm", ""), {}));
+  EXPECT_EQ(record.number(), 3);
 }
 
 TYPED_TEST_P(StoreLocationTest, RefusesToRestoreIntoAStoreThatIsNotEmpty) {
@@ -216,7 +260,51 @@ TYPED_TEST_P(StoreLocationTest, ACheckSaysWhatThereIs) {
   EXPECT_THAT(
       this->here().Check(),
       IsOkAndHolds(HasSubstr("2 plans, 2 environments, 2 rollouts (1 not ended), 6 events, 1 compiled plan,"
-                             " 2 commands on the way")));
+                             " 2 commands on the way,\n  3 audit entries (up to 3, hash ")));
+  EXPECT_THAT(this->here().Check(),
+              IsOkAndHolds(HasSubstr("), 1 notification to be told, what is on record of 2 targets")));
+}
+
+TYPED_TEST_P(StoreLocationTest, RefusesToRestoreIntoAStoreWithAnAuditLogOnly) {
+  this->FillHere();
+  ASSERT_OK(this->here().Backup(this->File("b")));
+  {
+    const OpenStore open = Lead(this->there());
+    ASSERT_OK(open.store->records().Put(MakeRecord({"plan.create"})));
+    open.lease->Release();
+  }
+  EXPECT_THAT(this->there().Restore(this->File("b")),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not empty")));
+}
+
+// Written by Curlew as it was before there was an audit log (schema version 2 of SQLite).
+TYPED_TEST_P(StoreLocationTest, ABackupOfTheFirstFormIsStillRestored) {
+  ASSERT_OK(this->there().Restore(absl::StrCat(CURLEW_STORE_FIXTURES, "/form_1.backup")));
+  ASSERT_OK(this->there().Check());
+  const OpenStore open = Lead(this->there());
+  ExpectContentOfFixture(*open.store);
+  ASSERT_OK(open.store->records().Put(MakeRecord({"plan.create"}, {"told"})));
+  EXPECT_EQ(open.store->records().AuditHead()->number(), 1);
+}
+
+// Whoever rewrites a backup with its digest still cannot rewrite an entry in it.
+TYPED_TEST_P(StoreLocationTest, ABackupWhoseAuditLogWasChangedRestoresNothing) {
+  this->FillHere();
+  ASSERT_OK(this->here().Backup(this->File("b")));
+  ASSERT_OK_AND_ASSIGN(auto writer, BackupWriter::Create(this->File("forged"), 1));
+  ASSERT_OK(ReadBackup(this->File("b"), [&](const v1::StoreRow& row) {
+    v1::StoreRow forged = row;
+    v1::AuditEntry entry;
+    if (row.has_audit() && row.audit().number() == 2 && entry.ParseFromString(row.audit().entry())) {
+      entry.set_actor("mallory");
+      forged.mutable_audit()->set_entry(entry.SerializeAsString());
+    }
+    return writer->Add(forged);
+  }));
+  ASSERT_OK(writer->Finish());
+  EXPECT_THAT(this->there().Restore(this->File("forged")),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("audit entry 2 was changed")));
+  EXPECT_THAT(this->there().Check(), StatusIs(absl::StatusCode::kNotFound)) << "nothing was made";
 }
 
 TYPED_TEST_P(StoreLocationTest, MigratingWhatIsUpToDateSaysSo) {
@@ -231,7 +319,9 @@ REGISTER_TYPED_TEST_SUITE_P(StoreLocationTest, WhereNoStoreIsNoneIsMadeByLooking
                             RefusesToRestoreIntoAStoreThatIsNotEmpty, RefusesToRestoreUnderALeader,
                             ADamagedBackupRestoresNothing, ABackupNeverOverwrites,
                             ABackupAndACheckMayRunBesideALeader, ACheckSaysWhatThereIs,
-                            MigratingWhatIsUpToDateSaysSo);
+                            RefusesToRestoreIntoAStoreWithAnAuditLogOnly,
+                            ABackupOfTheFirstFormIsStillRestored,
+                            ABackupWhoseAuditLogWasChangedRestoresNothing, MigratingWhatIsUpToDateSaysSo);
 
 }  // namespace curlew::store
 

@@ -89,10 +89,17 @@ TEST_F(SqliteLocationTest, StoresOfEveryEarlierVersionAreReadRightly) {
     ASSERT_OK(location_->Backup(folder_.File(absl::StrCat(version, ".backup"))));
     const auto restored = Parse(folder_.File("restored.db"));
     ASSERT_OK(restored->Restore(folder_.File(absl::StrCat(version, ".backup"))));
-    ExpectContentOfFixture(*Lead(*restored).store);
+    {
+      const OpenStore open = Lead(*restored);
+      if (version >= 3) ExpectRunsOfFixture(*open.store);
+      ExpectContentOfFixture(*open.store);
+      if (version >= 3) ExpectRecordsOfFixture(*open.store);
+    }
     {
       const OpenStore open = Lead(*location_);
+      if (version >= 3) ExpectRunsOfFixture(*open.store);
       ExpectContentOfFixture(*open.store);
+      if (version >= 3) ExpectRecordsOfFixture(*open.store);
     }
     EXPECT_THAT(location_->Check(), IsOkAndHolds(HasSubstr(absl::StrCat("schema version ", newest))));
     for (const auto& file : std::filesystem::directory_iterator(folder_.path()))
@@ -102,8 +109,11 @@ TEST_F(SqliteLocationTest, StoresOfEveryEarlierVersionAreReadRightly) {
 
 TEST_F(SqliteLocationTest, MigratingSaysWhatWasDone) {
   MakeFixture(1);
-  EXPECT_THAT(location_->Migrate(), IsOkAndHolds(HasSubstr("from schema version 1 to 2")));
-  EXPECT_THAT(location_->Migrate(), IsOkAndHolds(HasSubstr("up to date (schema version 2)")));
+  const size_t newest = ControllerMigrations().size();
+  EXPECT_THAT(location_->Migrate(),
+              IsOkAndHolds(HasSubstr(absl::StrCat("from schema version 1 to ", newest))));
+  EXPECT_THAT(location_->Migrate(),
+              IsOkAndHolds(HasSubstr(absl::StrCat("up to date (schema version ", newest, ")"))));
   ExpectContentOfFixture(*Lead(*location_).store);
 }
 
@@ -119,11 +129,11 @@ TEST_F(SqliteLocationTest, AStoreOfANewerVersionIsRefusedByAllAndLeftAlone) {
   MakeFixture(2);
   {
     SQLite::Database database(path_, SQLite::OPEN_READWRITE);
-    database.exec("INSERT INTO schema_version VALUES (3, '0003_future', 'then')");
+    database.exec("INSERT INTO schema_version VALUES (77, '0077_future', 'then')");
   }
   const std::string before = ContentOf(path_);
   const auto newer =
-      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("newer Curlew (schema version 3"));
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("newer Curlew (schema version 77"));
   EXPECT_THAT(location_->OpenLease({"a", "a:1"}), newer);
   EXPECT_THAT(location_->OpenStore(1), newer);
   EXPECT_THAT(location_->Backup(folder_.File("b")), newer);
@@ -136,6 +146,7 @@ TEST_F(SqliteLocationTest, ACheckFindsWhatIsDamaged) {
   const std::pair<const char*, const char*> kDamage[] = {
       {"UPDATE rollout SET rollout = x'ffffffff' WHERE name = 'rollouts/ended'",
        "rollouts/ended\" cannot be read"},
+      {"UPDATE run SET run = x'ffffffff' WHERE position = 1", "rollouts/running\" cannot be read"},
       {"UPDATE plan SET stored = x'ff'", "plan \"plans/rename-phone-1\" cannot be read"},
       {"UPDATE plan SET digest = '2'", "another name or digest"},
       {"DELETE FROM event WHERE number = 2 AND rollout = 'rollouts/ended'",
@@ -150,14 +161,33 @@ TEST_F(SqliteLocationTest, ACheckFindsWhatIsDamaged) {
        "table outbox has number 4, but counts only up to 3"},
       {"UPDATE environment SET position = 7 WHERE position = 1", "has position 7, not 1"},
       {"UPDATE rollout SET name = 'x' || char(0) WHERE sequence = 1", "that is no text"},
+      // By somebody who has removed what guards them.
+      {"UPDATE audit SET hash = 'x' WHERE number = 1", "audit entry 1 holds another number or hash"},
+      {"UPDATE audit SET entry = x'ff' WHERE number = 2", "audit entry 2 cannot be read"},
+      {"UPDATE audit SET entry = CAST(replace(CAST(entry AS TEXT), 'ada', 'eve') AS BLOB) WHERE number = 2",
+       "audit entry 2 was changed"},
+      {"DELETE FROM audit WHERE number = 1", "audit entry 1 is missing"},
+      {"UPDATE target_record SET number = 3 WHERE number = 2",
+       "record 3 of target \"staging-crm\" stands where record 2 belongs"},
+      {"UPDATE target_record SET target = 'erp'", "holds another target or number"},
+      {"UPDATE target_record SET record = x'ff' WHERE number = 1",
+       "record 1 of target \"staging-crm\" cannot be read"},
+      {"UPDATE notification SET notification = x'ff' WHERE id = 3", "notification 3 cannot be read"},
+      {"UPDATE sqlite_sequence SET seq = 2 WHERE name = 'notification'",
+       "table notification has number 3, but counts only up to 2"},
   };
   for (const auto& [damage, found] : kDamage) {
     SCOPED_TRACE(damage);
-    MakeFixture(2);
+    MakeFixture(4);
     EXPECT_OK(location_->Check());
     {
       SQLite::Database database(path_, SQLite::OPEN_READWRITE);
       database.exec("PRAGMA foreign_keys = OFF");
+      for (const char* table : {"audit", "target_record"}) {
+        for (const char* guard : {"changed", "removed", "replaced"}) {
+          database.exec(absl::StrCat("DROP TRIGGER ", table, "_is_not_", guard));
+        }
+      }
       database.exec(damage);
     }
     const absl::Status status = location_->Check().status();

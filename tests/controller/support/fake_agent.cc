@@ -65,11 +65,34 @@ void FakeAgent::SayResult(const v1::Dispatch& dispatch, v1::AttemptState outcome
   Say(message);
 }
 
-void FakeAgent::Serve(const v1::Schema& schema, int64_t epoch) {
+void FakeAgent::SayPreflight(const v1::RunPreflight& question, const v1::Preflight& preflight) {
+  v1::AgentMessage message;
+  v1::PreflightReport* report = message.mutable_preflight_report();
+  report->set_request(question.request());
+  report->set_target(question.target());
+  *report->mutable_preflight() = preflight;
+  Say(message);
+}
+
+void FakeAgent::SayCheck(const v1::RunCheck& question, v1::CheckState state, const std::string& value) {
+  v1::AgentMessage message;
+  v1::CheckReport* report = message.mutable_check_report();
+  report->set_request(question.request());
+  report->set_target(question.target());
+  report->set_state(state);
+  report->set_value(value);
+  Say(message);
+}
+
+void FakeAgent::Serve(const v1::Schema& schema, int64_t epoch) { Begin(Help::kAll, schema, epoch); }
+
+void FakeAgent::AnswerQuestions(const v1::Schema& schema) { Begin(Help::kQuestions, schema, 0); }
+
+void FakeAgent::Begin(Help help, const v1::Schema& schema, int64_t epoch) {
   std::deque<v1::ControllerMessage> messages;
   {
     absl::MutexLock lock(&mutex_);
-    serves_ = true;
+    help_ = help;
     schema_ = schema;
     epoch_ = epoch;
     messages = messages_;
@@ -128,17 +151,15 @@ std::vector<std::string> FakeAgent::dispatched() {
 void FakeAgent::Read() {
   v1::ControllerMessage message;
   while (stream_->Read(&message)) {
-    bool serves = false;
     {
       absl::MutexLock lock(&mutex_);
       messages_.push_back(message);
-      serves = serves_;
       if (message.has_dispatch()) {
         const bool undo = message.dispatch().direction() == v1::DIRECTION_UNDO;
         dispatched_.push_back(absl::StrCat(undo ? "undo " : "", message.dispatch().step()));
       }
     }
-    if (serves) Answer(message);
+    Answer(message);
   }
   const absl::Status status = rpc::FromGrpc(stream_->Finish());
   absl::MutexLock lock(&mutex_);
@@ -147,13 +168,17 @@ void FakeAgent::Read() {
 }
 
 void FakeAgent::Answer(const v1::ControllerMessage& message) {
+  Help help = Help::kNone;
   v1::Schema schema;
   int64_t epoch = 0;
   {
     absl::MutexLock lock(&mutex_);
+    help = help_;
     schema = schema_;
     epoch = epoch_;
   }
+  if (help == Help::kNone) return;
+  if (help == Help::kQuestions && (message.has_lease() || message.has_dispatch())) return;
   if (message.has_lease() && message.lease().state() == v1::LEASE_STATE_GRANTED) {
     SayReady(message.lease().target(), epoch);
   } else if (message.has_report_schema()) {
@@ -162,6 +187,8 @@ void FakeAgent::Answer(const v1::ControllerMessage& message) {
     report.mutable_schema_report()->set_target(message.report_schema().target());
     *report.mutable_schema_report()->mutable_schema() = schema;
     Say(report);
+  } else if (message.has_run_preflight()) {
+    SayPreflight(message.run_preflight());
   } else if (message.has_dispatch()) {
     SayAck(message.dispatch());
     SayResult(message.dispatch());

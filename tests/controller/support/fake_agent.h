@@ -40,9 +40,14 @@ class FakeAgent {
   void SayReady(const std::string& target, int64_t epoch = 1, const std::vector<v1::HeldAttempt>& held = {});
   void SayAck(const v1::Dispatch& dispatch);
   void SayResult(const v1::Dispatch& dispatch, v1::AttemptState outcome = v1::ATTEMPT_STATE_SUCCEEDED);
+  void SayPreflight(const v1::RunPreflight& question, const v1::Preflight& preflight = {});
+  void SayCheck(const v1::RunCheck& question, v1::CheckState state, const std::string& value = "");
 
-  // From now on: says Ready to each lease, reports `schema`, and every step succeeds at once.
+  // From now on: says Ready to each lease, reports `schema`, preflight finds nothing, and every step succeeds
+  // at once. Checks are left to the test.
   void Serve(const v1::Schema& schema, int64_t epoch = 1);
+  // From now on: reports `schema`, and preflight finds nothing. All else is left to the test.
+  void AnswerQuestions(const v1::Schema& schema);
 
   // Takes the first message of that kind. DEADLINE_EXCEEDED, or the stream's end.
   absl::StatusOr<v1::ControllerMessage> Take(v1::ControllerMessage::KindCase kind,
@@ -62,8 +67,11 @@ class FakeAgent {
   std::vector<std::string> dispatched();
 
  private:
+  // How much it does by itself.
+  enum class Help { kNone, kQuestions, kAll };
   void Read();
   void Answer(const v1::ControllerMessage& message);
+  void Begin(Help help, const v1::Schema& schema, int64_t epoch);
 
   const AgentIdentity identity_;
   grpc::ClientContext context_;
@@ -75,7 +83,7 @@ class FakeAgent {
   std::vector<std::string> dispatched_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
-  bool serves_ ABSL_GUARDED_BY(mutex_) = false;
+  Help help_ ABSL_GUARDED_BY(mutex_) = Help::kNone;
   v1::Schema schema_ ABSL_GUARDED_BY(mutex_);
   int64_t epoch_ ABSL_GUARDED_BY(mutex_) = 1;
   std::thread reader_;

@@ -14,6 +14,8 @@ namespace curlew::testing {
 // A FakeRolloutStore behind a lock. Thread-safe.
 class SharedStore : public store::RolloutStore {
  public:
+  SharedStore() : records_(this) {}
+
   // See FakeRolloutStore.
   void FailWith(absl::Status failure) {
     absl::MutexLock lock(&mutex_);
@@ -30,9 +32,9 @@ class SharedStore : public store::RolloutStore {
     return commits_;
   }
 
-  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan) override {
+  absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override {
     absl::MutexLock lock(&mutex_);
-    return store_.PutPlan(plan);
+    return store_.PutPlan(plan, record);
   }
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override {
     absl::MutexLock lock(&mutex_);
@@ -42,9 +44,10 @@ class SharedStore : public store::RolloutStore {
     absl::MutexLock lock(&mutex_);
     return store_.ListPlans(page, next);
   }
-  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments) override {
+  absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
+                               const store::Record& record) override {
     absl::MutexLock lock(&mutex_);
-    return store_.PutEnvironments(environments);
+    return store_.PutEnvironments(environments, record);
   }
   absl::StatusOr<std::vector<v1::Environment>> ListEnvironments() override {
     absl::MutexLock lock(&mutex_);
@@ -79,12 +82,63 @@ class SharedStore : public store::RolloutStore {
     absl::MutexLock lock(&mutex_);
     return store_.PendingOutbox();
   }
+  store::RecordStore& records() override { return records_; }
 
  private:
+  // The records of the same store, behind the same lock.
+  class SharedRecords : public store::RecordStore {
+   public:
+    explicit SharedRecords(SharedStore* owner) : owner_(owner) {}
+
+    absl::Status Put(const store::Record& record) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().Put(record);
+    }
+    absl::StatusOr<std::vector<v1::AuditEntry>> ListAudit(int64_t after, int limit) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().ListAudit(after, limit);
+    }
+    absl::StatusOr<v1::AuditHead> AuditHead() override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().AuditHead();
+    }
+    absl::StatusOr<std::vector<v1::Notification>> PendingNotifications(int64_t after, int limit) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().PendingNotifications(after, limit);
+    }
+    absl::Status RemoveNotification(int64_t id) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().RemoveNotification(id);
+    }
+    absl::Status UpdateNotification(const v1::Notification& notification) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().UpdateNotification(notification);
+    }
+    absl::StatusOr<v1::TargetRecord> AddTargetRecord(const v1::TargetRecord& target_record,
+                                                     const store::Record& record) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().AddTargetRecord(target_record, record);
+    }
+    absl::StatusOr<v1::TargetRecord> NewestTargetRecord(const std::string& target) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().NewestTargetRecord(target);
+    }
+    absl::StatusOr<std::vector<v1::TargetRecord>> ListTargetRecords(const std::string& target,
+                                                                    const store::Page& page,
+                                                                    std::string* next) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.records().ListTargetRecords(target, page, next);
+    }
+
+   private:
+    SharedStore* const owner_;
+  };
+
   absl::Mutex mutex_;
   FakeRolloutStore store_ ABSL_GUARDED_BY(mutex_);
   absl::Status lost_answer_ ABSL_GUARDED_BY(mutex_);
   int commits_ ABSL_GUARDED_BY(mutex_) = 0;
+  SharedRecords records_;
 };
 
 }  // namespace curlew::testing

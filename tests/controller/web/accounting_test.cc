@@ -134,7 +134,8 @@ TEST(AccountingTest, EachCauseIsUpToSomebody) {
   for (const Cause cause : kCauses) table.push_back(absl::StrCat(Name(cause), " ", Name(PartyOf(cause))));
   EXPECT_THAT(table, ElementsAre("approval people", "pause people", "failure people", "sessions applications",
                                  "lock applications", "soak machines", "agent machines", "backoff machines",
-                                 "throttle machines"));
+                                 "throttle machines", "window machines", "freeze machines", "check machines",
+                                 "rollout machines", "budget machines"));
 }
 
 TEST(AccountingTest, EachCauseOfTheProtocolHasOneHere) {
@@ -234,6 +235,22 @@ TEST(AccountingTest, AGateIsMeasuredWhenItOpens) {
   EXPECT_THAT(OpenedGates(after, after), IsEmpty()) << "it was counted twice";
   after.mutable_stages(0)->mutable_before_drop()->set_required_approvals(0);
   EXPECT_THAT(OpenedGates(before, after), IsEmpty()) << "nobody was waited for";
+}
+
+TEST(AccountingTest, TheGateOfAWaveIsMeasuredToo) {
+  v1::Rollout before;
+  v1::EnvironmentStage* stage = before.add_stages();
+  stage->add_waves();
+  v1::Gate* gate = stage->add_waves()->mutable_before();
+  gate->set_required_approvals(1);
+  *gate->mutable_reached_time() = base::ToProto(kNoon);
+  v1::Rollout after = before;
+  *after.mutable_stages(0)->mutable_waves(1)->mutable_before()->mutable_open_time() =
+      base::ToProto(kNoon + absl::Minutes(5));
+  const auto opened = OpenedGates(before, after);
+  ASSERT_EQ(opened.size(), 1U);
+  EXPECT_EQ(opened[0].gate, "wave");
+  EXPECT_EQ(opened[0].waited, absl::Minutes(5));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "common/base/proto_time.h"
 #include "tests/common/metrics/http_get.h"
 #include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -81,20 +82,29 @@ TEST_F(ControllerMetricsTest, AStandbyIsWellAndLeadsNothing) {
 TEST_F(ControllerMetricsTest, CountsWhatHappensOverSeveralTerms) {
   Restart();
   {
-    FakeAgent agent(Channel());
+    FakeAgent agent(Channel(), {"agent-a", "instance-1", {"staging-crm", "production-crm"}});
     agent.Serve(Items());
     agent.SayHello();
-    ASSERT_THAT(CreateRollout(SetUpPlan()), IsOk());
-    WaitFor("rollouts/add-note-1",
-            [](const v1::Rollout& r) { return r.stages(0).state() == v1::STAGE_STATE_DONE; });
+    v1::ApplyEnvironmentsRequest environments = testing::TwoEnvironments();
+    environments.mutable_environments(1)->add_targets("nobody-crm");
+    environments.mutable_environments(1)->set_max_unavailable(1);
+    *environments.mutable_environments(1)->mutable_target_deadline() = base::ToProto(absl::Milliseconds(1));
+    ASSERT_THAT(ApplyEnvironments(environments), IsOk());
+    const auto plan = CreatePlan(testing::AddNote());
+    ASSERT_THAT(plan, IsOk());
+    ASSERT_THAT(CreateRollout(plan->name()), IsOk());
+    WaitFor("rollouts/add-note-1", [](const v1::Rollout& r) {
+      return r.stages(0).state() == v1::STAGE_STATE_DONE && r.stages(1).before().has_reached_time();
+    });
     const std::string scrape =
         ScrapeUntil({R"(curlew_rpcs_total{code="ok",method="RolloutService/CreateRollout"} 1)"});
     EXPECT_THAT(
         scrape,
-        AllOf(HasSubstr(R"(curlew_targets{served="true"} 1)"),
+        AllOf(HasSubstr(R"(curlew_targets{served="true"} 2)"),
               HasSubstr(R"(curlew_targets{served="false"} 1)"), HasSubstr("\ncurlew_agent_sessions 1"),
               HasSubstr(R"(curlew_rollouts{state="running"} 1)"),
-              HasSubstr(R"(curlew_runs{environment="production",state="pending"} 1)"),
+              HasSubstr(R"(curlew_runs{environment="production",state="compiled"} 1)"),
+              HasSubstr("\ncurlew_targets_drifted 0"), HasSubstr("\ncurlew_checks_in_flight 0"),
               HasSubstr(R"(curlew_waits{cause="approval",party="people"} 1)"),
               HasSubstr(R"(curlew_open_rpcs{method="AgentService/Session"} 1)"),
               HasSubstr(R"(curlew_rpcs_total{code="ok",method="RolloutService/CreateRollout"} 1)"),

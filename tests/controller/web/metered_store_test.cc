@@ -51,15 +51,19 @@ class MeteredStoreTest : public ::testing::Test {
     }
   }
 
-  // A rollout through one environment with a gate before it, served by an agent.
+  // A rollout through one environment with a gate before it, served by an agent: at the gate, compiled. Once
+  // that is open, the run is compiled again.
   void Start() {
     v1::Environment environment;
     environment.set_name("environments/staging");
     environment.add_targets("crm");
     environment.mutable_before()->set_approvals(1);
-    rollout_ = rollout::NewRollout("rollouts/secret", "plans/p", "d", "alice", {environment}, clock_.now);
+    rollout_ = rollout::NewRollout(
+        {.name = "rollouts/secret", .plan = "plans/p", .plan_digest = "d", .creator = "alice"}, {environment},
+        clock_.now);
     Apply(rollout::Started{"alice"});
     Apply(rollout::AgentReady{.target = "crm", .epoch = 1});
+    Compile();
   }
   void Compile() {
     v1::CompiledPlan plan;
@@ -99,7 +103,7 @@ class MeteredStoreTest : public ::testing::Test {
 TEST_F(MeteredStoreTest, SplitsARolloutIntoWorkAndWhomItWaitedFor) {
   Start();
   EXPECT_THAT(Scrape(), AllOf(HasSubstr("curlew_rollouts{state=\"running\"} 1"),
-                              HasSubstr(R"(curlew_runs{environment="staging",state="pending"} 1)"),
+                              HasSubstr(R"(curlew_runs{environment="staging",state="compiled"} 1)"),
                               HasSubstr(R"(curlew_waits{cause="approval",party="people"} 1)")));
   clock_.now += absl::Hours(3);
   EXPECT_THAT(Scrape(),
@@ -195,20 +199,54 @@ TEST_F(MeteredStoreTest, WhatAgentsTellThatTheyWaitForIsAddedUp) {
 
 TEST_F(MeteredStoreTest, CountsCallsTheirErrorsAndTheOutbox) {
   Start();
-  EXPECT_THAT(Scrape(), HasSubstr("curlew_outbox_entries 0"));
-  Apply(rollout::Approved{.gate = "", .actor = "bob"});  // a compile
-  EXPECT_THAT(Scrape(), HasSubstr("curlew_outbox_entries 1"));
+  EXPECT_THAT(Scrape(), HasSubstr("curlew_outbox_entries 1"));  // a compile
+  Apply(rollout::Approved{.gate = "", .actor = "bob"});         // another one
+  EXPECT_THAT(Scrape(), HasSubstr("curlew_outbox_entries 2"));
   ASSERT_THAT(metered_->PendingOutbox(), IsOk());
-  EXPECT_THAT(Scrape(), HasSubstr("curlew_outbox_entries 1"));
+  EXPECT_THAT(Scrape(), HasSubstr("curlew_outbox_entries 2"));
   store_.FailWith(absl::UnavailableError("the disk is full"));
   EXPECT_FALSE(metered_->Commit({}).ok());
   EXPECT_FALSE(metered_->ListEnvironments().ok());
-  EXPECT_FALSE(metered_->PutEnvironments({}).ok());
+  EXPECT_FALSE(metered_->PutEnvironments({}, {}).ok());
+  EXPECT_FALSE(metered_->records().Put({}).ok());
+  EXPECT_FALSE(metered_->records().AuditHead().ok());
   EXPECT_THAT(
       Scrape(),
       AllOf(HasSubstr(R"(curlew_store_errors_total{code="unavailable",operation="commit"} 1)"),
             HasSubstr(R"(curlew_store_errors_total{code="unavailable",operation="list_environments"} 1)"),
-            HasSubstr(R"(curlew_store_operation_duration_seconds_count{operation="commit"} 4)")));
+            HasSubstr(R"(curlew_store_errors_total{code="unavailable",operation="put_record"} 1)"),
+            HasSubstr(R"(curlew_store_errors_total{code="unavailable",operation="audit_head"} 1)"),
+            HasSubstr(R"(curlew_store_operation_duration_seconds_count{operation="commit"} 5)")));
+}
+
+TEST_F(MeteredStoreTest, EveryCallOfTheRecordsIsCountedAndPassed) {
+  store::Record record;
+  record.audit.emplace_back().set_action("baseline.take");
+  record.notifications.emplace_back().set_message("drift");
+  store::RecordStore& records = metered_->records();
+  ASSERT_THAT(records.Put(record), IsOk());
+  EXPECT_EQ(store_.records().AuditHead()->number(), 1);
+  EXPECT_EQ(records.AuditHead()->number(), 1);
+  EXPECT_EQ(records.ListAudit(0, 10)->size(), 1u);
+  const auto pending = records.PendingNotifications(0, 10);
+  ASSERT_THAT(pending, IsOk());
+  ASSERT_EQ(pending->size(), 1u);
+  ASSERT_THAT(records.UpdateNotification(pending->front()), IsOk());
+  ASSERT_THAT(records.RemoveNotification(pending->front().id()), IsOk());
+  v1::TargetRecord on_record;
+  on_record.set_target("crm");
+  ASSERT_THAT(records.AddTargetRecord(on_record, {}), IsOk());
+  ASSERT_THAT(records.NewestTargetRecord("crm"), IsOk());
+  std::string next;
+  EXPECT_EQ(records.ListTargetRecords("crm", {}, &next)->size(), 1u);
+  const std::string scrape = Scrape();
+  for (const char* operation :
+       {"put_record", "list_audit", "audit_head", "pending_notifications", "remove_notification",
+        "update_notification", "add_target_record", "newest_target_record", "list_target_records"}) {
+    EXPECT_THAT(scrape, HasSubstr(absl::StrCat("curlew_store_operation_duration_seconds_count{operation=\"",
+                                               operation, "\"} 1")));
+  }
+  EXPECT_THAT(scrape, Not(HasSubstr("curlew_store_errors_total{")));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Cases of operations on columns.
+#include "absl/strings/str_cat.h"
 #include "tests/harness/case.h"
 
 namespace curlew::testing {
@@ -39,6 +40,26 @@ Case RenameColumnLossy() {
       .twin_setup = "ALTER TABLE {twin} ADD COLUMN {n} text",
       .gone = {"o"},
   };
+}
+
+// The plan's own verifications, and a restore point, go through all crashes too.
+Case RenameColumnVerified() {
+  Case the_case = RenameColumn();
+  the_case.variant = "verified";
+  absl::StrAppend(
+      &the_case.setup,
+      "; CREATE TABLE {s.f} AS SELECT g AS {x}, repeat('v', g) AS {o} FROM generate_series(1, 50) g");
+  the_case.rest = R"(
+backup: {restore_point: {}}
+verify:
+  - name: rows-kept
+    row_count: {table: '{s.f}', where: '{x} < 40'}
+  - name: values-kept
+    checksum: {table: '{s.f}', columns: ['{=o}', '{=x}']}
+  - name: all-have-the-sign
+    query: {sql: 'SELECT count(*) FROM {s.t} WHERE {n} NOT LIKE ''+%''', expect: 0}
+)";
+  return the_case;
 }
 
 Case RenameColumnPlain() {
@@ -242,13 +263,21 @@ Case RenameTwoAndAddOne() {
 }  // namespace
 
 std::vector<Case> ColumnCases() {
-  return {RenameColumn(),        RenameColumnLossy(),
-          RenameColumnPlain(),   RenameTwoAndAddOne(),
-          AddColumn(),           AddColumnConstant(),
-          DropColumn(),          SetNotNull(),
-          ChangeType(),          ChangeTypeOfThePrimaryKey(),
-          ChangeTypeOfVarchar(), ChangeTypeByExpressions(),
-          SplitColumn(),         MergeColumns()};
+  return {RenameColumn(),
+          RenameColumnLossy(),
+          RenameColumnVerified(),
+          RenameColumnPlain(),
+          RenameTwoAndAddOne(),
+          AddColumn(),
+          AddColumnConstant(),
+          DropColumn(),
+          SetNotNull(),
+          ChangeType(),
+          ChangeTypeOfThePrimaryKey(),
+          ChangeTypeOfVarchar(),
+          ChangeTypeByExpressions(),
+          SplitColumn(),
+          MergeColumns()};
 }
 
 }  // namespace curlew::testing
