@@ -68,9 +68,11 @@ void AddPlanSql(CLI::App& group, Context& context) {
       "verifications that raise errors. What cannot run in a transaction stands by itself; what SQL cannot "
       "do is "
       "said. A run of the script does one part of it; DROP is a part of its own (psql -v curlew_part=2). "
-      "Nothing is run. Curlew itself does more: it tries again, keeps a journal, yields to the application, "
-      "and "
-      "can roll back.",
+      "A script that stopped is run again from the top: what is done is noted in table curlew.script, and "
+      "passed over. The undo goes with the script that was written with it: it undoes what is noted, and "
+      "nothing once DROP has begun. Backups that the plan asks for are made by hand, and said to be made "
+      "(psql -v curlew_backup_done=1). Nothing is run by this command. Curlew itself does more: it tries "
+      "again, yields to the application, sees which sessions still use the old shape, and can roll back.",
       "# From a schema in a file, without a database\n"
       "curlew schema snapshot --database 'dbname=crm' > crm.json\n"
       "curlew plan sql rename-contact-phone.yaml --schema crm.json > rename.sql\n"
@@ -95,7 +97,8 @@ void AddPlanSql(CLI::App& group, Context& context) {
   AddArgument(*verb, kPlanOrFileType, options->plan,
               "Name of a stored plan, or a file; - is the standard input");
   AddCompileSource(*verb, options->source);
-  verb->add_flag("--undo", options->undo, "The undo of all steps before DROP, the last first");
+  verb->add_flag("--undo", options->undo,
+                 "The undo of what the script has done before DROP, the last step first");
 }
 
 }  // namespace curlew::cli

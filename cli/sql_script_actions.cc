@@ -32,11 +32,13 @@ std::string Milliseconds(const google::protobuf::Duration& duration) {
   return absl::StrCat("'", absl::ToInt64Milliseconds(FromProto(duration)), "ms'");
 }
 
-// A transaction of DDL.
+// A transaction of DDL. The note comes first: under no lock on the plan's tables, and as the role that runs
+// the script.
 std::string Ddl(absl::string_view statements, const ScriptContext& context) {
-  return absl::StrCat("BEGIN;\nSET LOCAL lock_timeout = ", Milliseconds(context.settings.max_lock_timeout()),
-                      ";\nSET LOCAL statement_timeout = ",
-                      Milliseconds(context.settings.ddl_statement_timeout()), ";\n", statements, "COMMIT;\n");
+  return absl::StrCat(
+      "BEGIN;\nSET LOCAL lock_timeout = ", Milliseconds(context.settings.max_lock_timeout()),
+      ";\nSET LOCAL statement_timeout = ", Milliseconds(context.settings.ddl_statement_timeout()), ";\n",
+      context.done, statements, "COMMIT;\n");
 }
 
 constexpr char kAlone[] = "-- Cannot run in a transaction: it stands by itself.\n";
@@ -71,7 +73,7 @@ std::string SqlAction(const v1::ExecuteSql& action, const ScriptContext& context
       absl::StrAppend(&executes, "    EXECUTE ", Literal(statement.before()), " || leaf || ",
                       Literal(statement.after()), ";\n");
     }
-    absl::StrAppend(&out, "-- For each partition, in a transaction of its own.\n",
+    absl::StrAppend(&out, context.begun, "-- For each partition, in a transaction of its own.\n",
                     DoBlock(absl::StrCat(
                         "DECLARE\n  leaf text;\n  leaves text[] := ", Leaves(action.each_partition().table()),
                         ";\nBEGIN\n  FOREACH leaf IN ARRAY leaves LOOP\n"
@@ -81,8 +83,7 @@ std::string SqlAction(const v1::ExecuteSql& action, const ScriptContext& context
   }
   std::string statements;
   for (const std::string& statement : action.statements()) statements += WithSemicolon(statement);
-  if (!statements.empty()) out += Ddl(statements, context);
-  return out;
+  return absl::StrCat(out, statements.empty() ? context.done : Ddl(statements, context));
 }
 
 // "UNIQUE" of "UNIQUE (a, b) DEFERRABLE".
@@ -103,15 +104,30 @@ std::string PartitionedIndex(const v1::ExecuteSqlConcurrently& action, const Scr
   const std::string name = parsed.ok() ? parsed->name : action.index();
   const std::string unique = index.unique() ? "UNIQUE " : "";
   // Name of a partition's index: 12 characters of up to 4 bytes, and 13 more, are within the 63 of a name.
-  const std::string own =
-      absl::StrCat(", pg_catalog.left(", Literal(name), ", 12) || '_' || pg_catalog.left(pg_catalog.md5(",
+  const std::string own_name =
+      absl::StrCat("pg_catalog.left(", Literal(name), ", 12) || '_' || pg_catalog.left(pg_catalog.md5(",
                    Literal(action.index()), " || leaf), 12)");
+  const std::string own = absl::StrCat(", ", own_name);
+  const auto stands = [&](absl::string_view valid) {
+    return absl::StrCat(
+        "EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid\n"
+        "  WHERE i.indrelid = leaf::regclass AND c.relname = ",
+        own_name, " AND ", valid, ")");
+  };
   const std::string escaped = absl::StrReplaceAll(index.definition(), {{"%", "%%"}});
   std::string out = absl::StrCat(
+      context.begun,
       "-- One for each partition, none of them in a transaction; then the one of the whole table takes them "
       "over.\n",
+      "-- What an earlier run has left half-built goes first.\n",
+      ForEachLeaf(action.table(), "DROP INDEX CONCURRENTLY IF EXISTS %2$I.%3$I",
+                  absl::StrCat(", (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                               " ON n.oid = c.relnamespace WHERE c.oid = leaf::regclass)",
+                               own),
+                  stands("NOT i.indisvalid")),
       ForEachLeaf(action.table(),
-                  absl::StrCat("CREATE ", unique, "INDEX CONCURRENTLY %2$I ON %1$s ", escaped), own));
+                  absl::StrCat("CREATE ", unique, "INDEX CONCURRENTLY %2$I ON %1$s ", escaped), own,
+                  absl::StrCat("NOT ", stands("i.indisvalid"))));
   if (index.constraint().empty()) {
     return absl::StrCat(out, Ddl(absl::StrCat("CREATE ", unique, "INDEX ", sql::Ident(name), " ON ",
                                               action.table(), " ", index.definition(), ";\n"),
@@ -121,7 +137,10 @@ std::string PartitionedIndex(const v1::ExecuteSqlConcurrently& action, const Scr
                                     absl::StrCat("ALTER TABLE %1$s ADD CONSTRAINT %2$I ",
                                                  ConstraintKind(index.constraint()), " USING INDEX %2$I",
                                                  ConstraintEnd(index.constraint())),
-                                    own));
+                                    own,
+                                    absl::StrCat("NOT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE"
+                                                 " conrelid = leaf::regclass AND conname = ",
+                                                 own_name, ")")));
   return absl::StrCat(out, Ddl(absl::StrCat("ALTER TABLE ", action.table(), " ADD CONSTRAINT ",
                                             sql::Ident(name), " ", index.constraint(), ";\n"),
                                context));
@@ -140,23 +159,42 @@ std::string DropPartitionedIndex(const v1::ExecuteSqlConcurrently& action, const
           context));
 }
 
+// Of an ordinary table. A run after one that stopped half-way drops what is not valid, and builds nothing
+// where the earlier one had come to its end.
+std::string CreateConcurrently(const v1::ExecuteSqlConcurrently& action, const ScriptContext& context) {
+  const std::string statement = absl::StrCat(kAlone, WithSemicolon(action.statement()));
+  if (context.begun.empty()) return absl::StrCat(statement, context.done);
+  const std::string there =
+      absl::StrCat("FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(", Literal(action.index()),
+                   ") AND indrelid = to_regclass(", Literal(action.table()), ")");
+  const std::string begun = absl::StrCat(
+      "EXISTS (SELECT FROM curlew.script WHERE key = ", NoteKey(context, "step", context.step), ")");
+  return absl::StrCat("-- What an earlier run has left half-built goes first.\nSELECT ",
+                      Literal(absl::StrCat("DROP INDEX CONCURRENTLY ", action.index())), " ", there,
+                      "\n  AND NOT indisvalid AND ", begun, " \\gexec\nSELECT EXISTS (SELECT ", there,
+                      " AND indisvalid)\n  AND ", begun, " AS curlew_built \\gset\n", context.begun,
+                      "\\if :curlew_built\n\\else\n", statement, "\\endif\n", context.done);
+}
+
+// Whether an index of a partitioned table, or one that may be of one, is dropped: in a transaction.
+bool DropsPartitioned(const v1::ExecuteSqlConcurrently& action) {
+  return action.effect() == v1::ExecuteSqlConcurrently::EFFECT_DROPS &&
+         (action.has_partitioned() || action.statement().empty());
+}
+
 std::string ConcurrentlyAction(const v1::ExecuteSqlConcurrently& action, const ScriptContext& context) {
   if (action.effect() == v1::ExecuteSqlConcurrently::EFFECT_REINDEXES) {
-    return absl::StrCat(kAlone, action.index().empty()
-                                    ? absl::StrCat("REINDEX TABLE CONCURRENTLY ", action.table(), ";\n")
-                                    : absl::StrCat("REINDEX INDEX CONCURRENTLY ", action.index(), ";\n"));
+    return absl::StrCat(context.begun, kAlone,
+                        action.index().empty()
+                            ? absl::StrCat("REINDEX TABLE CONCURRENTLY ", action.table(), ";\n")
+                            : absl::StrCat("REINDEX INDEX CONCURRENTLY ", action.index(), ";\n"),
+                        context.done);
   }
-  if (action.effect() == v1::ExecuteSqlConcurrently::EFFECT_DROPS &&
-      (action.has_partitioned() || action.statement().empty())) {
-    return DropPartitionedIndex(action, context);
-  }
+  if (DropsPartitioned(action)) return DropPartitionedIndex(action, context);
   if (action.has_partitioned()) return PartitionedIndex(action, context);
-  std::string out = kAlone;
-  if (action.effect() == v1::ExecuteSqlConcurrently::EFFECT_CREATES) {
-    absl::StrAppend(&out, "-- Where it fails it leaves an index that is not valid: DROP INDEX CONCURRENTLY ",
-                    Printable(action.index()), ", then again.\n");
-  }
-  return absl::StrCat(out, WithSemicolon(action.statement()));
+  if (action.effect() == v1::ExecuteSqlConcurrently::EFFECT_CREATES)
+    return CreateConcurrently(action, context);
+  return absl::StrCat(context.begun, kAlone, WithSemicolon(action.statement()), context.done);
 }
 
 // Settings of a transaction that writes rows.
@@ -276,7 +314,8 @@ std::string TransformAction(const v1::TransformRows& transform, const ScriptCont
       transform.condition().empty() ? "" : absl::StrCat(" AND (", transform.condition(), "\n)");
   const std::string range =
       absl::StrCat("(NOT $3 OR ", keys("t"), " > ", keys("($1)"), ") AND ", keys("t"), " <= ", keys("($2)"));
-  const std::string key = Literal(absl::StrCat(context.id, " ", context.step));
+  const std::string key = NoteKey(context, "upto", context.step);
+  const std::string bound_key = NoteKey(context, "bound", context.step);
   const std::string code = absl::StrCat(
       "DECLARE\n"
       "  batch_rows integer := 1000;\n"
@@ -284,7 +323,7 @@ std::string TransformAction(const v1::TransformRows& transform, const ScriptCont
       "  done ",
       transform.table(), "%ROWTYPE;\n  upto ", transform.table(), "%ROWTYPE;\n  bound ", transform.table(),
       "%ROWTYPE;\n"
-      "  note text;\n  begun boolean;\n  any_row boolean;\n  total bigint := 0;\n"
+      "  note text;\n  begun boolean;\n"
       "BEGIN\n"
       "  -- Where an earlier run of this step has stopped.\n"
       "  SELECT value INTO note FROM curlew.script WHERE key = ",
@@ -294,12 +333,16 @@ std::string TransformAction(const v1::TransformRows& transform, const ScriptCont
       "  done := json_populate_record(NULL::",
       transform.table(),
       ", note::json);\n"
-      "  -- Rows that come later are not of this step.\n"
-      "  SELECT t.* INTO bound FROM ",
-      transform.table(), " AS t ORDER BY ", descending,
-      " LIMIT 1;\n"
-      "  any_row := FOUND;\n"
-      "  WHILE any_row LOOP\n"
+      "  -- Rows that come later are not of this step: how far it goes is noted once, before the first"
+      " batch.\n"
+      "  IF NOT EXISTS (SELECT FROM curlew.script WHERE key = ",
+      bound_key, ") THEN\n    SELECT t.* INTO upto FROM ", transform.table(), " AS t ORDER BY ", descending,
+      " LIMIT 1;\n    INSERT INTO curlew.script (key, value) VALUES (", bound_key, ", ", note,
+      ");\n    COMMIT;\n  END IF;\n"
+      "  SELECT value INTO STRICT note FROM curlew.script WHERE key = ",
+      bound_key, ";\n  bound := json_populate_record(NULL::", transform.table(),
+      ", note::json);\n"
+      "  LOOP\n"
       "    EXECUTE ",
       Literal(absl::StrCat("SELECT t.* FROM (SELECT t.* FROM ", transform.table(), " AS t WHERE ", range,
                            " ORDER BY ", order, " LIMIT $4) AS t ORDER BY ", descending, " LIMIT 1")),
@@ -339,28 +382,49 @@ std::string RaiseIf(absl::string_view condition, absl::string_view message, absl
                       value, ";\n  END IF;\n");
 }
 
-std::string NoteKey(const ScriptContext& context, const std::string& name) {
-  return Literal(absl::StrCat(context.id, " measured ", name));
+// Asks for the one value of a query, into `answer`: neither no row nor several are an answer.
+std::string Ask(const std::string& query, const std::string& name) {
+  return absl::StrCat("  BEGIN\n    EXECUTE ", Literal(query),
+                      " INTO STRICT answer;\n  EXCEPTION WHEN no_data_found OR too_many_rows THEN\n"
+                      "    RAISE EXCEPTION '%: %, and has to give one', ",
+                      Literal(name), ", SQLERRM;\n  END;\n");
 }
 
-std::string Snapshot(absl::string_view mode, const std::string& search_path, absl::string_view code) {
+// Raises an error where triggers, or those of partitions that come from them, do not fire always.
+std::string CheckTriggers(const v1::TriggerCheck& check) {
+  const std::string names = absl::StrJoin(
+      check.triggers(), ", ", [](std::string* out, const std::string& name) { out->append(Literal(name)); });
+  return absl::StrCat(
+      "  WITH RECURSIVE wanted AS (\n"
+      "    SELECT w.name, t.oid AS trigger FROM unnest(ARRAY[",
+      names,
+      "]::text[]) AS w (name)\n"
+      "    LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = to_regclass(",
+      Literal(check.table()),
+      ")\n      AND t.tgname = w.name AND NOT t.tgisinternal\n"
+      "  ), family AS (\n"
+      "    SELECT name, trigger FROM wanted\n"
+      "    UNION ALL\n"
+      "    SELECT f.name, t.oid FROM pg_catalog.pg_trigger t JOIN family f ON t.tgparentid = f.trigger\n"
+      "  )\n"
+      "  SELECT string_agg(format('%I of %s', f.name, coalesce(t.tgrelid::regclass::text, ",
+      Literal(check.table()),
+      ")), ', ') INTO answer\n"
+      "  FROM family f LEFT JOIN pg_catalog.pg_trigger t ON t.oid = f.trigger\n"
+      "  WHERE t.tgenabled IS DISTINCT FROM 'A';\n",
+      RaiseIf("answer IS NOT NULL", "these triggers must exist and fire always", "answer"));
+}
+
+std::string Snapshot(absl::string_view mode, const std::string& search_path, absl::string_view code,
+                     absl::string_view last = "") {
   return absl::StrCat("BEGIN ISOLATION LEVEL REPEATABLE READ", mode, ";\n",
                       search_path.empty() ? "" : absl::StrCat("SET LOCAL search_path = ", search_path, ";\n"),
-                      DoBlock(code), "COMMIT;\n");
+                      DoBlock(code), last, "COMMIT;\n");
 }
 
 std::string VerifyAction(const v1::Verify& verify, const ScriptContext& context) {
   std::string code = "DECLARE\n  problems bigint;\n  answer text;\nBEGIN\n";
-  for (const v1::TriggerCheck& check : verify.triggers()) {
-    for (const std::string& trigger : check.triggers()) {
-      absl::StrAppend(
-          &code, "  SELECT count(*) INTO problems FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass(",
-          Literal(check.table()), ") AND tgname = ", Literal(trigger), " AND tgenabled = 'A';\n",
-          RaiseIf("problems <> 1",
-                  absl::StrCat("trigger ", trigger, " of ", check.table(), " must exist and fire always"),
-                  "problems"));
-    }
-  }
+  for (const v1::TriggerCheck& check : verify.triggers()) code += CheckTriggers(check);
   for (const v1::Check& check : verify.checks()) {
     absl::StrAppend(&code, "  EXECUTE ", Literal(check.count_query()), " INTO problems;\n",
                     RaiseIf("problems <> 0", absl::StrCat("does not hold: ", check.description()),
@@ -378,48 +442,49 @@ std::string VerifyAction(const v1::Verify& verify, const ScriptContext& context)
   }
   for (const v1::Measurement& measurement : verify.unchanged()) {
     absl::StrAppend(
-        &code, "  EXECUTE ", Literal(measurement.query()), " INTO answer;\n",
+        &code, Ask(measurement.query(), measurement.name()),
         RaiseIf(absl::StrCat("answer IS DISTINCT FROM (SELECT value FROM curlew.script WHERE key = ",
-                             NoteKey(context, measurement.name()), ")"),
+                             NoteKey(context, "measured", measurement.name()), ")"),
                 absl::StrCat("not what it was before: ", measurement.description()),
                 "coalesce(answer, 'NULL')"));
   }
   for (const v1::Expectation& expectation : verify.expectations()) {
     absl::StrAppend(
-        &code, "  EXECUTE ", Literal(expectation.query()), " INTO answer;\n",
+        &code, Ask(expectation.query(), expectation.name()),
         RaiseIf(absl::StrCat("answer IS DISTINCT FROM ",
                              expectation.has_expect() ? Literal(expectation.expect()) : "NULL::text"),
                 absl::StrCat("not what was expected of ", expectation.name()), "coalesce(answer, 'NULL')"));
   }
   code += "END";
-  return Snapshot(" READ ONLY", verify.search_path(), code);
+  return absl::StrCat(Snapshot(" READ ONLY", verify.search_path(), code), context.done);
 }
 
 std::string MeasureAction(const v1::Measure& measure, const ScriptContext& context) {
   std::string code = "DECLARE\n  answer text;\nBEGIN\n";
   for (const v1::Measurement& measurement : measure.measurements()) {
-    absl::StrAppend(&code, "  EXECUTE ", Literal(measurement.query()),
-                    " INTO answer;\n  INSERT INTO curlew.script (key, value) VALUES (",
-                    NoteKey(context, measurement.name()),
+    absl::StrAppend(&code, Ask(measurement.query(), measurement.name()),
+                    "  INSERT INTO curlew.script (key, value) VALUES (",
+                    NoteKey(context, "measured", measurement.name()),
                     ", answer)\n    ON CONFLICT (key) DO UPDATE SET value = excluded.value;\n");
   }
-  return Snapshot("", "", absl::StrCat(code, "END"));
+  return Snapshot("", "", absl::StrCat(code, "END"), context.done);
 }
 
 std::string ValidateAction(const v1::ValidateConstraint& action, const ScriptContext& context) {
   const std::string constraint = sql::Ident(action.constraint());
   if (!action.each_partition()) {
     return absl::StrCat(
-        "BEGIN;\nSET LOCAL lock_timeout = ", Milliseconds(context.settings.max_lock_timeout()),
-        ";\nALTER TABLE ", action.table(), " VALIDATE CONSTRAINT ", constraint, ";\nCOMMIT;\n");
+        "BEGIN;\nSET LOCAL lock_timeout = ", Milliseconds(context.settings.max_lock_timeout()), ";\n",
+        context.done, "ALTER TABLE ", action.table(), " VALIDATE CONSTRAINT ", constraint, ";\nCOMMIT;\n");
   }
   return absl::StrCat(
-      "-- For each partition where it has not been.\n",
+      context.begun, "-- For each partition where it has not been.\n",
       ForEachLeaf(action.table(), "ALTER TABLE %1$s VALIDATE CONSTRAINT %2$I",
                   absl::StrCat(", ", Literal(action.constraint())),
                   absl::StrCat("EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = leaf::regclass"
                                " AND conname = ",
-                               Literal(action.constraint()), " AND NOT convalidated)")));
+                               Literal(action.constraint()), " AND NOT convalidated)")),
+      context.done);
 }
 
 std::string AnalyzeAction(const v1::Analyze& action) {
@@ -494,8 +559,16 @@ std::string DoBlock(absl::string_view code) {
   return absl::StrCat("DO $", tag, "$\n", code, "\n$", tag, "$;\n");
 }
 
-bool NeedsNotes(const v1::Action& action) {
-  return action.has_measure() || action.has_transform_rows() || !action.verify().unchanged().empty();
+std::string NoteKey(const ScriptContext& context, absl::string_view what, absl::string_view name) {
+  return Literal(absl::StrCat(context.id, " ", what, " ", Printable(name)));
+}
+
+bool Looks(const v1::Action& action) {
+  return action.has_verify() || action.has_wait() || action.backup().has_archive();
+}
+
+bool Changes(const v1::Action& action) {
+  return !Looks(action) && !action.has_backup() && !action.has_measure();
 }
 
 std::string ByHand(const v1::Action& action) {
@@ -535,25 +608,25 @@ std::string ScriptAction(const v1::Action& action, const ScriptContext& context)
       return Ddl(statements, context);
     }
     case v1::Action::kBackfill:
-      return BackfillAction(action.backfill(), context);
+      return absl::StrCat(context.begun, BackfillAction(action.backfill(), context), context.done);
     case v1::Action::kValidateConstraint:
       return ValidateAction(action.validate_constraint(), context);
     case v1::Action::kVerify:
       return VerifyAction(action.verify(), context);
     case v1::Action::kAnalyze:
-      return AnalyzeAction(action.analyze());
+      return absl::StrCat(AnalyzeAction(action.analyze()), context.done);
     case v1::Action::kWait:
-      return absl::StrCat(by_hand, WaitAction(action.wait()));
+      return absl::StrCat(by_hand, WaitAction(action.wait()), context.done);
     case v1::Action::kTransformRows:
-      return TransformAction(action.transform_rows(), context);
+      return absl::StrCat(context.begun, TransformAction(action.transform_rows(), context), context.done);
     case v1::Action::kBackup:
-      return absl::StrCat(by_hand, BackupAction(action.backup(), context));
+      return absl::StrCat(by_hand, BackupAction(action.backup(), context), context.done);
     case v1::Action::kMeasure:
       return MeasureAction(action.measure(), context);
     case v1::Action::KIND_NOT_SET:
       break;
   }
-  return "";
+  return context.done;
 }
 
 }  // namespace curlew::cli

@@ -102,6 +102,8 @@ class SqlScriptDatabaseTest : public testing::PgTest {
     if (compiled_.steps(0).phase() != v1::PHASE_DROP) {
       ASSERT_OK(Psql(undo_)) << undo_;
       EXPECT_EQ(PgDump(conninfo_), before);
+      EXPECT_EQ(Query(conninfo_, "SELECT to_regnamespace('curlew') IS NULL"), "t")
+          << "nothing of ours is left";
       ASSERT_OK(Psql(script_));
     }
     for (int part = 2; part <= Parts(); ++part) {
@@ -110,7 +112,22 @@ class SqlScriptDatabaseTest : public testing::PgTest {
     if (Parts() > 1) {
       EXPECT_FALSE(Part(script_, Parts() + 1).ok()) << "it has no such part";
     }
-    EXPECT_EQ(Query(conninfo_, "SELECT to_regnamespace('curlew') IS NULL"), "t") << "nothing of ours is left";
+    const bool dropped = compiled_.steps().rbegin()->phase() == v1::PHASE_DROP;
+    if (dropped) {
+      EXPECT_EQ(
+          Query(conninfo_, "SELECT string_agg(split_part(key, ' ', 2), ' ' ORDER BY key) FROM curlew.script"),
+          "drop finished");
+    }
+    const auto again = Psql(script_);
+    ASSERT_FALSE(again.ok());
+    EXPECT_THAT(again.status().message(), HasSubstr("has been run to its end"));
+    if (dropped) {
+      const auto undone = Psql(undo_);
+      ASSERT_FALSE(undone.ok());
+      EXPECT_THAT(undone.status().message(), HasSubstr("there is no way back"));
+    }
+    // Fails where anything else of ours is left.
+    Query(conninfo_, "DROP TABLE curlew.script; DROP SCHEMA curlew");
   }
 
   // The same, and afterwards there must be what the plan promises.
@@ -244,12 +261,140 @@ TEST_F(SqlScriptDatabaseTest, ATransformGoesOnFromWhereItStopped) {
   ASSERT_FALSE(failed.ok());
   EXPECT_THAT(failed.status().message(), HasSubstr("log_id_check"));
   EXPECT_EQ(Query(conninfo_, "SELECT count(*) > 0 AND max(id) <= 2500 FROM log"), "t");
-  Query(conninfo_, "ALTER TABLE log DROP CONSTRAINT log_id_check");
-  // From the step on that failed: the whole script would do here, as it has no other.
+  Query(conninfo_,
+        "ALTER TABLE log DROP CONSTRAINT log_id_check; INSERT INTO t SELECT g, 1, 'x' FROM "
+        "generate_series(4001, 5000) g");
   ASSERT_OK(Psql(script_));
   EXPECT_EQ(Query(conninfo_, "SELECT count(*) || ' ' || count(DISTINCT id) FROM log"),
-            Query(conninfo_, "SELECT count(*) || ' ' || count(*) FROM t WHERE a > 0"))
-      << "each row once";
+            Query(conninfo_, "SELECT count(*) || ' ' || count(*) FROM t WHERE a > 0 AND id <= 4000"))
+      << "each row once, and none that came after it had begun";
+}
+
+constexpr char kRename[] =
+    "name: r\noperations:\n  - rename_column: {table: t, from: a, to: b, up: upper(a), down: lower(b)}\n";
+
+TEST_F(SqlScriptDatabaseTest, OnceDropHasBegunNothingIsUndoneAndDropGoesOn) {
+  conninfo_ = NewDatabase("CREATE TABLE t (id bigint PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'x')");
+  ASSERT_OK(Compile(kRename));
+  const auto too_early = Part(script_, 2);
+  ASSERT_FALSE(too_early.ok());
+  EXPECT_THAT(too_early.status().message(), HasSubstr("part 1 of this script has not come to its end"));
+  ASSERT_OK(Psql(script_));
+  ASSERT_OK_AND_ASSIGN(const std::string again, Psql(script_, {"-v", "curlew_part=1"}));
+  EXPECT_THAT(again, AllOf(HasSubstr("done before"), HasSubstr("Done up to here")));
+  // The last statement of DROP fails.
+  Query(conninfo_, "CREATE VIEW v AS SELECT a FROM t");
+  ASSERT_FALSE(Part(script_, 2).ok());
+  const std::string before = PgDump(conninfo_);
+  const auto undone = Psql(undo_);
+  ASSERT_FALSE(undone.ok());
+  EXPECT_THAT(undone.status().message(), AllOf(HasSubstr("there is no way back"), HasSubstr("HINT:")));
+  EXPECT_EQ(PgDump(conninfo_), before);
+  Query(conninfo_, "DROP VIEW v");
+  ASSERT_OK(Part(script_, 2));
+  EXPECT_EQ(Query(conninfo_, "SELECT b FROM t"), "X");
+  EXPECT_FALSE(Psql(undo_).ok());
+  EXPECT_EQ(Query(conninfo_, "SELECT b FROM t"), "X") << "the only copy";
+}
+
+TEST_F(SqlScriptDatabaseTest, OnlyWhatWasBegunIsUndone) {
+  conninfo_ = NewDatabase(
+      "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE one (id bigint); CREATE TABLE two (id "
+      "bigint); CREATE TABLE log (id bigint, CHECK (id <> 2500)); INSERT INTO two VALUES (7);"
+      "INSERT INTO t SELECT g, 1 FROM generate_series(1, 4000) g");
+  ASSERT_OK(Compile(R"yaml(
+name: three
+operations:
+  - transform: {table: t, write: INSERT INTO one (id) SELECT id FROM batch, down: DELETE FROM one}
+  - transform: {table: t, write: INSERT INTO log (id) SELECT id FROM batch, down: DELETE FROM log}
+  - transform: {table: t, write: INSERT INTO two (id) SELECT id FROM batch, down: DELETE FROM two}
+)yaml"));
+  const std::string rows =
+      "SELECT format('%s %s %s', (SELECT count(*) FROM one), (SELECT count(*) FROM log),"
+      " (SELECT count(*) FROM two))";
+  EXPECT_FALSE(Psql(undo_).ok()) << "nothing has been begun";
+  EXPECT_EQ(Query(conninfo_, rows), "0 0 1");
+  for (int run = 0; run < 2; ++run) {
+    ASSERT_FALSE(Psql(script_).ok());
+    EXPECT_EQ(Query(conninfo_, rows), "4000 2000 1") << "done once, half done, not begun";
+  }
+  ASSERT_OK(Psql(undo_));
+  EXPECT_EQ(Query(conninfo_, rows), "0 0 1") << "the row that another wrote";
+  EXPECT_EQ(Query(conninfo_, "SELECT to_regnamespace('curlew') IS NULL"), "t");
+  // Nothing goes on from where it had stopped before the undo.
+  Query(conninfo_, "ALTER TABLE log DROP CONSTRAINT log_id_check");
+  ASSERT_OK(Psql(script_));
+  EXPECT_EQ(Query(conninfo_, rows), "4000 4000 4001");
+}
+
+TEST_F(SqlScriptDatabaseTest, AnIndexThatIsHalfBuiltIsBuiltAnewByTheNextRun) {
+  for (const char* table : {"CREATE TABLE t (id bigint, a text);",
+                            "CREATE TABLE t (id bigint, a text) PARTITION BY RANGE (id);"
+                            "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (2);"
+                            "CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (2) TO (9);"}) {
+    SCOPED_TRACE(table);
+    conninfo_ = NewDatabase(
+        absl::StrCat(table,
+                     "INSERT INTO t VALUES (1, '1'), (3, 'x');"
+                     "CREATE FUNCTION f(text) RETURNS int IMMUTABLE LANGUAGE sql AS $$ SELECT $1::int $$"));
+    ASSERT_OK(Compile(
+        "name: i\noperations:\n  - create_index: {table: t, name: t_f, keys: [{expression: f(a)}]}\n"));
+    ASSERT_FALSE(Psql(script_).ok());
+    ASSERT_EQ(Query(conninfo_, "SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "1");
+    Query(conninfo_,
+          "CREATE OR REPLACE FUNCTION f(text) RETURNS int IMMUTABLE LANGUAGE sql AS $$ SELECT length($1) $$");
+    ASSERT_OK(Psql(script_));
+    EXPECT_EQ(Query(conninfo_,
+                    "SELECT bool_and(indisvalid) AND to_regclass('t_f') IS NOT NULL FROM pg_index WHERE "
+                    "indrelid::regclass::text ~ '^t'"),
+              "t");
+  }
+}
+
+TEST_F(SqlScriptDatabaseTest, NothingIsChangedBeforeSomebodySaysThatTheBackupsAreMade) {
+  conninfo_ = NewDatabase("CREATE TABLE t (id bigint PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'x')");
+  ASSERT_OK(Compile(absl::StrCat(kRename, "backup:\n  dump: {}\n  commands: [base]\n")));
+  const std::string before = PgDump(conninfo_);
+  const auto failed = Psql(script_);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(failed.status().message(),
+              AllOf(HasSubstr("nobody has said that the backups are made"), HasSubstr("pg_dump"),
+                    HasSubstr("\"base\""), HasSubstr("psql -v curlew_backup_done=1")));
+  EXPECT_EQ(PgDump(conninfo_), before);
+  ASSERT_OK(Psql(script_, {"-v", "curlew_backup_done=1"}));
+  ASSERT_OK(Psql(script_)) << "said once";
+  ASSERT_OK(Part(script_, 2));
+}
+
+TEST_F(SqlScriptDatabaseTest, ATriggerOfAPartitionThatDoesNotFireStopsDrop) {
+  conninfo_ = NewDatabase(kPartitioned);
+  ASSERT_OK(Compile(
+      "name: p\noperations:\n  - rename_column: {table: m, from: v, to: w, up: upper(v), down: lower(w)}\n"));
+  ASSERT_OK(Psql(script_));
+  const auto switch_all = [&](const std::string& how) {
+    Query(conninfo_, absl::StrCat("DO $$ DECLARE c text; BEGIN FOR c IN SELECT format('ALTER TABLE %s ", how,
+                                  " TRIGGER %I', tgrelid::regclass, tgname) FROM pg_trigger WHERE tgrelid = "
+                                  "'m2a'::regclass LOOP EXECUTE c; END LOOP; END $$"));
+  };
+  switch_all("DISABLE");
+  const auto failed = Part(script_, 2);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_THAT(failed.status().message(),
+              AllOf(HasSubstr("must exist and fire always"), HasSubstr(" of m2a")));
+  switch_all("ENABLE ALWAYS");
+  ASSERT_OK(Part(script_, 2));
+}
+
+TEST_F(SqlScriptDatabaseTest, OneAnswerIsAskedForAndNotSeveral) {
+  for (const char* query : {"SELECT 0 FROM generate_series(1, 2)", "SELECT 0 WHERE false"}) {
+    conninfo_ = NewDatabase("CREATE TABLE t (id bigint PRIMARY KEY, a text)");
+    ASSERT_OK(Compile(
+        absl::StrCat(kRename, "verify:\n  - name: nought\n    query: {sql: '", query, "', expect: 0}\n")));
+    const auto failed = Psql(script_);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_THAT(failed.status().message(),
+                AllOf(HasSubstr("nought: query returned "), HasSubstr(", and has to give one")));
+  }
 }
 
 TEST_F(SqlScriptDatabaseTest, WhatDoesNotHoldStopsTheScriptBeforeAnythingIsDropped) {

@@ -25,6 +25,10 @@ std::string Do(const std::string& steps) {
   return SqlScript(Plan(steps), "schema x.json", ScriptDirection::kDo);
 }
 
+int Count(const std::string& text, const std::string& what) {
+  return static_cast<int>(std::vector<std::string>(absl::StrSplit(text, what)).size()) - 1;
+}
+
 std::string Step(const std::string& action, const std::string& phase = "ADD") {
   return absl::StrCat("steps { key: 'k-1' phase: PHASE_", phase, " title: 'Do it' action { ", action,
                       " } } ");
@@ -34,12 +38,13 @@ TEST(SqlScriptTest, DdlRunsInATransactionUnderTheLockTimeOut) {
   const std::string script = Do(Step("execute_sql { statements: 'ALTER TABLE public.t ADD b text' }"));
   EXPECT_THAT(script,
               StartsWith("-- SQL of plan rename, compiled against schema x.json\n--   plan      abc\n"));
-  EXPECT_THAT(script,
-              AllOf(HasSubstr("\\set ON_ERROR_STOP on\n"), HasSubstr("-- Phase ADD\n"),
-                    HasSubstr("-- k-1: Do it\n\\echo 'k-1: Do it'\nBEGIN;\nSET LOCAL lock_timeout = "
-                              "'500ms';\nSET LOCAL statement_timeout = '1000ms';\nALTER TABLE public.t ADD "
-                              "b text;\nCOMMIT;\n"),
-                    Not(HasSubstr("\\if")), Not(HasSubstr("SCHEMA"))));
+  EXPECT_THAT(
+      script,
+      AllOf(HasSubstr("-- Phase ADD\n"), HasSubstr("\\set ON_ERROR_STOP on\n-- k-1: Do it\nSELECT EXISTS ("),
+            HasSubstr("\\echo 'k-1: Do it'\nBEGIN;\nSET LOCAL lock_timeout = '500ms';\nSET LOCAL "
+                      "statement_timeout = '1000ms';\nINSERT INTO curlew.script "),
+            HasSubstr(";\nALTER TABLE public.t ADD b text;\nCOMMIT;\n\\endif\n"),
+            Not(HasSubstr("curlew_part"))));
 }
 
 TEST(SqlScriptTest, WhatCannotRunInATransactionStandsByItselfAndSaysSo) {
@@ -47,11 +52,26 @@ TEST(SqlScriptTest, WhatCannotRunInATransactionStandsByItselfAndSaysSo) {
       Do(Step("execute_sql_concurrently { statement: 'CREATE INDEX CONCURRENTLY i ON public.t (b)' index: "
               "'public.i' table: 'public.t' effect: EFFECT_CREATES }")),
       HasSubstr("-- Cannot run in a transaction: it stands by itself.\n"
-                "-- Where it fails it leaves an index that is not valid: DROP INDEX CONCURRENTLY public.i, "
-                "then again.\n"
-                "CREATE INDEX CONCURRENTLY i ON public.t (b);\n"));
+                "CREATE INDEX CONCURRENTLY i ON public.t (b);\n\\endif\nINSERT INTO curlew.script "));
   EXPECT_THAT(Do(Step("analyze { table: 'public.t' vacuum: true }")),
               HasSubstr("stands by itself.\nVACUUM (ANALYZE) public.t;\n"));
+}
+
+TEST(SqlScriptTest, EveryStepStopsAtAnErrorAndIsPassedOverOnceItIsDone) {
+  const v1::CompiledPlan plan = Plan(R"(
+    steps { key: "add-1" phase: PHASE_ADD action { execute_sql { statements: "DO 1" } }
+            undo { execute_sql { statements: "UNDO 1" } } }
+    steps { key: "add-2" phase: PHASE_ADD action { backfill { table: "public.t" } }
+            undo { execute_sql { statements: "UNDO 2" } } })");
+  const std::string script = SqlScript(plan, "x", ScriptDirection::kDo);
+  const std::string undo = SqlScript(plan, "x", ScriptDirection::kUndo);
+  for (const std::string& text : {script, undo}) {
+    EXPECT_EQ(Count(text, "\\set ON_ERROR_STOP on\n"), 4) << "at the top, before each step, and at the end";
+    EXPECT_EQ(Count(text, " AS curlew_done \\gset\n\\if :curlew_done\n"), 2);
+    EXPECT_THAT(text, Not(HasSubstr("from that step on")));
+  }
+  EXPECT_EQ(Count(script, "'begun'"), 1) << "what is one transaction does not stop half-way";
+  EXPECT_THAT(undo, HasSubstr("there is no way back"));
 }
 
 TEST(SqlScriptTest, DropIsAPartOfItsOwn) {
@@ -67,7 +87,9 @@ TEST(SqlScriptTest, DropIsAPartOfItsOwn) {
   const size_t first = script.find("\\if :curlew_is_1"), second = script.find("\\if :curlew_is_2");
   EXPECT_LT(first, script.find("SELECT 1;"));
   EXPECT_LT(script.find("SELECT 1;"), second);
-  EXPECT_LT(second, script.find("DROP a;"));
+  const size_t marker = script.find(" drop', 'rename')", second);
+  ASSERT_NE(marker, script.npos);
+  EXPECT_LT(marker, script.find("DROP a;"));
 }
 
 TEST(SqlScriptTest, WhatSqlCannotDoIsSaidAtTheTopAndAtItsPlace) {
@@ -80,8 +102,10 @@ TEST(SqlScriptTest, WhatSqlCannotDoIsSaidAtTheTopAndAtItsPlace) {
   EXPECT_THAT(
       script,
       AllOf(HasSubstr("-- By hand, where the script comes to it:\n"
-                      "--   k-1: dump the tables: pg_dump --format=custom --file=FILE --table='public.t'\n"
-                      "--   k-1: do what the agent's command \"snapshot\" does\n"
+                      "--   k-1: dump the tables: pg_dump --format=custom --file=FILE --table='public.t'; "
+                      "then say so: psql\n--     -v curlew_backup_done=1\n"
+                      "--   k-1: do what the agent's command \"snapshot\" does; then say so: psql -v "
+                      "curlew_backup_done=1\n"
                       "--   k-1: see that no session uses the old shape any more\n"),
             HasSubstr("SELECT pg_create_restore_point('curlew-rename-"), HasSubstr("interval '300 seconds'"),
             HasSubstr("FROM pg_catalog.pg_stat_activity"),
@@ -103,8 +127,8 @@ TEST(SqlScriptTest, VerificationsRaiseErrorsAndMeasurementsAreNoted) {
             HasSubstr("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL search_path = public;\n"),
             HasSubstr("RAISE EXCEPTION '%: %', 'does not hold: no NULL', problems || ' violations'"),
             HasSubstr("answer IS DISTINCT FROM (SELECT value FROM curlew.script WHERE key = "),
-            HasSubstr("answer IS DISTINCT FROM NULL::text"), HasSubstr("tgname = 'tr' AND tgenabled = 'A'"),
-            HasSubstr("DROP TABLE IF EXISTS curlew.script;\n")));
+            HasSubstr("answer IS DISTINCT FROM NULL::text"), HasSubstr("unnest(ARRAY['tr']::text[])")));
+  EXPECT_EQ(Count(script, "INTO STRICT answer"), 3) << "one that is measured, two that are compared";
 }
 
 TEST(SqlScriptTest, TheUndoGoesBackwardsFromBeforeDrop) {
