@@ -133,11 +133,11 @@ absl::StatusOr<std::vector<std::string>> PgDumpArguments(const PgDumpProgram& pr
 }
 
 std::string DumpPath(const std::string& directory, const std::string& target, const std::string& run,
-                     const std::string& step) {
+                     const std::string& step, int attempt) {
   const std::vector<std::string> parts = absl::StrSplit(run, '/');
   const bool usual = parts.size() == 4 && parts[0] == "rollouts" && parts[2] == "runs";
   return absl::StrCat(directory, "/", FileName(target), "/", FileName(usual ? parts[1] : run), "-",
-                      FileName(step), ".dump");
+                      FileName(step), "-", attempt, ".dump");
 }
 
 std::string ShellQuoted(const std::string& word) {

@@ -31,10 +31,11 @@ absl::StatusOr<std::vector<std::string>> PgDumpArguments(const PgDumpProgram& pr
                                                          const std::vector<std::string>& tables,
                                                          const std::string& file);
 
-// The file of a dump: "DIRECTORY/TARGET/ROLLOUT-STEP.dump", whatever odd characters the names hold. `run` is
-// "rollouts/ROLLOUT/runs/TARGET".
+// The file of a dump: "DIRECTORY/TARGET/ROLLOUT-STEP-ATTEMPT.dump", whatever odd characters the names hold.
+// `run` is "rollouts/ROLLOUT/runs/TARGET". Each attempt has its own: one that was frozen and replaced must
+// not write over what its successor has journalled.
 std::string DumpPath(const std::string& directory, const std::string& target, const std::string& run,
-                     const std::string& step);
+                     const std::string& step, int attempt);
 
 // "'it''s'" as a shell has it; unchanged where nothing has to be quoted.
 std::string ShellQuoted(const std::string& word);

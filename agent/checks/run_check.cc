@@ -11,6 +11,7 @@
 #include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
+#include "common/pg/error.h"
 #include "common/sql/query.h"
 
 namespace curlew::agent {
@@ -56,7 +57,8 @@ absl::StatusOr<pg::Result> Ask(pg::Connection* connection, const CheckConfig& qu
                    pg::Transaction::Begin(connection, pg::Transaction::Mode::kReadOnlySnapshot));
   RETURN_IF_ERROR(
       transaction
-          ->Execute(absl::StrCat("SET LOCAL search_path = pg_catalog, public; SET LOCAL statement_timeout = ",
+          ->Execute(absl::StrCat("SET LOCAL search_path = pg_catalog, public; SET LOCAL row_security = off; "
+                                 "SET LOCAL statement_timeout = ",
                                  std::max<int64_t>(1, absl::ToInt64Milliseconds(question.timeout))))
           .status());
   return transaction->Execute(
@@ -76,6 +78,16 @@ absl::Status CheckShape(const pg::Result& rows) {
   if (columns <= 2) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "it gave ", columns, " columns, and has to give one boolean and at most one text besides"));
+}
+
+// What PostgreSQL says of data that cannot be converted, of constraints, and of what a function raises may
+// hold values.
+std::string WhyNot(const absl::Status& status) {
+  const std::string sqlstate = pg::Sqlstate(status);
+  const std::string kind = sqlstate.substr(0, 2);
+  if (kind != "22" && kind != "23" && kind != "P0") return std::string(status.message());
+  return absl::StrCat("it cannot be computed: SQLSTATE ", sqlstate,
+                      "; what PostgreSQL says of it may hold values and stays in the server's log");
 }
 
 }  // namespace
@@ -98,8 +110,9 @@ v1::CheckReport MakeCheck(pg::Connection* connection, const v1::RunCheck& reques
     return CheckError(request,
                       absl::StrCat("it gave no answer within ", absl::FormatDuration(question->timeout)));
   }
-  const absl::Status shape = rows.ok() ? CheckShape(*rows) : rows.status();
-  if (!shape.ok()) return CheckError(request, std::string(shape.message()));
+  if (!rows.ok()) return CheckError(request, WhyNot(rows.status()));
+  if (const absl::Status shape = CheckShape(*rows); !shape.ok())
+    return CheckError(request, std::string(shape.message()));
   v1::CheckReport report;
   report.set_request(request.request());
   report.set_target(request.target());

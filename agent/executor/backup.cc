@@ -79,10 +79,10 @@ WITH RECURSIVE named AS (
   SELECT oid FROM named UNION SELECT i.inhrelid FROM pg_inherits i JOIN family f ON i.inhparent = f.oid
 )
 SELECT format('%I.%I', n.nspname, c.relname), COALESCE(pg_table_size(c.oid), 0),
-  has_table_privilege(c.oid, 'SELECT'), NULL, n.nspname
+  has_table_privilege(c.oid, 'SELECT'), NULL, n.nspname, c.relkind = 'f'
 FROM family f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 UNION ALL
-SELECT NULL, 0, true, name, NULL FROM named WHERE oid IS NULL
+SELECT NULL, 0, true, name, NULL, false FROM named WHERE oid IS NULL
 ORDER BY 1
 )sql";
 
@@ -101,6 +101,10 @@ absl::StatusOr<DumpSubject> Subject(const RunContext& context, const v1::BackupD
       return base::WithDetail(
           absl::PermissionDeniedError(absl::StrCat("the agent's role may not read ", rows.Text(i, 0))),
           base::kHint, absl::StrCat("GRANT SELECT ON ", rows.Text(i, 0), " TO the agent's role"));
+    }
+    if (rows.Bool(i, 5)) {
+      return Lacks(absl::StrCat(rows.Text(i, 0), " is a foreign table: pg_dump leaves its rows out"),
+                   "back it up where it is, and name the other tables in backup.dump.tables of the plan");
     }
     subject.tables.push_back(rows.Text(i, 0));
     subject.bytes += rows.Int(i, 1);
@@ -146,17 +150,18 @@ absl::StatusOr<StepResult> RunDump(const RunContext& context, const v1::BackupDu
                  "give it one (backups: directory: /PATH in the file that --config names; docs/backups.md)");
   }
   ASSIGN_OR_RETURN(const DumpSubject subject, Subject(context, action));
-  const std::string path =
-      DumpPath(config.directory, context.target, context.attempt.run, context.attempt.step);
+  const std::string path = DumpPath(config.directory, context.target, context.attempt.run,
+                                    context.attempt.step, context.attempt.attempt);
   {
     ASSIGN_OR_RETURN(const auto lease, context.pool->Acquire());
     ASSIGN_OR_RETURN(const std::vector<v1::BackupResult> known,
                      ReadBackups(lease.get(), context.attempt.run, context.attempt.step));
-    if (!known.empty() && known[0].location() == path) {
-      const absl::StatusOr<DumpFile> there = ReadDump(path, *context.cancel);
+    if (!known.empty()) {
+      const std::string& made = known[0].location();
+      const absl::StatusOr<DumpFile> there = ReadDump(made, *context.cancel);
       RETURN_IF_ERROR(context.cancel->Check());
       if (there.ok() && there->sha256 == known[0].sha256())
-        return Journal(context, known[0], absl::StrCat(path, " was complete already"));
+        return Journal(context, known[0], absl::StrCat(made, " was complete already"));
     }
   }
   int server_major = 0;

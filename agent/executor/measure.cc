@@ -2,22 +2,37 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/executor/executors.h"
+#include "agent/executor/finding.h"
 #include "agent/executor/words.h"
 #include "agent/journal/backup_journal.h"
 #include "agent/journal/fenced_transaction.h"
 #include "common/base/error_detail.h"
 #include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
+#include "common/pg/error.h"
 
 namespace curlew::agent {
 namespace {
+
+// What PostgreSQL says of an expression may hold values.
+absl::Status Failed(const RunContext& context, const v1::Measurement& measurement,
+                    const absl::Status& status) {
+  if (absl::IsCancelled(status) || pg::BlameFor(status) != pg::Blame::kWork)
+    return base::Annotate(status, absl::StrCat("measuring ", measurement.name()));
+  return base::WithDetail(absl::FailedPreconditionError(absl::StrCat(
+                              "measuring ", measurement.name(), ": ",
+                              CannotBeComputed(status, false, context.row_keys == RowKeys::kReport))),
+                          base::kHint, "correct it in the plan's verify, or mend the rows");
+}
 
 absl::StatusOr<Measurements> Look(const RunContext& context, const v1::Measure& action) {
   ASSIGN_OR_RETURN(const auto lease, context.pool->Acquire());
   const CancelToken::Interruptible interruptible(context.cancel, lease.get());
   ASSIGN_OR_RETURN(const auto snapshot,
                    pg::Transaction::Begin(lease.get(), pg::Transaction::Mode::kReadOnlySnapshot));
-  RETURN_IF_ERROR(snapshot->Execute("SET LOCAL statement_timeout = 0").status());
+  // A policy that hides rows is an error, not another value.
+  RETURN_IF_ERROR(
+      snapshot->Execute("SET LOCAL statement_timeout = 0; SET LOCAL row_security = off").status());
   RETURN_IF_ERROR(snapshot->Execute(SearchPathWithoutOurSchema(SettingScope::kTransaction)).status());
   Measurements values;
   for (int i = 0; i < action.measurements_size(); ++i) {
@@ -28,7 +43,7 @@ absl::StatusOr<Measurements> Look(const RunContext& context, const v1::Measure& 
     progress.set_message(absl::StrCat("measures ", measurement.description()));
     context.progress->Report(progress);
     const absl::StatusOr<pg::Result> rows = snapshot->Execute(measurement.query());
-    if (!rows.ok()) return base::Annotate(rows.status(), absl::StrCat("measuring ", measurement.name()));
+    if (!rows.ok()) return Failed(context, measurement, rows.status());
     if (rows->size() != 1 || rows->columns().size() != 1) {
       return absl::InvalidArgumentError(absl::StrCat("measuring ", measurement.name(),
                                                      ": the query has to give one row of one column, and "

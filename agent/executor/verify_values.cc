@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/executor/verify_checks.h"
 #include "agent/journal/backup_journal.h"
@@ -42,6 +43,13 @@ std::string Words(const Value& value) {
   if (!value.has_value()) return "NULL";
   if (value->size() <= kValueBytes) return absl::StrCat("\"", *value, "\"");
   return absl::StrCat("\"", base::Utf8Prefix(*value, kValueBytes), "…\"");
+}
+
+// A number or a truth value counts something; a text may be of a row.
+bool MayTell(const RunContext& context, const Value& value) {
+  double number = 0;
+  return context.row_keys == RowKeys::kReport || !value.has_value() || *value == "true" ||
+         *value == "false" || absl::SimpleAtod(*value, &number);
 }
 
 // The one value that a query gives. `problem` where it gives something else, or fails.
@@ -138,7 +146,8 @@ absl::Status CompareValues(const RunContext& context, const v1::Verify& action, 
     ASSIGN_OR_RETURN(const Value now, Ask(context, connection, expectation.query(), &finding.what));
     if (finding.what.empty()) {
       if (now == wanted) continue;
-      finding.what = absl::StrCat("it is ", Words(now));
+      finding.what = MayTell(context, now) ? absl::StrCat("it is ", Words(now))
+                                           : "it is another one (curlew-agent --report-row-keys tells which)";
     }
     findings->push_back(std::move(finding));
   }

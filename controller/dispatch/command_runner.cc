@@ -218,6 +218,7 @@ absl::Status CommandRunner::Compile(int64_t id, const Item& item, const std::str
 
 void CommandRunner::CompileFails(const Compilation& compilation, const absl::Status& why,
                                  absl::string_view hint, bool retriable) {
+  if (!IsAwaited(compilation)) return;
   answer_(compilation.rollout, Failed(compilation.target, why, hint, retriable), compilation.id);
 }
 
@@ -241,21 +242,21 @@ void CommandRunner::CompileAgainst(CompilationPtr compilation, absl::StatusOr<v1
   result.digest = compiler::Digest(*compiled);
   result.steps_digest = compiler::StepsDigest(*compiled);
   result.plan = *std::move(compiled);
-  Compare(std::move(compilation));
+  Preflight(std::move(compilation));
 }
 
 void CommandRunner::Compare(CompilationPtr compilation) {
   const absl::StatusOr<const v1::Rollout*> state = state_(compilation->rollout);
   if (!state.ok()) return CompileFails(*compilation, state.status(), kByItself, /*retriable=*/true);
   const v1::Run* first = FirstCompiled(**state, compilation->target);
-  if (first == nullptr) return Preflight(std::move(compilation));
+  if (first == nullptr) return Succeed(*compilation);
   const absl::StatusOr<v1::CompiledPlan> proved = store_->GetCompiledPlan(first->name());
   if (!proved.ok()) return CompileFails(*compilation, proved.status(), kByItself, /*retriable=*/true);
   rollout::Compiled& result = compilation->result;
-  if (compiler::StepsDigest(*proved) == result.steps_digest) return Preflight(std::move(compilation));
+  if (compiler::StepsDigest(*proved) == result.steps_digest) return Succeed(*compilation);
   result.differences = compiler::DiffSteps(*proved, result.plan);
   const std::optional<v1::Schema> here = WhatToCompare(*first, compilation->plan, compilation->schema);
-  if (!here.has_value()) return Preflight(std::move(compilation));
+  if (!here.has_value()) return Succeed(*compilation);
   schemas_->Ask(
       first->target(), compiler::ScopeOf(compilation->plan),
       [this, compilation, here = *here, there = first->target()](const absl::StatusOr<v1::Schema>& schema) {
@@ -265,7 +266,7 @@ void CommandRunner::Compare(CompilationPtr compilation) {
                 absl::StrCat("schema, from ", there, " to ", compilation->target, ": ", line));
           }
         }
-        Preflight(compilation);
+        Succeed(*compilation);
       });
 }
 
@@ -276,9 +277,22 @@ void CommandRunner::Preflight(CompilationPtr compilation) {
     if (base::Detail(preflight.status(), base::kReason) == kTargetNotServed) return;
     compilation->result.preflight =
         preflight.ok() ? *std::move(preflight) : PreflightNotMade(preflight.status(), clock_->Now());
-    base::FaultPoint("compile.before_answer");
-    answer_(compilation->rollout, std::move(compilation->result), compilation->id);
+    // Now, and not before: those that are compiled at the same time are to be compared, too.
+    Compare(compilation);
   });
+}
+
+void CommandRunner::Succeed(Compilation& compilation) {
+  if (!IsAwaited(compilation)) return;
+  base::FaultPoint("compile.before_answer");
+  answer_(compilation.rollout, std::move(compilation.result), compilation.id);
+}
+
+bool CommandRunner::IsAwaited(const Compilation& compilation) const {
+  const auto items = by_target_.find(compilation.target);
+  if (items == by_target_.end()) return false;
+  const auto item = items->second.find(compilation.id);
+  return item != items->second.end() && !Superseded(items->second, item->first, item->second);
 }
 
 }  // namespace curlew::dispatch

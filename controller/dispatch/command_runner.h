@@ -74,8 +74,8 @@ class CommandRunner {
   static bool Superseded(const std::map<int64_t, Item>& items, int64_t id, const Item& item);
   absl::Status CarryOut(int64_t id, Item* item, AgentLink* link);
   absl::Status Send(const rollout::DispatchAttempt& command, AgentLink* link);
-  // A compile goes through these: the target's schema; the plan against it; where that gives other steps than
-  // the rollout's first run has, that run's target's schema, to say why; what the target's agent finds. Each
+  // A compile goes through these: the target's schema; the plan against it; what the target's agent finds;
+  // where the steps are others than the rollout's first run has, that run's target's schema, to say why. Each
   // leads to the next or to an answer, or to nothing, where the target's agent has gone: it is carried out
   // again when there is another.
   struct Compilation {
@@ -90,6 +90,9 @@ class CommandRunner {
   void CompileAgainst(CompilationPtr compilation, absl::StatusOr<v1::Schema> schema);
   void Compare(CompilationPtr compilation);
   void Preflight(CompilationPtr compilation);
+  void Succeed(Compilation& compilation);
+  // Whether the rollout still waits for just that answer, and not for one of a schema that is read later.
+  bool IsAwaited(const Compilation& compilation) const;
   void CompileFails(const Compilation& compilation, const absl::Status& why, absl::string_view hint,
                     bool retriable);
 

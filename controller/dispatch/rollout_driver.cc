@@ -84,7 +84,8 @@ RolloutDriver::RolloutDriver(Loop* loop, store::RolloutStore* store, const base:
       watches_(store, [this](const std::string& name) { return Get(name); }) {}
 
 absl::Status RolloutDriver::Load() {
-  store::Page page{.size = 500};
+  // Whole rollouts, each of a whole fleet.
+  store::Page page{.size = 20};
   do {
     std::string next;
     ASSIGN_OR_RETURN(auto rollouts, store_->ListRollouts(page, &next));

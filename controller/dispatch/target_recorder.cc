@@ -39,15 +39,26 @@ absl::Status TargetRecorder::LookUp() {
     for (v1::TargetRecord& record : records) newest[record.target()] = std::move(record);
     page.token = next;
   } while (!page.token.empty());
-  std::string next;
-  ASSIGN_OR_RETURN(const auto rollouts,
-                   store_->ListRollouts({.size = kRolloutsLookedAt, .token = ""}, &next));
   std::set<std::string> seen;  // targets whose newest run was looked at
+  page = {.size = 10};
+  for (int looked_at = 0; looked_at < kRolloutsLookedAt; looked_at += page.size) {
+    std::string next;
+    ASSIGN_OR_RETURN(const auto rollouts, store_->ListRollouts(page, &next));
+    LookAt(rollouts, newest, &seen);
+    if (next.empty()) break;
+    page.token = next;
+  }
+  return absl::OkStatus();
+}
+
+void TargetRecorder::LookAt(const std::vector<store::VersionedRollout>& rollouts,
+                            const std::map<std::string, v1::TargetRecord>& newest,
+                            std::set<std::string>* seen) {
   for (const store::VersionedRollout& stored : rollouts) {
     for (const v1::Run& run : stored.rollout.runs()) {
       const v1::TargetRecordKind kind = KindOf(run);
       if (kind == v1::TARGET_RECORD_KIND_UNSPECIFIED && !IsAtWork(run)) continue;
-      if (!seen.insert(run.target()).second || kind == v1::TARGET_RECORD_KIND_UNSPECIFIED) continue;
+      if (!seen->insert(run.target()).second || kind == v1::TARGET_RECORD_KIND_UNSPECIFIED) continue;
       if (const auto record = newest.find(run.target()); record != newest.end()) {
         const bool this_one =
             record->second.rollout() == stored.rollout.name() && record->second.kind() == kind;
@@ -58,7 +69,6 @@ absl::Status TargetRecorder::LookUp() {
       Add(stored.rollout, run);
     }
   }
-  return absl::OkStatus();
 }
 
 void TargetRecorder::Changed(const v1::Rollout& before, const v1::Rollout& after) {

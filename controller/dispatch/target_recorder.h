@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -61,6 +62,10 @@ class TargetRecorder {
   void Stop() { stopped_ = true; }
 
  private:
+  // Adds what has ended in `rollouts` (newest first) and is not among the `newest` records. `seen`: targets
+  // whose newest run was looked at.
+  void LookAt(const std::vector<store::VersionedRollout>& rollouts,
+              const std::map<std::string, v1::TargetRecord>& newest, std::set<std::string>* seen);
   void Add(const v1::Rollout& rollout, const v1::Run& run);
   void Ask(const std::string& target);
   void Answered(const std::string& target, size_t asked, absl::StatusOr<v1::Schema> schema);

@@ -13,6 +13,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace curlew::notify {
 namespace {
@@ -34,6 +35,18 @@ std::string Excerpt(absl::string_view answer) {
   for (const char c : answer.substr(0, kMostTold)) text.push_back(absl::ascii_isprint(c) ? c : ' ');
   absl::StripAsciiWhitespace(&text);
   return text;
+}
+
+// Whether an answer repeats what stands in the address behind the host, which may be a password: error pages
+// do.
+bool TellsTheAddress(absl::string_view answer, absl::string_view path) {
+  constexpr size_t kShortest = 6;
+  for (const absl::string_view part : absl::StrSplit(path, absl::ByAnyChar("/?&=#"))) {
+    if (part.size() >= kShortest &&
+        absl::StrContains(absl::AsciiStrToLower(answer), absl::AsciiStrToLower(part)))
+      return true;
+  }
+  return false;
 }
 
 std::string WhatHappened(httplib::Error error) {
@@ -101,8 +114,9 @@ absl::Status HttpPost::Run(const Url& url, const Message& message, absl::Duratio
     client = std::make_unique<httplib::ClientImpl>(url.host, url.port);
   }
   client->set_connection_timeout(absl::ToChronoMicroseconds(std::min(timeout, kLongestConnect)));
-  client->set_read_timeout(absl::ToChronoMicroseconds(timeout));
-  client->set_write_timeout(absl::ToChronoMicroseconds(timeout));
+  // Whoever calls breaks it off in time, and says so.
+  client->set_read_timeout(absl::ToChronoMicroseconds(timeout + absl::Seconds(1)));
+  client->set_write_timeout(absl::ToChronoMicroseconds(timeout + absl::Seconds(1)));
   client->set_follow_location(false);
   client->set_keep_alive(false);
   client->set_url_encode(false);
@@ -137,7 +151,7 @@ absl::Status HttpPost::Run(const Url& url, const Message& message, absl::Duratio
   if (status == 0) {
     return absl::UnavailableError(absl::StrCat(url.Origin(), ": ", WhatHappened(result.error())));
   }
-  const std::string excerpt = Excerpt(answer);
+  const std::string excerpt = TellsTheAddress(answer, url.path) ? "" : Excerpt(answer);
   return absl::UnavailableError(
       absl::StrCat(url.Origin(), ": it answers ", status, excerpt.empty() ? "" : ": ", excerpt));
 }

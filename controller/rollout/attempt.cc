@@ -386,7 +386,11 @@ void OnAgentReady(Draft& draft, v1::Run& run, const AgentReady& input) {
   if (!live || is_held || !IsSent(live->attempt())) return;
   MarkUnknown(*live);
   // Where nothing goes on by itself, nobody else would settle it.
-  if (Ended(draft.state) || run.state() == v1::RUN_STATE_FAILED) SettleUnknown(draft, run, *live);
+  const bool left_alone =
+      draft.state.state() == v1::ROLLOUT_STATE_ROLLING_BACK && run.state() != v1::RUN_STATE_ROLLING_BACK;
+  if (Ended(draft.state) || left_alone || run.state() == v1::RUN_STATE_FAILED) {
+    SettleUnknown(draft, run, *live);
+  }
 }
 
 StepPolicy DefaultPolicy(const MachineOptions& options) {

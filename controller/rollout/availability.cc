@@ -44,6 +44,19 @@ void KeepClock(Draft& draft, const StageScope& scope, const v1::Wave& wave, v1::
   }
 }
 
+bool ArePassed(const v1::EnvironmentStage& stage, const v1::Wave& wave, const std::vector<v1::Run*>& runs) {
+  bool proved = false, aside = false;
+  for (const v1::Run* run : runs) {
+    if (run->set_aside()) {
+      aside = true;
+      continue;
+    }
+    if (!IsThrough(stage, wave, *run)) return false;
+    proved = proved || (run->state() != v1::RUN_STATE_FAILED && run->state() != v1::RUN_STATE_SKIPPED);
+  }
+  return proved || !aside;
+}
+
 void SetAside(Draft& draft, const StageScope& scope, const StageScope::WaveScope& wave) {
   const v1::Environment& policy = scope.stage->policy();
   const absl::Duration deadline = base::FromProto(policy.target_deadline());

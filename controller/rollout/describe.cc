@@ -31,8 +31,9 @@ bool UndoFailed(const v1::Run& run) {
   return failed(run.rollback_gate()) || std::any_of(run.steps().begin(), run.steps().end(), failed);
 }
 
-// " --environment production", where that is the only one that is rolled back.
-std::string OnlyEnvironment(const v1::Rollout& rollout) {
+}  // namespace
+
+std::string EnvironmentThatGoesBack(const v1::Rollout& rollout) {
   std::set<absl::string_view> back, others;
   for (const v1::Run& run : rollout.runs()) {
     if (!IsBegun(run)) continue;
@@ -42,10 +43,8 @@ std::string OnlyEnvironment(const v1::Rollout& rollout) {
     (goes_back ? back : others).insert(run.environment());
   }
   if (back.size() != 1 || others.empty() || others.count(*back.begin()) > 0) return "";
-  return absl::StrCat(" --environment ", BareName(*back.begin()));
+  return std::string(*back.begin());
 }
-
-}  // namespace
 
 std::string BackupText(const v1::BackupResult& backup) {
   std::string text = absl::StrCat("has a backup: ", backup.kind(), " ", backup.location());
@@ -71,8 +70,7 @@ std::string DescribeFailure(const v1::Rollout& rollout) {
   std::string text = absl::StrJoin(failures.begin(), failures.begin() + shown, "; ");
   if (failures.size() > shown) absl::StrAppend(&text, "; and ", failures.size() - shown, " more");
   if (rollout.has_rollback_time()) {
-    return absl::StrCat(text, "; to try again: `curlew rollout rollback ", name, OnlyEnvironment(rollout),
-                        "`");
+    return absl::StrCat(text, "; to try again: `curlew rollout rollback ", name, "`");
   }
   if (rows) absl::StrAppend(&text, "; to see the rows: `curlew rollout rows ", name, "`");
   absl::StrAppend(&text, "; to try again: `curlew rollout retry ", name, "`");

@@ -16,6 +16,9 @@ namespace curlew::rollout {
 // never.
 absl::Time DescribeWaiting(v1::Rollout& rollout, absl::Time now);
 
+// Resource name of the one environment whose runs are undone, or are to be; "" where there are others, too.
+std::string EnvironmentThatGoesBack(const v1::Rollout& rollout);
+
 // Why the rollout has FAILED: each failed run with its error, and what can be done.
 std::string DescribeFailure(const v1::Rollout& rollout);
 

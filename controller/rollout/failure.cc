@@ -1,5 +1,6 @@
 #include "controller/rollout/failure.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +13,7 @@ namespace {
 
 // How the run's wave stands, the run itself included.
 struct Count {
-  int failed = 0, others = 0;  // others: neither failed nor left out
+  int failed = 0, others = 0;  // others: neither failed nor left out nor set aside
 };
 
 Count CountWave(const v1::Rollout& rollout, const v1::Run& run) {
@@ -20,9 +21,16 @@ Count CountWave(const v1::Rollout& rollout, const v1::Run& run) {
   for (const v1::Run& other : rollout.runs()) {
     if (other.environment() != run.environment() || other.wave() != run.wave()) continue;
     count.failed += other.state() == v1::RUN_STATE_FAILED;
-    count.others += other.state() != v1::RUN_STATE_FAILED && other.state() != v1::RUN_STATE_SKIPPED;
+    count.others +=
+        other.state() != v1::RUN_STATE_FAILED && other.state() != v1::RUN_STATE_SKIPPED && !other.set_aside();
   }
   return count;
+}
+
+bool AnyBegun(const v1::Rollout& rollout, const v1::EnvironmentStage& stage) {
+  return std::any_of(rollout.runs().begin(), rollout.runs().end(), [&](const v1::Run& run) {
+    return run.environment() == stage.environment() && IsBegun(run);
+  });
 }
 
 }  // namespace
@@ -39,12 +47,14 @@ bool RollBackByPolicy(Draft& draft, const v1::EnvironmentStage& stage, absl::str
 
 void FailRun(Draft& draft, v1::Run& run, const v1::StepError& error) {
   if (run.state() == v1::RUN_STATE_FAILED) return;
+  const bool undoing = run.state() == v1::RUN_STATE_ROLLING_BACK;
   run.clear_compilation();
   run.set_set_aside(false);
   *run.mutable_error() = error;
   SetRunState(draft, run, v1::RUN_STATE_FAILED);
   const v1::Rollout& rollout = draft.state;
-  if (Ended(rollout)) return;
+  // A run that is not undone holds up no other that is.
+  if (Ended(rollout) || (rollout.state() == v1::ROLLOUT_STATE_ROLLING_BACK && !undoing)) return;
   const bool forward = !rollout.has_rollback_time() && (rollout.state() == v1::ROLLOUT_STATE_RUNNING ||
                                                         rollout.state() == v1::ROLLOUT_STATE_PAUSED);
   const v1::EnvironmentStage& stage = StageOf(draft.state, run);
@@ -54,7 +64,10 @@ void FailRun(Draft& draft, v1::Run& run, const v1::StepError& error) {
     // A wave of which nothing is left has proved nothing, whatever the budget: a canary above all.
     const bool tolerated = failed <= policy.max_failed() && others > 0;
     if (policy.on_failure() == v1::FAILURE_ACTION_CONTINUE || tolerated) return;
+    // Where nothing was changed yet there is nothing to undo: what is wrong may be mended, and the rollout
+    // resumed.
     if (policy.on_failure() == v1::FAILURE_ACTION_ROLLBACK && rollout.state() == v1::ROLLOUT_STATE_RUNNING &&
+        AnyBegun(rollout, stage) &&
         RollBackByPolicy(draft, stage,
                          absl::StrCat(failed, failed == 1 ? " target" : " targets", " of ",
                                       BareName(stage.environment()), "/", run.wave(), " failed (at most ",

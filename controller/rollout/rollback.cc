@@ -11,6 +11,7 @@
 #include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 #include "controller/rollout/attempt.h"
+#include "controller/rollout/describe.h"
 #include "controller/rollout/operators.h"
 
 namespace curlew::rollout {
@@ -76,8 +77,13 @@ void LeaveAlone(Draft& draft, v1::Run& run, absl::string_view reason) {
     run.clear_compilation();
     SetRunState(draft, run, run.compiled_digest().empty() ? v1::RUN_STATE_PENDING : v1::RUN_STATE_COMPILED);
   }
-  const v1::StepStatus* live = LiveStep(run);
-  if (live != nullptr && live->attempt().direction() == v1::DIRECTION_DO) Stop(draft, run, reason);
+  if (LiveStep(run) == nullptr || LiveStep(run)->attempt().direction() != v1::DIRECTION_DO) return;
+  Stop(draft, run, reason);
+  // Nothing goes on here by itself, and nobody else would settle it.
+  if (v1::StepStatus* live = LiveStep(run);
+      live != nullptr && live->attempt().state() == v1::ATTEMPT_STATE_UNKNOWN && run.epoch() > 0) {
+    SettleUnknown(draft, run, *live);
+  }
 }
 
 bool IsMeant(const v1::Run& run, const RollbackAsked& input) {
@@ -94,6 +100,15 @@ std::string Environments(const v1::Rollout& rollout) {
   return absl::StrJoin(rollout.stages(), ", ", [](std::string* out, const v1::EnvironmentStage& stage) {
     absl::StrAppend(out, BareName(stage.environment()));
   });
+}
+
+// A rollback of one environment that has failed goes on as that, and undoes no other.
+RollbackAsked TakenUp(const v1::Rollout& rollout, RollbackAsked asked) {
+  if (asked.environment.empty() && rollout.has_rollback_time() &&
+      rollout.state() == v1::ROLLOUT_STATE_FAILED) {
+    asked.environment = EnvironmentThatGoesBack(rollout);
+  }
+  return asked;
 }
 
 // Takes one run back as far as it can go now.
@@ -151,7 +166,8 @@ void AdvanceRollback(Draft& draft) {
   if (done) SetRolloutState(draft, v1::ROLLOUT_STATE_ROLLED_BACK, draft.state.reason());
 }
 
-absl::Status CheckRollback(const v1::Rollout& rollout, const RollbackAsked& input) {
+absl::Status CheckRollback(const v1::Rollout& rollout, const RollbackAsked& asked) {
+  const RollbackAsked input = TakenUp(rollout, asked);
   if (rollout.state() == v1::ROLLOUT_STATE_ROLLING_BACK || rollout.state() == v1::ROLLOUT_STATE_SUCCEEDED) {
     return Misfit(rollout, "rolled back");
   }
@@ -179,9 +195,10 @@ absl::Status CheckRollback(const v1::Rollout& rollout, const RollbackAsked& inpu
   return absl::OkStatus();
 }
 
-absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& input) {
+absl::Status OnRollbackAsked(Draft& draft, const RollbackAsked& asked) {
   v1::Rollout& rollout = draft.state;
-  RETURN_IF_ERROR(CheckRollback(rollout, input));
+  RETURN_IF_ERROR(CheckRollback(rollout, asked));
+  const RollbackAsked input = TakenUp(rollout, asked);
   std::vector<std::string> kept;
   for (const v1::Run& run : rollout.runs()) {
     const v1::StepStatus* past = IsMeant(run, input) ? PastNoReturn(run) : nullptr;

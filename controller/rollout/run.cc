@@ -115,8 +115,18 @@ void Settle(Draft& draft, v1::Run& run, v1::StepStatus& step) {
   if (step.attempt().state() == v1::ATTEMPT_STATE_UNKNOWN && run.epoch() > 0) SettleUnknown(draft, run, step);
 }
 
+// Whether the step stands behind the gate before DROP: a step of DROP, and in a plan of several stages
+// whatever comes after one.
+bool IsBehindDropGate(const v1::Run& run, const v1::StepStatus& step) {
+  for (const v1::StepStatus& other : run.steps()) {
+    if (other.phase() == v1::PHASE_DROP) return true;
+    if (&other == &step) return false;
+  }
+  return step.phase() == v1::PHASE_DROP;
+}
+
 bool IsHeld(const v1::Run& run, const v1::StepStatus& step, const Holds& holds) {
-  if (step.phase() == v1::PHASE_DROP) return holds.drop;
+  if (IsBehindDropGate(run, step)) return holds.drop;
   return IsBegun(run) ? holds.step : holds.begin;
 }
 

@@ -98,15 +98,14 @@ class WaveWork {
 
   bool IsBaked() const { return draft_.now >= base::FromProto(wave_.bake_until()); }
 
-  bool IsPassed() const {
-    return std::all_of(runs_.runs.begin(), runs_.runs.end(), [&](const v1::Run* run) {
-      return run->set_aside() || IsThrough(stage_, wave_, *run);
-    });
-  }
+  // Those that are set aside prove nothing: where no other run has come through, the wave waits for them.
+  bool IsPassed() const { return ArePassed(stage_, wave_, runs_.runs); }
 
+  // In a plan of several stages, steps of other phases may come after it.
   bool HasDrop() const {
     return std::any_of(runs_.runs.begin(), runs_.runs.end(), [](const v1::Run* run) {
-      return !run->steps().empty() && run->steps(run->steps_size() - 1).phase() == v1::PHASE_DROP;
+      return std::any_of(run->steps().begin(), run->steps().end(),
+                         [](const v1::StepStatus& step) { return step.phase() == v1::PHASE_DROP; });
     });
   }
 

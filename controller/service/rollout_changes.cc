@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "controller/dispatch/names.h"
 #include "controller/rollout/machine.h"
 #include "controller/service/call.h"
@@ -15,6 +16,9 @@
 
 namespace curlew::service {
 namespace {
+
+// It stands in the rollout, and is written with each of its changes.
+constexpr size_t kLongestMessage = 1000;
 
 // Of a change that is kept with who decided it, and why.
 template <typename Request>
@@ -169,7 +173,7 @@ grpc::ServerUnaryReactor* RolloutService::ReportCheck(grpc::CallbackServerContex
     rollout::CheckReported reported;
     reported.check = request->check();
     reported.state = request->holds() ? v1::CHECK_STATE_PASSING : v1::CHECK_STATE_FAILING;
-    reported.message = request->message();
+    reported.message = std::string(base::Utf8Prefix(request->message(), kLongestMessage));
     reported.actor = request->actor();
     return Apply(name, reported, "", response);
   });

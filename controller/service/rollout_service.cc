@@ -27,8 +27,10 @@ constexpr size_t kLongestId = 100;
 constexpr int kDefaultProblems = 100;
 constexpr int kMostProblems = 1000;
 
-// Pages of the store that one page of a list may take.
-constexpr int kMostPagesRead = 10;
+// So many rollouts, whole, are read at a time; so often for one page of a list; and so large may a page be.
+constexpr int kReadAtOnce = 20;
+constexpr int kMostReads = 25, kMostReadsForActive = 10;
+constexpr size_t kLargestAnswer = 16 << 20;
 
 std::string NameOf(const std::string& name) { return dispatch::WithCollection("rollouts", name); }
 
@@ -181,17 +183,21 @@ absl::Status RolloutService::List(const v1::ListRolloutsRequest& request,
   const int wanted = page.size;
   // Of a long history no more is read at a time than fits into a few pages: a page of the answer may be
   // short, or empty, and still have a next one.
-  for (int read = 0; read < kMostPagesRead && response->rollouts_size() < wanted; ++read) {
-    page.size = wanted - response->rollouts_size();
+  const int most_reads = request.active() ? kMostReadsForActive : kMostReads;
+  size_t bytes = 0;
+  for (int read = 0; read < most_reads && response->rollouts_size() < wanted && bytes < kLargestAnswer;
+       ++read) {
+    page.size = std::min(wanted - response->rollouts_size(), kReadAtOnce);
     std::string next;
     ASSIGN_OR_RETURN(auto rollouts, engine_->store().ListRollouts(page, &next));
     page.token = next;
     for (store::VersionedRollout& stored : rollouts) {
       if (request.active() && !rollout::Active(stored.rollout)) continue;
-      ApplyView(v1::ROLLOUT_VIEW_BASIC, &stored.rollout);
+      Shorten(&stored.rollout);
+      bytes += stored.rollout.ByteSizeLong();
       *response->add_rollouts() = std::move(stored.rollout);
     }
-    if (page.token.empty() || !request.active()) break;
+    if (page.token.empty()) break;
   }
   response->set_next_page_token(page.token);
   return absl::OkStatus();

@@ -13,4 +13,15 @@ void ApplyView(v1::RolloutView view, v1::Rollout* rollout) {
   for (v1::Run& run : *rollout->mutable_runs()) run.clear_steps();
 }
 
+void Shorten(v1::Rollout* rollout) {
+  ApplyView(v1::ROLLOUT_VIEW_BASIC, rollout);
+  for (v1::Run& run : *rollout->mutable_runs()) run.clear_preflight();
+  for (v1::EnvironmentStage& stage : *rollout->mutable_stages()) {
+    stage.clear_health();
+    stage.mutable_before()->clear_checks();
+    stage.mutable_before_drop()->clear_checks();
+    for (v1::Wave& wave : *stage.mutable_waves()) wave.mutable_before()->clear_checks();
+  }
+}
+
 }  // namespace curlew::service

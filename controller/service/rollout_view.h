@@ -9,6 +9,10 @@ namespace curlew::service {
 // Takes out of `rollout` what `view` does not show: of thousands of targets, the steps alone are megabytes.
 void ApplyView(v1::RolloutView view, v1::Rollout* rollout);
 
+// What stands in a list: BASIC, without what was found and measured. A list of fleets has to fit into a
+// message.
+void Shorten(v1::Rollout* rollout);
+
 }  // namespace curlew::service
 
 #endif  // CURLEW_CONTROLLER_SERVICE_ROLLOUT_VIEW_H_

@@ -19,6 +19,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 constexpr absl::string_view kTokenPrefix = "after-";
+constexpr size_t kLongestAuditEntry = 16 << 10;
 
 // A proto with other bytes in a text could be written, but not read again.
 absl::Status CheckTexts(const Message& message) {
@@ -46,7 +47,15 @@ absl::Status CheckTexts(const Message& message) {
 }  // namespace
 
 absl::Status CheckRecord(const Record& record) {
-  for (const v1::AuditEntry& entry : record.audit) RETURN_IF_ERROR(CheckTexts(entry));
+  for (const v1::AuditEntry& entry : record.audit) {
+    RETURN_IF_ERROR(CheckTexts(entry));
+    // What stands in the audit log never leaves it, and lists of it must fit into a message.
+    if (entry.ByteSizeLong() > kLongestAuditEntry) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "who asks and why are ", entry.ByteSizeLong(), " bytes long together, and may be ",
+          kLongestAuditEntry, ": give a reason in a few words, and a link; nothing was changed"));
+    }
+  }
   for (const v1::Notification& notification : record.notifications) {
     RETURN_IF_ERROR(CheckTexts(notification));
   }

@@ -140,10 +140,10 @@ std::vector<prometheus::MetricFamily> ControllerMetrics::Collect() {
     families.push_back(metrics::GaugesNow("curlew_agent_sessions",
                                           "Sessions of agents that have at least one target's lease.",
                                           {One(snapshot.sessions)}));
-    families.push_back(metrics::GaugesNow("curlew_targets_drifted",
+    families.push_back(metrics::GaugesNow("curlew_drifted_targets",
                                           "Targets whose schema differs from what is on record.",
                                           {One(snapshot.drifted)}));
-    families.push_back(metrics::GaugesNow("curlew_checks_in_flight",
+    families.push_back(metrics::GaugesNow("curlew_running_checks",
                                           "Checks of gates and of health that are being made.",
                                           {One(snapshot.checks)}));
   }

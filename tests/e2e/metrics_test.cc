@@ -102,7 +102,7 @@ std::string Wrong(const std::string& name, const Metric& metric) {
   static const auto* const units = new std::set<std::string>{
       "seconds", "bytes",      "ratio",  "epoch",   "fds",      "rollouts", "runs",
       "waits",   "attempts",   "events", "targets", "sessions", "entries",  "errors",
-      "rpcs",    "reconnects", "rows",   "blocks",  "workers"};
+      "rpcs",    "reconnects", "rows",   "blocks",  "workers",  "checks"};
   absl::string_view rest = name;
   if ((metric.type == "counter") != absl::ConsumeSuffix(&rest, "_total")) {
     return "counters, and they alone, end in _total";

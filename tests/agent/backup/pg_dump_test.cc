@@ -82,13 +82,13 @@ TEST_F(PgDumpTest, NamesAreNeverPatternsOrOptions) {
 }
 
 TEST_F(PgDumpTest, AFileStaysInItsFolderWhateverItsNamesAre) {
-  EXPECT_EQ(DumpPath("/d", "crm", "rollouts/r1/runs/crm", "add-1"), "/d/crm/r1-add-1.dump");
-  const std::string odd = DumpPath("/d", "../x", "rollouts/../runs/..", "a/b\nc");
+  EXPECT_EQ(DumpPath("/d", "crm", "rollouts/r1/runs/crm", "add-1", 3), "/d/crm/r1-add-1-3.dump");
+  const std::string odd = DumpPath("/d", "../x", "rollouts/../runs/..", "a/b\nc", 1);
   EXPECT_EQ(odd.substr(0, 3), "/d/");
   EXPECT_THAT(odd.substr(2), Not(HasSubstr("/..")));
   EXPECT_EQ(std::count(odd.begin(), odd.end(), '/'), 3);
-  EXPECT_NE(DumpPath("/d", "crm", "rollouts/r1/runs/crm", "a b"),
-            DumpPath("/d", "crm", "rollouts/r1/runs/crm", "a_b"));
+  EXPECT_NE(DumpPath("/d", "crm", "rollouts/r1/runs/crm", "a b", 1),
+            DumpPath("/d", "crm", "rollouts/r1/runs/crm", "a_b", 1));
 }
 
 TEST_F(PgDumpTest, WordsForAShell) {

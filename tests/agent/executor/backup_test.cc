@@ -71,7 +71,9 @@ class BackupTest : public ExecutorTest {
     action.mutable_backup()->mutable_command()->set_name(name);
     return action;
   }
-  std::string File(const std::string& step) { return absl::StrCat(folder_, "/dumps/crm/r1-", step, ".dump"); }
+  std::string File(const std::string& step, int attempt = 1) {
+    return absl::StrCat(folder_, "/dumps/crm/r1-", step, "-", attempt, ".dump");
+  }
 
   // A program that says that it is pg_dump of the server's version and runs `script`, with the file that it
   // is to write in $file.
@@ -186,10 +188,11 @@ TEST_F(BackupTest, AFileThatTheJournalKnowsIsNotMadeAgainUnlessItIsDamaged) {
   const Outcome mended = Run("add-1", Dump({"public.contacts"}));
   EXPECT_THAT(mended.summary, HasSubstr("1 table dumped"));
   ASSERT_THAT(mended.backups, SizeIs(1));
-  EXPECT_EQ(std::filesystem::file_size(File("add-1")), mended.backups[0].bytes());
+  EXPECT_EQ(mended.backups[0].location(), File("add-1", 3));
+  EXPECT_EQ(std::filesystem::file_size(File("add-1", 3)), mended.backups[0].bytes());
 }
 
-TEST_F(BackupTest, AfterACrashBeforeTheCommitItIsMadeAnewAndLeftoversAreReplaced) {
+TEST_F(BackupTest, AfterACrashBeforeTheCommitItIsMadeAnewInAFileOfItsOwn) {
   std::filesystem::create_directories(folder_ + "/dumps/crm");
   std::ofstream(File("add-1") + ".partial") << "of an earlier attempt";
   ASSERT_TRUE(Crash("backup.before_commit", 1, "add-1", Dump({"public.contacts"})));
@@ -197,8 +200,9 @@ TEST_F(BackupTest, AfterACrashBeforeTheCommitItIsMadeAnewAndLeftoversAreReplaced
   EXPECT_EQ(Journaled("add-1"), "");
   const Outcome outcome = Run("add-1", Dump({"public.contacts"}));
   ASSERT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
-  EXPECT_FALSE(std::filesystem::exists(File("add-1") + ".partial"));
-  EXPECT_EQ(std::filesystem::file_size(File("add-1")), outcome.backups[0].bytes());
+  EXPECT_EQ(outcome.backups[0].location(), File("add-1", 2));
+  EXPECT_FALSE(std::filesystem::exists(File("add-1", 2) + ".partial"));
+  EXPECT_EQ(std::filesystem::file_size(File("add-1", 2)), outcome.backups[0].bytes());
 }
 
 TEST_F(BackupTest, NoSecretIsInArgumentsOrMessages) {

@@ -73,6 +73,22 @@ TEST(AvailabilityTest, NoMoreThanMaxUnavailable) {
   EXPECT_EQ(StageIs(driver), "RUNNING");
 }
 
+TEST(AvailabilityTest, AWaveOfWhichNobodyHasComeThroughProvesNothing) {
+  Driver driver({Fleet({"a", "b", "c"},
+                       absl::StrCat(kOneMayLack, "\nwaves: [{name: canary, count: 1}, {name: rest}]"))});
+  driver.Start();
+  driver.CompileAll({"a", "b", "c"});
+  driver.RunTo("a", "fill");
+  driver.Apply(AgentLost{"a"});
+  driver.Pass(absl::Hours(2));
+  EXPECT_TRUE(driver.run("a").set_aside());
+  EXPECT_EQ(WaveIs(driver, 0), "RUNNING");
+  EXPECT_EQ(RunIs(driver, "b"), "COMPILED") << "no canary has proved anything";
+  driver.Apply(AgentReady{.target = "a", .epoch = 2});
+  driver.Finish("a");
+  EXPECT_EQ(WaveIs(driver, 1), "RUNNING");
+}
+
 TEST(AvailabilityTest, AReturnWithAnotherSchemaIsNotCovered) {
   Driver driver = WithoutC(absl::StrCat(kOneMayLack, "\nbefore: {approvals: 1}"));
   driver.Pass(absl::Hours(1));

@@ -147,7 +147,7 @@ TEST(FailureTest, AnOperatorRollsOneEnvironmentBack) {
   EXPECT_EQ(RunIs(driver, "s"), "SUCCEEDED");
 }
 
-TEST(FailureTest, ARollbackOfOneEnvironmentThatFailsSaysHowToGoOn) {
+TEST(FailureTest, ARollbackOfOneEnvironmentThatFailsIsTakenUpAndUndoesNoOther) {
   Driver driver({Fleet({"a"}), [] {
                    v1::Environment later;
                    later.set_name("environments/later");
@@ -163,7 +163,23 @@ TEST(FailureTest, ARollbackOfOneEnvironmentThatFailsSaysHowToGoOn) {
   driver.End("z", v1::ATTEMPT_STATE_CANCELLED);
   driver.End("z", v1::ATTEMPT_STATE_FAILED, "no right");
   EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED);
-  EXPECT_THAT(driver.state().reason(), HasSubstr("`curlew rollout rollback r --environment later`"));
+  EXPECT_THAT(driver.state().reason(), HasSubstr("`curlew rollout rollback r`"));
+  driver.Apply(RollbackAsked{"bob", "he has the right now"});
+  EXPECT_EQ(RunIs(driver, "a"), "SUCCEEDED");
+  driver.Finish("z");
+  EXPECT_EQ(RunIs(driver, "z"), "ROLLED_BACK");
+  EXPECT_EQ(RunIs(driver, "a"), "SUCCEEDED") << "staging was not meant";
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_ROLLED_BACK);
+}
+
+TEST(FailureTest, WhereNothingWasChangedThereIsNothingToRollBack) {
+  Driver driver({Fleet({"a", "b"}, "on_failure: rollback")});
+  driver.Start();
+  CompileFailed failed{.target = "b"};
+  failed.error.set_message("no such table");
+  driver.Apply(failed);
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED) << "what is wrong may be mended";
+  EXPECT_EQ(Told(driver, v1::EVENT_TYPE_POLICY_ACTED), 0);
 }
 
 TEST(FailureTest, APreflightErrorKeepsTheRunFromBeginning) {

@@ -103,6 +103,36 @@ TEST(WavesTest, WithoutDropThereIsNothingToBakeAfter) {
   EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_SUCCEEDED);
 }
 
+// In a plan of several stages steps of other phases come after those of DROP.
+TEST(WavesTest, WhatComesAfterADropStandsBehindItsGateAndBakesToo) {
+  v1::CompiledPlan plan = testing::RenamePlan();
+  v1::Step& later = *plan.add_steps();
+  later.set_key("later");
+  later.set_phase(v1::PHASE_ADD);
+  later.set_stage(1);
+  *later.mutable_action() = plan.steps(0).action();
+  Driver driver(
+      {Fleet({"a", "b"},
+             absl::StrCat(kCanary, "\nbefore_drop: {windows: [{cron: \"0 0 * * *\", duration: 12h}]}"))});
+  driver.Start();
+  driver.CompileAll({"a", "b"}, plan);
+  driver.RunTo("a", "bind");
+  driver.Succeed("a");
+  driver.Pass(absl::Hours(1));
+  driver.CompileAll({"b"}, plan);
+  driver.RunTo("b", "bind");
+  driver.Succeed("b");
+  driver.Pass(absl::Hours(1));
+  driver.RunTo("a", "drop");
+  driver.Pass(absl::Hours(6));
+  driver.Succeed("a");
+  EXPECT_EQ(driver.step("a", "later").state(), v1::STEP_STATE_PENDING) << "the window has closed";
+  driver.Pass(absl::Hours(12));
+  EXPECT_EQ(driver.live("a").key(), "later");
+  driver.Finish("a");
+  EXPECT_EQ(WaveIs(driver, 0), "BAKING_DROP");
+}
+
 TEST(WavesTest, AGateBeforeAWaveHoldsThatWaveAlone) {
   Driver driver = testing::Started(Fleet(
       {"a", "b"}, "waves: [{name: canary, count: 1}, {name: rest, before: {approvals: 1, soak: 10m}}]"));

@@ -104,7 +104,7 @@ TEST_F(ControllerMetricsTest, CountsWhatHappensOverSeveralTerms) {
               HasSubstr(R"(curlew_targets{served="false"} 1)"), HasSubstr("\ncurlew_agent_sessions 1"),
               HasSubstr(R"(curlew_rollouts{state="running"} 1)"),
               HasSubstr(R"(curlew_runs{environment="production",state="compiled"} 1)"),
-              HasSubstr("\ncurlew_targets_drifted 0"), HasSubstr("\ncurlew_checks_in_flight 0"),
+              HasSubstr("\ncurlew_drifted_targets 0"), HasSubstr("\ncurlew_running_checks 0"),
               HasSubstr(R"(curlew_waits{cause="approval",party="people"} 1)"),
               HasSubstr(R"(curlew_open_rpcs{method="AgentService/Session"} 1)"),
               HasSubstr(R"(curlew_rpcs_total{code="ok",method="RolloutService/CreateRollout"} 1)"),
