@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -108,17 +109,23 @@ v1::HealthCheck Replaced(v1::HealthCheck check, const std::string& target, absl:
 
 std::vector<DueCheck> DueChecks(const v1::Rollout& state, absl::Time now) {
   std::vector<DueCheck> due;
+  std::vector<std::pair<absl::Time, size_t>> order;
   VisitWanted(state,
               [&](const std::string& place, const v1::EnvironmentStage& stage, const v1::HealthCheck& check,
                   const std::string& target, const v1::CheckStatus* status) {
                 if (DueAt(check, status) > now) return;
+                order.emplace_back(DueAt(check, status), due.size());
                 const absl::string_view environment = BareName(stage.environment());
                 due.push_back({.place = place,
                                .target = target,
                                .environment = std::string(environment),
                                .check = WithDefaults(Replaced(check, target, environment))});
               });
-  return due;
+  std::sort(order.begin(), order.end());
+  std::vector<DueCheck> sorted;
+  sorted.reserve(due.size());
+  for (const auto& [since, place] : order) sorted.push_back(std::move(due[place]));
+  return sorted;
 }
 
 absl::Time NextCheckTime(const v1::Rollout& state) {

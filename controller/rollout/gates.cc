@@ -72,8 +72,11 @@ void Arrive(Draft& draft, v1::Gate& gate, const Verdict& verdict) {
 }
 
 void Open(Draft& draft, v1::Gate& gate) {
-  for (v1::Approval& approval : *gate.mutable_approvals()) {
-    if (approval.void_reason().empty()) approval.clear_expire_time();
+  // They have counted once what lies behind the gate may begin, and not while the rollout stands still.
+  if (draft.state.state() == v1::ROLLOUT_STATE_RUNNING) {
+    for (v1::Approval& approval : *gate.mutable_approvals()) {
+      if (approval.void_reason().empty()) approval.clear_expire_time();
+    }
   }
   if (gate.has_open_time()) return;
   *gate.mutable_open_time() = base::ToProto(draft.now);

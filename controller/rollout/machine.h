@@ -258,7 +258,8 @@ struct DueCheck {
   v1::HealthCheck check;    // with {target} and {environment} replaced
 };
 
-// What is due, in the order of the pipeline. Checks of kind `reported` never are. Pure.
+// What is due: first what was never made, in the order of the pipeline, then what has been due for longest,
+// so that whoever makes a few of many makes each in its turn. Checks of kind `reported` never are. Pure.
 std::vector<DueCheck> DueChecks(const v1::Rollout& state, absl::Time now);
 // When DueChecks may have more at the earliest; InfiniteFuture for not before the state changes.
 absl::Time NextCheckTime(const v1::Rollout& state);

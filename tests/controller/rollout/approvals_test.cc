@@ -105,6 +105,18 @@ TEST(ApprovalsTest, AnApprovalThatHasOpenedTheGateDoesNotExpire) {
   EXPECT_TRUE(Before(driver).has_open_time());
 }
 
+TEST(ApprovalsTest, AnApprovalThatIsGivenDuringAPauseExpiresAsAnyOther) {
+  Driver driver = AtGate("before: {approvals: 1, approval_expires: 1h}");
+  driver.Apply(PauseAsked{"carol", ""});
+  driver.Apply(Approved{"", "bob"});
+  driver.Pass(absl::Hours(2));
+  driver.Apply(ResumeAsked{"carol"});
+  EXPECT_EQ(StageIs(driver), "PREPARING");
+  EXPECT_THAT(Before(driver).approvals(0).void_reason(), HasSubstr("expired"));
+  driver.Apply(Approved{"", "bob"});
+  EXPECT_EQ(StageIs(driver), "RUNNING");
+}
+
 TEST(ApprovalsTest, ASchemaThatHasChangedSinceFailsTheRunAndResumeNeedsAnotherApproval) {
   Driver driver = AtGate();
   EXPECT_THAT(driver.Apply(Approved{"", "bob"}), ElementsAre("compile a", "compile b"));

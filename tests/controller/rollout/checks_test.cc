@@ -81,6 +81,19 @@ before:
   EXPECT_EQ(Due(driver).size(), 4u);
 }
 
+TEST(ChecksTest, WhoMakesAFewOfManyMakesEachInItsTurn) {
+  Driver driver = testing::Started(
+      Fleet({"a", "b", "c"}, "before: {checks: [{name: up, agent: {name: up}, interval: 1s}]}"));
+  std::vector<std::string> made;
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_FALSE(DueChecks(driver.state(), driver.now()).empty());
+    made.push_back(DueChecks(driver.state(), driver.now())[0].target);
+    driver.Apply(Says(kGate, "up", kFailing, made.back()));
+    driver.Pass(absl::Seconds(2));
+  }
+  EXPECT_THAT(made, ElementsAre("a", "b", "c", "a", "b", "c"));
+}
+
 TEST(ChecksTest, OneThatMustHoldForATimeOpensTheGateAfterIt) {
   Driver driver =
       testing::Started(Fleet({"a"}, "before: {checks: [{name: up, http: {url: \"http://x\"}, hold: 2m}]}"));
