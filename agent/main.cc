@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "agent/bootstrap/command.h"
 #include "agent/flags.h"
 #include "agent/metrics.h"
 #include "agent/session/session.h"
@@ -116,6 +117,9 @@ int Run(const Flags& flags) {
 }  // namespace curlew::agent
 
 int main(int argc, char** argv) {
+  if (curlew::agent::IsBootstrapSql(argc, argv)) {
+    return curlew::agent::RunBootstrapSql(argc, argv, std::cout, std::cerr);
+  }
   int exit_code = 0;
   const auto flags = curlew::agent::ParseFlags(argc, argv, &exit_code);
   if (!flags.has_value()) return exit_code;

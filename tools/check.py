@@ -41,6 +41,7 @@ ARROWS = {
     "agent/journal": {"common/base", "common/pg", "common/sql", "migrations", "agent/guard"},
     "agent/guard": {"common/base", "common/pg", "common/sql"},
     "agent/backup": {"common/base", "common/sql", "agent/guard"},
+    "agent/bootstrap": {"common/base", "common/sql"},
     "agent/checks": {"common/base", "common/pg", "common/sql"},
     "agent/preflight": {"common/base", "common/pg", "common/sql", "agent/attempt", "agent/backup", "agent/checks", "agent/guard",
                         "agent/journal"},

@@ -1,5 +1,12 @@
 -- The journal of Curlew's agent: what has been done to this database. It commits with the work itself.
-CREATE SCHEMA IF NOT EXISTS curlew;
+-- An agent that may make no schema finds one (curlew-agent bootstrap-sql); IF NOT EXISTS would want the right to.
+DO $$
+BEGIN
+  IF to_regnamespace('curlew') IS NULL THEN
+    CREATE SCHEMA curlew;
+  END IF;
+END
+$$;
 COMMENT ON SCHEMA curlew IS 'Journal and dual-write functions of Curlew. Do not change by hand.';
 
 CREATE TABLE curlew.migration (
