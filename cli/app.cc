@@ -139,6 +139,12 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   AddAuditList(*audit, context);
   AddAuditVerify(*audit, context);
 
+  CLI::App* pki = AddGroup(*app, {"pki", "Make certificates, for people without a CA", "", ""});
+  AddPkiInit(*pki, context);
+  AddPkiIssue(*pki, context);
+  AddPkiRevoke(*pki, context);
+  AddPkiShow(*pki, context);
+
   AddCompletion(*app, context);
   AddVersion(*app, context);
   return app;

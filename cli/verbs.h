@@ -49,6 +49,11 @@ void AddEnvList(CLI::App& group, Context& context);
 void AddAuditList(CLI::App& group, Context& context);
 void AddAuditVerify(CLI::App& group, Context& context);
 
+void AddPkiInit(CLI::App& group, Context& context);
+void AddPkiIssue(CLI::App& group, Context& context);
+void AddPkiRevoke(CLI::App& group, Context& context);
+void AddPkiShow(CLI::App& group, Context& context);
+
 void AddLint(CLI::App& root, Context& context);
 void AddDrift(CLI::App& root, Context& context);
 void AddHistory(CLI::App& root, Context& context);

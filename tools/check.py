@@ -25,6 +25,7 @@ ARROWS = {
     "common/pg": {"common/base", "common/sql", "common/schema", "common/lint"},
     "common/rpc": {"common/base"},
     "common/metrics": {"common/base"},
+    "common/pki": {"common/base"},
     "migrations": set(),
     "controller/rollout": {"common/base", "common/plan"},
     "controller/checks": {"common/base"},
