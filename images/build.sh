@@ -73,7 +73,7 @@ else
     rm -rf --one-file-system "$folder"
   fi
   build() {
-    "${buildah[@]}" build --isolation chroot --format docker --layers --identity-label=false --timestamp "$SOURCE_DATE_EPOCH" \
+    "${buildah[@]}" build --isolation chroot --format oci --layers --identity-label=false --timestamp "$SOURCE_DATE_EPOCH" \
       "${arguments[@]}" --build-arg "BASE=$base" --target "$1" --tag "curlew-$1:$version" --iidfile "$2" "${@:3}" .
   }
   save() { "${buildah[@]}" push --quiet "curlew-$1:$version" "docker-archive:$2:curlew-$1:$version"; }
