@@ -3,10 +3,13 @@
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 
 #include "absl/time/clock.h"
 #include "common/pki/authority_folder.h"
 #include "common/pki/pair_folder.h"
+#include "common/pki/resumption.h"
 #include "curlew/v1/operator.grpc.pb.h"
 #include "tests/common/pki/support.h"
 
@@ -20,6 +23,7 @@ constexpr unsigned kReloadSeconds = 1;
 class GrpcTest : public PkiTest {
  protected:
   GrpcTest() {
+    EXPECT_OK(ForbidResumption());
     AuthorityFolder::Made made;
     folder_.emplace(*AuthorityFolder::Make(At("pki"), {}, absl::Now(), &made));
     Put("controller", Controller());
@@ -70,6 +74,35 @@ class GrpcTest : public PkiTest {
     return true;
   }
 
+  // A connection without gRPC, with the pair of that folder: the session that the server lets it take up
+  // again, or nullptr where it refuses the connection. `taken_up` says whether `session` was.
+  std::shared_ptr<SSL_SESSION> Talk(const std::string& name, int version, SSL_SESSION* session,
+                                    bool* taken_up) {
+    const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
+                                                                    &SSL_CTX_free);
+    // A client that would: what is forbidden in this process holds for it, too.
+    SSL_CTX_clear_options(context.get(), SSL_OP_NO_TICKET);
+    SSL_CTX_set_min_proto_version(context.get(), version);
+    SSL_CTX_set_max_proto_version(context.get(), version);
+    SSL_CTX_use_certificate_chain_file(context.get(), At(name + "/tls.crt").c_str());
+    SSL_CTX_use_PrivateKey_file(context.get(), At(name + "/tls.key").c_str(), SSL_FILETYPE_PEM);
+    BIO* const connection = BIO_new_connect(absl::StrCat("127.0.0.1:", port_).c_str());
+    EXPECT_EQ(BIO_do_connect(connection), 1);
+    const std::unique_ptr<SSL, decltype(&SSL_free)> tls(SSL_new(context.get()), &SSL_free);
+    SSL_set_bio(tls.get(), connection, connection);
+    constexpr unsigned char kHttp2[] = {2, 'h', '2'};
+    SSL_set_alpn_protos(tls.get(), kHttp2, sizeof kHttp2);
+    SSL_set_session(tls.get(), session);
+    char byte = 0;
+    // The server speaks first in HTTP/2; with it, or before, come tickets of TLS 1.3.
+    const bool heard = SSL_connect(tls.get()) == 1 && SSL_read(tls.get(), &byte, 1) == 1;
+    ERR_clear_error();
+    *taken_up = SSL_session_reused(tls.get()) == 1;
+    if (!heard) return nullptr;
+    SSL_shutdown(tls.get());
+    return {SSL_get1_session(tls.get()), &SSL_SESSION_free};
+  }
+
   std::optional<AuthorityFolder> folder_;
   // Any: nothing is called.
   v1::PlanService::Service service_;
@@ -93,6 +126,20 @@ TEST_F(GrpcTest, ARunningServerRefusesWhatIsRevokedAndTakesTheRest) {
   // Renewed, it may come again.
   Put("first", Agent("first"));
   EXPECT_TRUE(Connects("first"));
+}
+
+TEST_F(GrpcTest, NoSessionIsTakenUpAgainPastARevocation) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const std::string name = absl::StrCat("agent", version), serial = Put(name, Agent(name));
+    bool taken_up = false;
+    const auto session = Talk(name, version, nullptr, &taken_up);
+    ASSERT_NE(session, nullptr);
+    EXPECT_NE(Talk(name, version, session.get(), &taken_up), nullptr);
+    EXPECT_FALSE(taken_up);
+    ASSERT_OK(folder_->Revoke(serial, absl::Now()));
+    EXPECT_EQ(Talk(name, version, session.get(), &taken_up), nullptr);
+    EXPECT_FALSE(taken_up);
+  }
 }
 
 TEST_F(GrpcTest, AnotherCasCertificateIsRefused) {
