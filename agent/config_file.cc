@@ -26,6 +26,7 @@ class Reader {
     return file_.ReadMapping(
         root, "the file",
         {{"checks", [&](const YAML::Node& node) { return ReadChecks(node, &config->checks); }},
+         {"check_role", [&](const YAML::Node& node) { return ReadRole(node, &config->check_role); }},
          {"backups", [&](const YAML::Node& node) { return ReadBackups(node, &config->backups); }}});
   }
 
@@ -43,6 +44,14 @@ class Reader {
                                   }}}));
           return check.sql.empty() ? file_.Error(value.Mark(), "a check needs sql") : absl::OkStatus();
         });
+  }
+
+  absl::Status ReadRole(const YAML::Node& node, std::string* role) const {
+    if (!node.IsScalar() || node.Scalar().empty() || node.Scalar().size() > 63 || node.Scalar() == "none") {
+      return file_.Error(node.Mark(), "check_role has to be the name of a role, such as curlew_check");
+    }
+    *role = node.Scalar();
+    return absl::OkStatus();
   }
 
   absl::Status ReadBackups(const YAML::Node& node, BackupConfig* backups) const {

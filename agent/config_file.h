@@ -14,6 +14,9 @@ namespace curlew::agent {
 // What this agent offers to its controllers, by name.
 struct AgentConfig {
   CheckConfigs checks;
+  // As which role checks and throttle queries are made, and backup commands connect; not quoted; "" for the
+  // agent's own.
+  std::string check_role;
   BackupConfig backups;
 };
 
@@ -21,6 +24,7 @@ struct AgentConfig {
 //
 //   checks:
 //     NAME: {sql: SELECT, timeout: 10s}
+//   check_role: NAME
 //   backups:
 //     directory: /PATH
 //     pg_dump: /PATH

@@ -73,6 +73,7 @@ int Run(const Flags& flags) {
                                                                    .row_keys = flags.row_keys,
                                                                    .throttle = flags.throttle,
                                                                    .checks = flags.config.checks,
+                                                                   .check_role = flags.config.check_role,
                                                                    .backups = flags.config.backups,
                                                                    .metrics = walks,
                                                                    .agent_metrics = agent_metrics},

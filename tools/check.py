@@ -43,7 +43,7 @@ ARROWS = {
     "agent/guard": {"common/base", "common/pg", "common/sql"},
     "agent/backup": {"common/base", "common/sql", "agent/guard"},
     "agent/bootstrap": {"common/base", "common/sql"},
-    "agent/checks": {"common/base", "common/pg", "common/sql"},
+    "agent/checks": {"common/base", "common/pg", "common/sql", "agent/guard"},
     "agent/preflight": {"common/base", "common/pg", "common/sql", "agent/attempt", "agent/backup", "agent/checks", "agent/guard",
                         "agent/journal"},
     "agent/attempt": {"common/base", "common/pg", "common/sql", "agent/journal", "agent/guard"},

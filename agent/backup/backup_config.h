@@ -15,7 +15,8 @@ struct BackupCommandConfig {
   // The program, an absolute path, and its arguments.
   std::vector<std::string> argv;
   absl::Duration timeout = absl::Hours(1);
-  // Whether it gets libpq's variables (PGHOST, PGPASSWORD, ...) for the target.
+  // Whether it gets libpq's variables (PGHOST, PGPASSWORD, ...) for the target; where the configuration has a
+  // check_role, its sessions begin as that one.
   bool connection = false;
 };
 
@@ -28,6 +29,8 @@ struct BackupConfig {
   // The server's data directory as this machine sees it; "" where it does not.
   std::string data_directory;
   std::map<std::string, BackupCommandConfig> commands;
+  // The role as which commands with a connection begin their sessions; "" for the agent's own.
+  std::string role;
 };
 
 }  // namespace curlew::agent

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "agent/guard/check_role.h"
 #include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
@@ -50,7 +51,8 @@ absl::StatusOr<CheckConfig> Question(const v1::RunCheck& request, const CheckCon
 }
 
 // Column 0 is the answer, 1 its type; then all columns that the query has.
-absl::StatusOr<pg::Result> Ask(pg::Connection* connection, const CheckConfig& question) {
+absl::StatusOr<pg::Result> Ask(pg::Connection* connection, const CheckConfig& question,
+                               const std::string& role) {
   // One statement alone: a second one could end the transaction, and write.
   ASSIGN_OR_RETURN(const sql::Query query, sql::ParseQuery(question.sql));
   ASSIGN_OR_RETURN(const auto transaction,
@@ -61,6 +63,7 @@ absl::StatusOr<pg::Result> Ask(pg::Connection* connection, const CheckConfig& qu
                                  "SET LOCAL statement_timeout = ",
                                  std::max<int64_t>(1, absl::ToInt64Milliseconds(question.timeout))))
           .status());
+  RETURN_IF_ERROR(TakeCheckRole(connection, role));
   return transaction->Execute(
       absl::StrCat("SELECT q.curlew_answer, pg_catalog.pg_typeof(q.curlew_answer)::text, q.* FROM (",
                    query.text, "\n) AS q (curlew_answer) LIMIT 2"));
@@ -102,10 +105,10 @@ v1::CheckReport CheckError(const v1::RunCheck& request, const std::string& messa
 }
 
 v1::CheckReport MakeCheck(pg::Connection* connection, const v1::RunCheck& request,
-                          const CheckConfigs& configured) {
+                          const CheckConfigs& configured, const std::string& role) {
   const absl::StatusOr<CheckConfig> question = Question(request, configured);
   if (!question.ok()) return CheckError(request, std::string(question.status().message()));
-  const absl::StatusOr<pg::Result> rows = Ask(connection, *question);
+  const absl::StatusOr<pg::Result> rows = Ask(connection, *question, role);
   if (absl::IsDeadlineExceeded(rows.status())) {
     return CheckError(request,
                       absl::StrCat("it gave no answer within ", absl::FormatDuration(question->timeout)));

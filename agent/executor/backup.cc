@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -330,6 +331,16 @@ std::string LastLine(const std::string& output) {
   return std::string(base::Utf8Prefix(line, kLocationBytes));
 }
 
+// As a word of PGOPTIONS.
+std::string EscapedOption(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '\\' || absl::ascii_isspace(static_cast<unsigned char>(c))) escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
 absl::StatusOr<StepResult> RunCommand(const RunContext& context, const v1::BackupCommand& action) {
   const BackupConfig& config = ConfigOf(context);
   const auto found = config.commands.find(action.name());
@@ -347,6 +358,10 @@ absl::StatusOr<StepResult> RunCommand(const RunContext& context, const v1::Backu
   std::map<std::string, std::string> environment;
   if (command.connection) {
     ASSIGN_OR_RETURN(environment, Connecting(context));
+    if (!config.role.empty()) {
+      std::string& options = environment["PGOPTIONS"];
+      absl::StrAppend(&options, options.empty() ? "" : " ", "-c role=", EscapedOption(config.role));
+    }
   } else {
     environment = ChildEnvironment(PgVariables::kLeftOut);
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "agent/guard/check_role.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::agent {
@@ -275,7 +276,9 @@ absl::Status SignalReader::ReadDisk(absl::Time begun) {
 absl::Status SignalReader::ReadCheck(const ThrottleCheck& check, pg::Connection* connection,
                                      absl::Time begun) {
   RETURN_IF_ERROR(connection->Execute("BEGIN READ ONLY; SET LOCAL statement_timeout = '1s'").status());
-  const absl::StatusOr<pg::Result> rows = connection->Execute(check.sql);
+  const absl::Status taken = TakeCheckRole(connection, config_.check_role);
+  const absl::StatusOr<pg::Result> rows =
+      taken.ok() ? connection->Execute(check.sql) : absl::StatusOr<pg::Result>(taken);
   // Rolled back, so that nothing that the check has set outlives it.
   const absl::Status ended = connection->Execute("ROLLBACK").status();
   RETURN_IF_ERROR(rows.status());

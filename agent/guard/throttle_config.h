@@ -27,6 +27,8 @@ struct ThrottleConfig {
   // are absent are DefaultLimits() of agent/guard/signals.h.
   std::map<std::string, double> limits;
   std::vector<ThrottleCheck> checks;
+  // As which role they are made (agent/guard/check_role.h); "" for the agent's own.
+  std::string check_role;
   // A path on the file system that holds the database, for "disk_used_fraction"; empty where the agent cannot
   // see it.
   std::string disk_path;

@@ -127,7 +127,7 @@ v1::CheckReport Inspector::Check(const v1::RunCheck& request) {
       break;
     }
     const CancelToken::Interruptible interruptible(&stop_, connection->get());
-    report = MakeCheck(connection->get(), request, options_.checks);
+    report = MakeCheck(connection->get(), request, options_.checks, options_.check_role);
     if ((*connection)->alive() || tries == kMostTries) break;
   }
   if (report.state() == v1::CHECK_STATE_ERROR) {

@@ -24,6 +24,8 @@ struct InspectorOptions {
   // holds one up. They are known by the target's application_name, so that a takeover ends them.
   pg::ConnectOptions connect;
   CheckConfigs checks;
+  // As which role checks are made; "" for the agent's own.
+  std::string check_role;
   BackupConfig backups;
 };
 

@@ -48,6 +48,13 @@ pg::PoolOptions ForPool(const TargetOptions& options) {
   return pool;
 }
 
+// Whatever asks something that is no plan's does so as the role of checks.
+TargetOptions WithCheckRole(TargetOptions options) {
+  options.throttle.check_role = options.check_role;
+  options.backups.role = options.check_role;
+  return options;
+}
+
 // For people: what, and what to do.
 std::string Words(const absl::Status& status) {
   const std::string hint = base::Detail(status, base::kHint);
@@ -57,7 +64,7 @@ std::string Words(const absl::Status& status) {
   } else if (absl::IsUnavailable(status)) {
     words += "; start the server, or correct the connection string given to the agent; it keeps trying";
   } else if (absl::IsPermissionDenied(status)) {
-    words += "; check the role, its password and pg_hba.conf, and that it has CREATE on the database";
+    words += "; check the role, its password and pg_hba.conf, and its rights (curlew-agent bootstrap-sql)";
   }
   return words;
 }
@@ -65,7 +72,7 @@ std::string Words(const absl::Status& status) {
 }  // namespace
 
 TargetServer::TargetServer(TargetOptions options, Outbox* outbox, const LeaseClock* lease)
-    : options_(std::move(options)),
+    : options_(WithCheckRole(std::move(options))),
       takeover_(ForTakeover(options_)),
       outbox_(outbox),
       lease_(lease),
@@ -74,6 +81,7 @@ TargetServer::TargetServer(TargetOptions options, Outbox* outbox, const LeaseClo
       inspector_({.target = options_.target,
                   .connect = options_.pool.connect,
                   .checks = options_.checks,
+                  .check_role = options_.check_role,
                   .backups = options_.backups},
                  outbox),
       backoff_(options_.retry, random_),

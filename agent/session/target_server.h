@@ -42,6 +42,8 @@ struct TargetOptions {
   RowKeys row_keys = RowKeys::kWithhold;
   ThrottleConfig throttle;
   CheckConfigs checks;
+  // As which role checks are made, and programs that back up connect; "" for the agent's own.
+  std::string check_role;
   BackupConfig backups;
   // Takes numbers of walks; null for nobody. Not owned.
   WalkMetrics* metrics = nullptr;

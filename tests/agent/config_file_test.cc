@@ -18,6 +18,7 @@ TEST(ConfigFileTest, ReadsChecksAndBackups) {
     sql: SELECT count(*) < 1000, count(*)::text FROM public.jobs
     timeout: 5s
   replicas: {sql: "SELECT true;"}
+check_role: Curlew Check
 backups:
   directory: /var/backups/curlew/
   pg_dump: /bin/sh
@@ -35,6 +36,7 @@ backups:
   EXPECT_EQ(config.checks.at("queue-short").timeout, absl::Seconds(5));
   EXPECT_EQ(config.checks.at("replicas").sql, "SELECT true");
   EXPECT_EQ(config.checks.at("replicas").timeout, absl::Seconds(10));
+  EXPECT_EQ(config.check_role, "Curlew Check");
   EXPECT_EQ(config.backups.directory, "/var/backups/curlew");
   EXPECT_EQ(config.backups.pg_dump, "/bin/sh");
   EXPECT_EQ(config.backups.data_directory, "/tmp");
@@ -60,7 +62,8 @@ TEST(ConfigFileTest, SaysWhereAndWhatIsWrong) {
     const char* text;
     const char* message;
   } kWrong[] = {
-      {"chekcs: {}\n", "agent.yaml:1:1: there is no \"chekcs\" in the file; known are backups, checks"},
+      {"chekcs: {}\n",
+       "agent.yaml:1:1: there is no \"chekcs\" in the file; known are backups, check_role, checks"},
       {"checks:\n  a: {sql: SELECT true}\n  a: {sql: SELECT true}\n",
        "agent.yaml:3:3: \"a\" is given twice, first on line 2"},
       {"checks:\n  A b: {sql: SELECT true}\n", "agent.yaml:2:3: a check's name is 1 to 63"},
@@ -83,6 +86,7 @@ TEST(ConfigFileTest, SaysWhereAndWhatIsWrong) {
       {"backups:\n  commands:\n    dump: {argv: [/bin/true]}\n", "\"dump\" is a kind of backup"},
       {"backups:\n  commands:\n    a: {argv: [/bin/true], connection: yes}\n", "connection is true or false"},
       {"backups:\n  commands:\n    a: {argv: [/bin/true], shell: x}\n", "there is no \"shell\" in a command"},
+      {"check_role: [a]\n", "agent.yaml:1:13: check_role has to be the name of a role"},
       {"a: b\n---\nc: d\n", "the file holds several documents"},
       {"checks: [\n", "agent.yaml:2"},
   };

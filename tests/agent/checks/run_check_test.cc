@@ -29,7 +29,7 @@ class RunCheckTest : public ::curlew::testing::PgTest {
     request.set_target("crm");
     request.set_sql(sql);
     *request.mutable_timeout() = base::ToProto(timeout);
-    return MakeCheck(connection_.get(), request, {});
+    return MakeCheck(connection_.get(), request, {}, "");
   }
   std::string Error(const std::string& sql) {
     const v1::CheckReport report = Sql(sql);
@@ -72,7 +72,7 @@ TEST_F(RunCheckTest, WhatIsNoSelectOfOneBooleanIsAnErrorThatSaysWhatWasFound) {
   EXPECT_THAT(Error("SELECT nothing FROM jobs"), HasSubstr("42703"));
   EXPECT_EQ(Query(conninfo_, "SELECT count(*) FROM jobs"), "7");
   v1::RunCheck none;
-  EXPECT_THAT(MakeCheck(connection_.get(), none, {}).message(),
+  EXPECT_THAT(MakeCheck(connection_.get(), none, {}, "").message(),
               HasSubstr("of a kind that this agent does not know"));
 }
 
@@ -92,9 +92,9 @@ TEST_F(RunCheckTest, EndsWithItsTime) {
   v1::RunCheck request;
   request.set_configured("slow");
   *request.mutable_timeout() = base::ToProto(absl::Seconds(60));
-  report =
-      MakeCheck(connection_.get(), request,
-                {{"slow", {.sql = "SELECT pg_sleep(60) IS NOT NULL", .timeout = absl::Milliseconds(100)}}});
+  report = MakeCheck(
+      connection_.get(), request,
+      {{"slow", {.sql = "SELECT pg_sleep(60) IS NOT NULL", .timeout = absl::Milliseconds(100)}}}, "");
   EXPECT_EQ(report.message(), "it gave no answer within 100ms");
 }
 
@@ -102,9 +102,9 @@ TEST_F(RunCheckTest, TheConfigurationsChecksGoByName) {
   const CheckConfigs configured = {{"few", {.sql = "SELECT count(*) < 10 FROM jobs"}}};
   v1::RunCheck request;
   request.set_configured("few");
-  EXPECT_EQ(MakeCheck(connection_.get(), request, configured).state(), v1::CHECK_STATE_PASSING);
+  EXPECT_EQ(MakeCheck(connection_.get(), request, configured, "").state(), v1::CHECK_STATE_PASSING);
   request.set_configured("many");
-  const v1::CheckReport report = MakeCheck(connection_.get(), request, configured);
+  const v1::CheckReport report = MakeCheck(connection_.get(), request, configured, "");
   EXPECT_EQ(report.state(), v1::CHECK_STATE_ERROR);
   EXPECT_THAT(report.message(), HasSubstr("has no check \"many\"; it has few"));
 }
@@ -121,6 +121,26 @@ TEST_F(RunCheckTest, ValuesOfRowsStayInTheDatabase) {
         "CREATE FUNCTION tells() RETURNS boolean LANGUAGE plpgsql AS "
         "$$BEGIN RAISE EXCEPTION 'no' USING DETAIL = 'secret'; END$$");
   EXPECT_THAT(Error("SELECT tells()"), AllOf(HasSubstr("no"), Not(HasSubstr("secret"))));
+}
+
+TEST_F(RunCheckTest, IsMadeAsTheRoleOfChecks) {
+  const std::string agent = NewRole(), check = NewRole("NOLOGIN"), stranger = NewRole("NOLOGIN");
+  Query(conninfo_, absl::StrCat("GRANT ", check, " TO ", agent, "; GRANT SELECT ON jobs TO ", check,
+                                "; GRANT SELECT ON other.jobs TO ", agent));
+  const auto connection = Connect(AsUser(conninfo_, agent));
+  const auto ask = [&](const std::string& sql, const std::string& role) {
+    v1::RunCheck request;
+    request.set_configured("few");
+    return MakeCheck(connection.get(), request, {{"few", {.sql = sql}}}, role);
+  };
+  EXPECT_EQ(ask("SELECT count(*) = 7, current_user::text FROM jobs", check).value(), check);
+  // What the agent may, and its checks may not.
+  EXPECT_THAT(ask("SELECT count(*) = 0 FROM other.jobs", check).message(), HasSubstr("42501"));
+  EXPECT_THAT(ask("SELECT true", stranger).message(),
+              HasSubstr(absl::StrCat("may not act as check_role ", stranger, ": GRANT ", stranger, " TO")));
+  EXPECT_THAT(ask("SELECT true", "No Body").message(), HasSubstr("check_role \"No Body\" does not exist"));
+  // The session is the agent's own again.
+  EXPECT_EQ(ask("SELECT true, current_user::text", "").value(), agent);
 }
 
 }  // namespace

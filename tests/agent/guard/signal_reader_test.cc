@@ -173,6 +173,21 @@ TEST_F(SignalReaderTest, ACheckHasToReturnOneNumber) {
   EXPECT_EQ(At("fine").value, 1.5);
 }
 
+TEST_F(SignalReaderTest, ACheckIsMadeAsTheRoleOfChecks) {
+  const std::string agent = NewRole(), check = NewRole("NOLOGIN");
+  Query(database_, absl::StrCat("CREATE TABLE jobs (id int); GRANT SELECT ON jobs TO ", check));
+  const ThrottleConfig config = {.checks = {{.name = "jobs", .sql = "SELECT count(*) FROM jobs", .limit = 1}},
+                                 .check_role = check};
+  Open("", config, AsUser(database_, agent));
+  Look();
+  EXPECT_FALSE(Fresh("jobs"));
+  EXPECT_THAT(At("jobs").problem, HasSubstr(absl::StrCat("may not act as check_role ", check)));
+  EXPECT_TRUE(Fresh("lock_waiters"));
+  Query(database_, absl::StrCat("GRANT ", check, " TO ", agent));
+  Look();
+  EXPECT_TRUE(Fresh("jobs")) << At("jobs").problem;
+}
+
 TEST_F(SignalReaderTest, ADiskThatCannotBeReadIsSaid) {
   Open("", {.disk_path = "/no/such/path"});
   Look();
