@@ -1,9 +1,13 @@
+#include <algorithm>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/attempt/row_finder.h"
 #include "agent/backfill/row_work.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
+#include "common/sql/subject.h"
 
 namespace curlew::agent {
 namespace {
@@ -11,6 +15,25 @@ namespace {
 constexpr char kMarkerOrigin[] = "marker";
 
 }  // namespace
+
+absl::StatusOr<std::string> RoleForRows(const ActingRoles& roles, pg::Connection* connection,
+                                        const RowWork& work, const Leaf& leaf) {
+  if (work.names_curlew()) return std::string();
+  std::vector<std::string> tables = work.others();
+  tables.push_back(leaf.name);
+  return roles.ForTables(connection, tables);
+}
+
+absl::Status BeginWrites(FencedTransaction& transaction, const ActingRoles& roles, const RowWork& work,
+                         const std::string& role) {
+  return transaction
+      .Execute(role.empty() ? work.Setup() : absl::StrCat(work.Setup(), "; ", roles.SetLocal(role)))
+      .status();
+}
+
+absl::Status EndWrites(FencedTransaction& transaction, const ActingRoles& roles, const std::string& role) {
+  return role.empty() ? absl::OkStatus() : transaction.Execute(roles.SetLocal("")).status();
+}
 
 DmlWork::DmlWork(const v1::Backfill& action, const v1::BackfillSettings& settings, uint32_t table_oid)
     : action_(action),
@@ -22,6 +45,16 @@ DmlWork::DmlWork(const v1::Backfill& action, const v1::BackfillSettings& setting
       absl::StrJoin(action.assignments(), ", ", [](std::string* out, const v1::Assignment& assignment) {
         absl::StrAppend(out, assignment.column(), " = (", assignment.expression(), ")");
       });
+}
+
+bool DmlWork::names_curlew() const {
+  return std::any_of(action_.assignments().begin(), action_.assignments().end(), [](const auto& assignment) {
+    const absl::StatusOr<sql::Subject> subject =
+        sql::SubjectOf(absl::StrCat("SELECT ", assignment.expression()));
+    // Syntax of a newer server.
+    if (!subject.ok()) return absl::StrContains(assignment.expression(), "curlew.");
+    return subject->names_curlew;
+  });
 }
 
 std::vector<std::string> DmlWork::updated_columns() const {

@@ -61,18 +61,23 @@ std::string Quarantine::Excluding(const LeafWalk& walk) const {
   return places.empty() ? "" : absl::StrCat(" AND ", walk.walker->Excluding(places));
 }
 
-absl::StatusOr<FencedTransaction> Quarantine::Begin(pg::Connection* connection) const {
+absl::StatusOr<FencedTransaction> Quarantine::Begin(pg::Connection* connection, const LeafWalk& walk,
+                                                    ActingRoles* roles, std::string* role) const {
+  ASSIGN_OR_RETURN(*roles, ActingRoles::Of(connection));
+  ASSIGN_OR_RETURN(*role, RoleForRows(*roles, connection, work_, walk.leaf));
   ASSIGN_OR_RETURN(auto transaction, FencedTransaction::Begin(connection, context_.attempt.fence(),
                                                               {.lock_timeout = kRowLockTimeout,
                                                                .search_path = work_.search_path()}));
-  RETURN_IF_ERROR(transaction.Execute(work_.Setup()).status());
+  RETURN_IF_ERROR(BeginWrites(transaction, *roles, work_, *role));
   return transaction;
 }
 
 absl::Status Quarantine::Probe(pg::Connection* connection, const LeafWalk& walk,
                                const std::string& condition) const {
   RETURN_IF_ERROR(context_.cancel->Check());
-  ASSIGN_OR_RETURN(auto transaction, Begin(connection));
+  ActingRoles roles;
+  std::string role;
+  ASSIGN_OR_RETURN(auto transaction, Begin(connection, walk, &roles, &role));
   absl::Status status =
       work_.Write(transaction, walk.leaf, *walk.walker, condition, RowLocks::kWait).status();
   if (status.ok()) status = transaction.Execute("SET CONSTRAINTS ALL IMMEDIATE").status();
@@ -177,13 +182,16 @@ absl::Status Quarantine::Stop(pg::Connection* connection, const LeafWalk& walk, 
 absl::StatusOr<bool> Quarantine::Retry(pg::Connection* connection, const LeafWalk& walk,
                                        const QuarantinedRow& row, int64_t* rows) {
   RETURN_IF_ERROR(context_.cancel->Check());
-  ASSIGN_OR_RETURN(auto transaction, Begin(connection));
+  ActingRoles roles;
+  std::string role;
+  ASSIGN_OR_RETURN(auto transaction, Begin(connection, walk, &roles, &role));
   absl::StatusOr<Written> written = work_.Write(transaction, walk.leaf, *walk.walker,
                                                 walk.walker->RowCondition(row.place), RowLocks::kWait);
   if (written.ok() && (written->locked || !written->skipped.empty())) {
     written = absl::DeadlineExceededError(absl::StrCat(row.key, " is locked"));
   }
   absl::Status status = written.status();
+  if (status.ok()) status = EndWrites(transaction, roles, role);
   if (status.ok()) status = ResolveQuarantined(transaction, row.id, "mended");
   if (status.ok()) status = transaction.Commit();
   if (status.ok()) *rows += written->rows;
@@ -193,8 +201,11 @@ absl::StatusOr<bool> Quarantine::Retry(pg::Connection* connection, const LeafWal
 }
 
 absl::Status Quarantine::Accept(pg::Connection* connection, const LeafWalk& walk, const QuarantinedRow& row) {
-  ASSIGN_OR_RETURN(auto transaction, Begin(connection));
+  ActingRoles roles;
+  std::string role;
+  ASSIGN_OR_RETURN(auto transaction, Begin(connection, walk, &roles, &role));
   RETURN_IF_ERROR(work_.Accept(transaction, walk.leaf, walk.walker->RowCondition(row.place)));
+  RETURN_IF_ERROR(EndWrites(transaction, roles, role));
   RETURN_IF_ERROR(ResolveQuarantined(transaction, row.id, "accepted", context_.override_wait->actor(),
                                      context_.override_wait->reason()));
   return transaction.Commit();

@@ -55,7 +55,9 @@ class Quarantine {
   int64_t CountIn(uint32_t leaf) const;
 
  private:
-  absl::StatusOr<FencedTransaction> Begin(pg::Connection* connection) const;
+  // A transaction in which rows of the heap can be written, as whoever writes them.
+  absl::StatusOr<FencedTransaction> Begin(pg::Connection* connection, const LeafWalk& walk,
+                                          ActingRoles* roles, std::string* role) const;
   // Runs the work on what `condition` says and rolls it back, deferred constraints checked.
   absl::Status Probe(pg::Connection* connection, const LeafWalk& walk, const std::string& condition) const;
   absl::StatusOr<bool> Retry(pg::Connection* connection, const LeafWalk& walk, const QuarantinedRow& row,

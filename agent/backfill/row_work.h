@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/attempt/acting_role.h"
 #include "agent/attempt/run_context.h"
 #include "agent/backfill/walker.h"
 #include "agent/journal/fenced_transaction.h"
@@ -47,6 +48,10 @@ class RowWork {
   virtual const std::string& pending() const = 0;
   // Columns of the unique key by which rows are walked, quoted; empty for whichever fits.
   virtual std::vector<std::string> key() const { return {}; }
+  // Other tables that the work may look at or write, qualified and quoted.
+  virtual std::vector<std::string> others() const { return {}; }
+  // Whether it names something in schema curlew (a sequence that numbers rows), where the owner may not look.
+  virtual bool names_curlew() const = 0;
   // Columns that are written, quoted; empty where no row of the table is updated in place.
   virtual std::vector<std::string> updated_columns() const { return {}; }
 
@@ -63,6 +68,15 @@ class RowWork {
                                               const std::string& condition, std::string* verb) const = 0;
 };
 
+// As which role `work` writes rows of `leaf` (acting_role.h).
+absl::StatusOr<std::string> RoleForRows(const ActingRoles& roles, pg::Connection* connection,
+                                        const RowWork& work, const Leaf& leaf);
+// What comes first in a transaction that writes rows: the work's Setup, as the agent's own role, then `role`.
+absl::Status BeginWrites(FencedTransaction& transaction, const ActingRoles& roles, const RowWork& work,
+                         const std::string& role);
+// After the rows, before the journal: the agent's own role again.
+absl::Status EndWrites(FencedTransaction& transaction, const ActingRoles& roles, const std::string& role);
+
 // Fills, changes or deletes rows as `action` says. It must outlive the object.
 class DmlWork : public RowWork {
  public:
@@ -74,6 +88,7 @@ class DmlWork : public RowWork {
   std::string Setup() const override { return setup_; }
   bool WalksAgain() const override { return action_.deletes(); }
   const std::string& pending() const override { return action_.pending(); }
+  bool names_curlew() const override;
   std::vector<std::string> updated_columns() const override;
   absl::StatusOr<Written> Write(FencedTransaction& transaction, const Leaf& leaf, const Walker& walker,
                                 const std::string& condition, RowLocks locks) const override;

@@ -9,6 +9,7 @@
 #include "common/base/fault_point.h"
 #include "common/base/status_macros.h"
 #include "common/sql/batch_write.h"
+#include "common/sql/subject.h"
 
 namespace curlew::agent {
 namespace {
@@ -38,6 +39,19 @@ absl::StatusOr<std::unique_ptr<TransformWork>> TransformWork::Make(pg::Connectio
 TransformWork::TransformWork(const v1::TransformRows& action, std::vector<std::string> columns,
                              std::string row_lock)
     : action_(action), columns_(absl::StrJoin(columns, ", ")), row_lock_(std::move(row_lock)) {}
+
+std::vector<std::string> TransformWork::others() const {
+  const absl::StatusOr<sql::Subject> subject = sql::SubjectOf(action_.statement());
+  if (!subject.ok()) return {};
+  std::vector<std::string> tables = {subject->name.Quoted()};
+  for (const sql::TableName& table : subject->others) tables.push_back(table.Quoted());
+  return tables;
+}
+
+bool TransformWork::names_curlew() const {
+  const absl::StatusOr<sql::Subject> subject = sql::SubjectOf(action_.statement());
+  return subject.ok() && subject->names_curlew;
+}
 
 // The planner believes that a range of a key of several columns is a large part of the table.
 std::string TransformWork::Setup() const { return "SET LOCAL jit = off; SET LOCAL enable_seqscan = off"; }

@@ -33,6 +33,8 @@ class TransformWork : public RowWork {
   std::string Setup() const override;
   const std::string& pending() const override { return action_.condition(); }
   std::vector<std::string> key() const override { return {action_.key().begin(), action_.key().end()}; }
+  std::vector<std::string> others() const override;
+  bool names_curlew() const override;
   // Never waits for a row of the table, whatever `locks` says. Does nothing where it gets none, or too many
   // are held by others to be put aside one by one.
   absl::StatusOr<Written> Write(FencedTransaction& transaction, const Leaf& leaf, const Walker& walker,

@@ -116,10 +116,20 @@ absl::StatusOr<Worker::Next> Worker::RunBatch(RangeQueue::Item& item) {
   return next;
 }
 
+absl::StatusOr<std::string> Worker::RoleFor(const Leaf& leaf) {
+  if (const auto known = role_of_.find(leaf.oid); known != role_of_.end()) return known->second;
+  if (!roles_.has_value()) {
+    ASSIGN_OR_RETURN(roles_, ActingRoles::Of(connection_));
+  }
+  ASSIGN_OR_RETURN(std::string role, RoleForRows(*roles_, connection_, *shared_.work, leaf));
+  return role_of_[leaf.oid] = std::move(role);
+}
+
 absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, Batch& batch) {
   const RunContext& context = *shared_.context;
   const LeafWalk& walk = *item.walk;
   const absl::Time began = absl::Now();
+  ASSIGN_OR_RETURN(const std::string role, RoleFor(walk.leaf));
   const auto durability = context.settings.backfill().synchronous_commit()
                               ? FencedTransaction::Durability::kSynchronous
                               : FencedTransaction::Durability::kAsynchronous;
@@ -129,7 +139,7 @@ absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, Batch& batch
                                              .statement_timeout = batch.limit,
                                              .search_path = shared_.work->search_path(),
                                              .durability = durability}));
-  RETURN_IF_ERROR(transaction.Execute(shared_.work->Setup()).status());
+  RETURN_IF_ERROR(BeginWrites(transaction, *roles_, *shared_.work, role));
   WalkRange after = item.range;
   const bool last_pass = after.pass >= after.passes - 1;
   const std::string condition = absl::StrCat(
@@ -137,8 +147,11 @@ absl::StatusOr<Worker::Next> Worker::Commit(RangeQueue::Item& item, Batch& batch
                    : walk.Condition(after.next, batch.to, last_pass ? walk.passes - 1 : after.pass),
       shared_.quarantine->Excluding(walk));
   const absl::Time begun = absl::Now();
-  ASSIGN_OR_RETURN(const Written written,
-                   shared_.work->Write(transaction, walk.leaf, *walk.walker, condition, batch.locks));
+  const absl::StatusOr<Written> wrote =
+      shared_.work->Write(transaction, walk.leaf, *walk.walker, condition, batch.locks);
+  if (!wrote.ok()) return roles_->Explain(wrote.status(), role);
+  const Written& written = *wrote;
+  RETURN_IF_ERROR(EndWrites(transaction, *roles_, role));
   batch.work = absl::Now() - begun;
 
   std::vector<WalkRange> aside;

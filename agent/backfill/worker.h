@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,6 +68,8 @@ class Worker {
   absl::StatusOr<Next> OnFailure(RangeQueue::Item& item, const Batch& batch, const absl::Status& failure,
                                  absl::Duration taken);
   absl::Status Contended(const std::string& table, const absl::Status& failure);
+  // As which role the rows of the heap are written (acting_role.h). Looked up once.
+  absl::StatusOr<std::string> RoleFor(const Leaf& leaf);
   BatchSizer& SizerFor(const RangeQueue::Item& item);
   void Show(const RangeQueue::Item& item, const Place& to, int64_t rows, absl::Duration taken);
 
@@ -75,7 +78,9 @@ class Worker {
   pg::Connection* const connection_;
   absl::BitGen random_;
   base::Backoff contention_;
-  std::vector<BatchSizer> sizers_;  // by pass; empty until the first range
+  std::optional<ActingRoles> roles_;
+  std::map<uint32_t, std::string> role_of_;  // by heap
+  std::vector<BatchSizer> sizers_;           // by pass; empty until the first range
   // How often in a row a part failed in which no row could be found to blame.
   int examined_ = 0;
   int64_t quarantined_ = 0;   // when it was looked at last

@@ -20,9 +20,8 @@ absl::StatusOr<StepResult> RunAnalyze(const RunContext& context, const v1::Analy
     RETURN_IF_ERROR(vacuum.Run());
     result.summary = vacuum.Summary();
   }
-  RETURN_IF_ERROR(RunDdl(context, {}, [&](DdlTransaction& ddl) {
-    return ddl.Execute(absl::StrCat("ANALYZE ", action.table())).status();
-  }));
+  RETURN_IF_ERROR(RunDdl(
+      context, {}, [&](DdlTransaction& ddl) { return ddl.Run({absl::StrCat("ANALYZE ", action.table())}); }));
   return result;
 }
 

@@ -24,7 +24,10 @@ absl::Status EndEarlierAttempts(const RunContext& context, pg::Connection* conne
     ASSIGN_OR_RETURN(const pg::Result ended,
                      connection->Execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                                          " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                                         " AND starts_with(application_name, $1)",
+                                         " AND starts_with(application_name, $1)"
+                                         // Anybody may give a session such a name.
+                                         " AND (current_setting('is_superuser') = 'on'"
+                                         " OR pg_has_role(usesysid, 'USAGE'))",
                                          {prefix}));
     if (ended.empty()) return absl::OkStatus();
     if (absl::Now() >= deadline)
@@ -76,7 +79,8 @@ void ReportStatement(const RunContext& context, const std::string& subject, int 
 
 absl::StatusOr<ConcurrentSession> ConcurrentSession::Open(const RunContext& context) {
   ASSIGN_OR_RETURN(auto connection, Connect(context));
-  return ConcurrentSession(context, std::move(connection));
+  ASSIGN_OR_RETURN(ActingRoles roles, ActingRoles::Of(connection.get()));
+  return ConcurrentSession(context, std::move(connection), std::move(roles));
 }
 
 absl::Status ConcurrentSession::Execute(const std::string& sql) {
@@ -85,11 +89,19 @@ absl::Status ConcurrentSession::Execute(const std::string& sql) {
   if (!context_->lease->Valid()) {
     return absl::UnavailableError("the lease has run out: nothing is begun that cannot be fenced");
   }
+  ASSIGN_OR_RETURN(const std::string role, roles_.ForStatement(connection_.get(), sql, context_->locks));
+  if (!role.empty()) RETURN_IF_ERROR(connection_->Execute(roles_.Set(role)).status());
   const absl::Time began = absl::Now();
   const int pid = connection_->backend_pid();
   const Periodic report(absl::Seconds(1), [&] { ReportStatement(*context_, subject_, pid, began); });
   base::FaultPoint("concurrently.before_execute");
-  RETURN_IF_ERROR(connection_->Execute(sql).status());
+  const absl::Status executed = connection_->Execute(sql).status();
+  // Also after a failure: the session is used for cleaning up.
+  const absl::Status back = role.empty() || !connection_->alive()
+                                ? absl::OkStatus()
+                                : connection_->Execute(roles_.Set("")).status();
+  if (!executed.ok()) return roles_.Explain(executed, role);
+  RETURN_IF_ERROR(back);
   base::FaultPoint("concurrently.after_execute");
   return absl::OkStatus();
 }

@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/attempt/acting_role.h"
 #include "agent/attempt/run_context.h"
 #include "common/pg/connection.h"
 
@@ -20,7 +22,8 @@ class ConcurrentSession {
   // `context` must outlive the session.
   static absl::StatusOr<ConcurrentSession> Open(const RunContext& context);
 
-  // Runs one statement, however long it takes, and reports once a second how far it is and whom it waits for.
+  // Runs one statement, however long it takes, as the role that acts for the owner of what it changes
+  // (acting_role.h), and reports once a second how far it is and whom it waits for.
   // UNAVAILABLE where the lease has run out: nothing is begun then; CANCELLED.
   absl::Status Execute(const std::string& sql);
 
@@ -41,12 +44,13 @@ class ConcurrentSession {
   const RunContext& context() const { return *context_; }
 
  private:
-  ConcurrentSession(const RunContext& context, std::unique_ptr<pg::Connection> connection)
-      : context_(&context), connection_(std::move(connection)) {}
+  ConcurrentSession(const RunContext& context, std::unique_ptr<pg::Connection> connection, ActingRoles roles)
+      : context_(&context), connection_(std::move(connection)), roles_(std::move(roles)) {}
   bool Revive();
 
   const RunContext* context_;
   std::unique_ptr<pg::Connection> connection_;
+  ActingRoles roles_;
   std::string subject_;
 };
 

@@ -44,6 +44,7 @@ class Ddl {
     connection_ = lease.get();
     const CancelToken::Interruptible interruptible(context_.cancel, connection_);
     ASSIGN_OR_RETURN(may_set_deadlock_timeout_, MaySetDeadlockTimeout(connection_));
+    ASSIGN_OR_RETURN(roles_, ActingRoles::Of(connection_));
     absl::BitGen random;
     base::Backoff backoff({.first = absl::Milliseconds(100), .longest = absl::Seconds(5)}, random);
     lock_timeout_ = std::min(kFirstLockTimeout, MaxLockTimeout(context_.settings));
@@ -117,7 +118,7 @@ class Ddl {
                                     std::max<int64_t>(1, absl::ToInt64Milliseconds(lock_timeout) * 2 / 5)))
               .status());
     }
-    DdlTransaction ddl(&transaction, deadline);
+    DdlTransaction ddl(&transaction, connection_, &roles_, &context_.locks, deadline);
     RETURN_IF_ERROR(work_(ddl));
     if (options_.journal == DdlOptions::Journal::kNothing) {
       base::FaultPoint("part.before_commit");
@@ -146,6 +147,7 @@ class Ddl {
   const absl::Time began_ = absl::Now();
   const absl::Time give_up_ = began_ + LockRetryDeadline(context_.settings);
   pg::Connection* connection_ = nullptr;
+  ActingRoles roles_;
   bool may_set_deadlock_timeout_ = false;
   absl::Duration lock_timeout_;
   bool autovacuum_only_ = false;
@@ -155,6 +157,18 @@ class Ddl {
 };
 
 }  // namespace
+
+absl::Status DdlTransaction::Run(const std::vector<std::string>& statements) {
+  for (const std::string& statement : statements) {
+    // Each by itself: one before it may have made what it is about.
+    ASSIGN_OR_RETURN(const std::string role, roles_->ForStatement(connection_, statement, *locks_));
+    if (!role.empty()) RETURN_IF_ERROR(Execute(roles_->SetLocal(role)).status());
+    const absl::Status status = Execute(statement).status();
+    if (!status.ok()) return roles_->Explain(status, role);
+    if (!role.empty()) RETURN_IF_ERROR(Execute(roles_->SetLocal("")).status());
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<pg::Result> DdlTransaction::Execute(const std::string& sql,
                                                    const std::vector<pg::Param>& params) {

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "agent/attempt/acting_role.h"
 #include "agent/attempt/run_context.h"
 #include "agent/journal/fenced_transaction.h"
 
@@ -30,13 +31,26 @@ struct DdlOptions {
 // The transaction in which DDL runs. Not thread-safe.
 class DdlTransaction {
  public:
-  DdlTransaction(FencedTransaction* transaction, absl::Duration deadline)
-      : transaction_(transaction), deadline_(absl::Now() + deadline) {}
-  // Runs a statement within what is left of the deadline. DEADLINE_EXCEEDED; errors as in common/pg/error.h.
+  // Nothing is owned; all must outlive the object.
+  DdlTransaction(FencedTransaction* transaction, pg::Connection* connection, const ActingRoles* roles,
+                 const std::vector<v1::TableLock>* locks, absl::Duration deadline)
+      : transaction_(transaction),
+        connection_(connection),
+        roles_(roles),
+        locks_(locks),
+        deadline_(absl::Now() + deadline) {}
+  // Runs statements of a step, one after the other, each as the role that acts for the owner of what it
+  // changes (acting_role.h), within what is left of the deadline. DEADLINE_EXCEEDED; PERMISSION_DENIED with
+  // the role that lacks a right; other errors as in common/pg/error.h.
+  absl::Status Run(const std::vector<std::string>& statements);
+  // The same for a statement of the agent's own, as its own role.
   absl::StatusOr<pg::Result> Execute(const std::string& sql, const std::vector<pg::Param>& params = {});
 
  private:
   FencedTransaction* transaction_;
+  pg::Connection* connection_;
+  const ActingRoles* roles_;
+  const std::vector<v1::TableLock>* locks_;
   const absl::Time deadline_;
 };
 

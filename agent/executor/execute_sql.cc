@@ -1,3 +1,6 @@
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "agent/attempt/leaves.h"
 #include "agent/executor/ddl.h"
@@ -16,10 +19,11 @@ absl::Status RunOnEachPartition(const RunContext& context, const v1::EachPartiti
     progress.set_message(absl::StrCat("partition ", leaf.name, ", after ", done, " others"));
     context.progress->Report(progress);
     RETURN_IF_ERROR(RunDdl(about, options, [&](DdlTransaction& ddl) -> absl::Status {
+      std::vector<std::string> statements;
       for (const v1::PartitionStatement& statement : each.statements()) {
-        RETURN_IF_ERROR(ddl.Execute(absl::StrCat(statement.before(), leaf.name, statement.after())).status());
+        statements.push_back(absl::StrCat(statement.before(), leaf.name, statement.after()));
       }
-      return absl::OkStatus();
+      return ddl.Run(statements);
     }));
     ++done;
     return absl::OkStatus();
@@ -32,12 +36,9 @@ absl::Status RunExecuteSql(const RunContext& context, const v1::ExecuteSql& acti
   if (action.has_each_partition()) RETURN_IF_ERROR(RunOnEachPartition(context, action.each_partition()));
   // Nothing but the journal: then no lock is waited for.
   if (action.statements().empty()) return JournalSuccess(context, 0);
-  return RunDdl(context, {.deadline = DdlStatementTimeout(context.settings)},
-                [&](DdlTransaction& ddl) -> absl::Status {
-                  for (const std::string& statement : action.statements())
-                    RETURN_IF_ERROR(ddl.Execute(statement).status());
-                  return absl::OkStatus();
-                });
+  return RunDdl(context, {.deadline = DdlStatementTimeout(context.settings)}, [&](DdlTransaction& ddl) {
+    return ddl.Run({action.statements().begin(), action.statements().end()});
+  });
 }
 
 }  // namespace curlew::agent

@@ -22,8 +22,7 @@ absl::Status CheckTrigger(DdlTransaction& ddl, const std::string& table, const s
 absl::Status RunInstallTrigger(const RunContext& context, const v1::InstallTrigger& action) {
   return RunDdl(context, {.deadline = DdlStatementTimeout(context.settings)},
                 [&](DdlTransaction& ddl) -> absl::Status {
-                  for (const std::string& statement : action.statements())
-                    RETURN_IF_ERROR(ddl.Execute(statement).status());
+                  RETURN_IF_ERROR(ddl.Run({action.statements().begin(), action.statements().end()}));
                   for (const std::string& trigger : action.triggers())
                     RETURN_IF_ERROR(CheckTrigger(ddl, action.table(), trigger));
                   return absl::OkStatus();

@@ -13,7 +13,8 @@ namespace {
 std::string HintFor(const std::string& sqlstate) {
   static constexpr std::pair<const char*, const char*> kHints[] = {
       {"42501",
-       "the agent's role must own the table or be a member of its owner, and have CREATE on the database"},
+       "the agent's role must be a member of the role that owns what the step changes, and own schema curlew:"
+       " `curlew-agent bootstrap-sql` prints what it needs"},
       {"53100", "the server's disk is full: make room, then resume"},
       {"55P03", "a lock could not be had in time: let the transactions that hold it end, then resume"},
       {"57014",

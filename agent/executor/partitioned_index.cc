@@ -126,7 +126,7 @@ class Build {
     const bool constrains = !action_.partitioned().constraint().empty();
     return RunPart(
         AboutPart(context_, action_.table(), action_.table(), constrains ? kExclusiveLock : kShareLock),
-        [&](DdlTransaction& ddl) { return ddl.Execute(MakeOnly(name.name, action_.table())).status(); });
+        [&](DdlTransaction& ddl) { return ddl.Run({MakeOnly(name.name, action_.table())}); });
   }
 
   absl::Status MakePart(const IndexNode& node) {
@@ -149,18 +149,17 @@ class Build {
     if (node.partitioned()) {
       ASSIGN_OR_RETURN(const pg::Result found, ddl.Execute("SELECT to_regclass($1) IS NOT NULL", {index}));
       if (!found.Bool(0, 0))
-        RETURN_IF_ERROR(ddl.Execute(MakeOnly(PartName(action_.index(), node), node.table)).status());
+        RETURN_IF_ERROR(ddl.Run({MakeOnly(PartName(action_.index(), node), node.table)}));
     } else {
       ASSIGN_OR_RETURN(const std::optional<Owner> above, ReadOwner(ddl, node.parent_index));
       ASSIGN_OR_RETURN(const std::optional<Owner> own, ReadOwner(ddl, index));
       if (above.has_value() && !own.has_value()) {
         const std::string name = sql::Ident(PartName(action_.index(), node));
-        RETURN_IF_ERROR(ddl.Execute(absl::StrCat("ALTER TABLE ", node.table, " ADD CONSTRAINT ", name, " ",
-                                                 above->kind, " USING INDEX ", name, above->deferral))
-                            .status());
+        RETURN_IF_ERROR(ddl.Run({absl::StrCat("ALTER TABLE ", node.table, " ADD CONSTRAINT ", name, " ",
+                                              above->kind, " USING INDEX ", name, above->deferral)}));
       }
     }
-    return ddl.Execute(absl::StrCat("ALTER INDEX ", node.parent_index, " ATTACH PARTITION ", index)).status();
+    return ddl.Run({absl::StrCat("ALTER INDEX ", node.parent_index, " ATTACH PARTITION ", index)});
   }
 
   // The server looks whether an index has all its parts when one is attached. Where the last missing
@@ -178,8 +177,7 @@ class Build {
       }
       RETURN_IF_ERROR(RunPart(
           AboutPart(context_, action_.table(), part->table, kExclusiveLock), [&](DdlTransaction& ddl) {
-            return ddl.Execute(absl::StrCat("ALTER INDEX ", node->index, " ATTACH PARTITION ", part->index))
-                .status();
+            return ddl.Run({absl::StrCat("ALTER INDEX ", node->index, " ATTACH PARTITION ", part->index)});
           }));
     }
     return absl::OkStatus();
@@ -208,10 +206,9 @@ absl::Status DropInTransaction(DdlTransaction& ddl, const std::string& index, co
                                {index, table}));
   if (found.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::optional<Owner> owner, ReadOwner(ddl, index));
-  if (!owner.has_value()) return ddl.Execute(absl::StrCat("DROP INDEX ", index)).status();
-  return ddl
-      .Execute(absl::StrCat("ALTER TABLE ", found.Text(0, 0), " DROP CONSTRAINT ", sql::Ident(owner->name)))
-      .status();
+  if (!owner.has_value()) return ddl.Run({absl::StrCat("DROP INDEX ", index)});
+  return ddl.Run(
+      {absl::StrCat("ALTER TABLE ", found.Text(0, 0), " DROP CONSTRAINT ", sql::Ident(owner->name))});
 }
 
 // A part of ours that is attached to nothing.

@@ -22,7 +22,7 @@ absl::Status Validate(const RunContext& context, DdlOptions::Journal journal, co
                        absl::FormatDuration(absl::Floor(absl::Now() - began, absl::Seconds(1)))));
       context.progress->Report(progress);
     });
-    return ddl.Execute(statement).status();
+    return ddl.Run({statement});
   });
 }
 

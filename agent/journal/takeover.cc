@@ -30,12 +30,46 @@ WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
   AND classid = ($2::bigint >> 32)::oid AND objid = ($2::bigint & 4294967295)::oid AND objsubid = 1
 )sql";
 
+// Whether the role may end the session of a.usesysid.
+constexpr char kMayEnd[] =
+    "(current_setting('is_superuser') = 'on' OR pg_has_role(a.usesysid, 'USAGE')"
+    " OR pg_has_role('pg_signal_backend', 'USAGE') AND NOT EXISTS"
+    " (SELECT FROM pg_roles r WHERE r.oid = a.usesysid AND r.rolsuper))";
+
+// Anybody may give a session an agent's name: one that the role may not end is passed over, and is in the way
+// only where it holds the work lock.
 absl::Status EndPredecessors(pg::Connection* connection, const std::string& target) {
+  return connection
+      ->Execute(absl::StrCat("SELECT pg_terminate_backend(p.pid) FROM (", kPredecessors,
+                             ") AS p JOIN pg_stat_activity a ON a.pid = p.pid WHERE ", kMayEnd),
+                {TargetApplicationName(target), absl::StrCat(kWorkLock)})
+      .status();
+}
+
+// PERMISSION_DENIED where a session of another role holds the work lock.
+absl::Status RefuseForeignHolder(pg::Connection* connection) {
   ASSIGN_OR_RETURN(
-      const pg::Result ended,
-      connection->Execute(absl::StrCat("SELECT pg_terminate_backend(pid) FROM (", kPredecessors, ") AS p"),
-                          {TargetApplicationName(target), absl::StrCat(kWorkLock)}));
-  return absl::OkStatus();
+      const pg::Result found,
+      connection->Execute(
+          absl::StrCat("SELECT a.pid, quote_ident(a.usename), quote_ident(current_user)"
+                       " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+                       " WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()"
+                       " AND l.database = (SELECT oid FROM pg_database WHERE datname ="
+                       " current_database()) AND l.classid = ($1::bigint >> 32)::oid"
+                       " AND l.objid = ($1::bigint & 4294967295)::oid AND l.objsubid = 1"
+                       " AND NOT ",
+                       kMayEnd, " ORDER BY 1"),
+          {absl::StrCat(kWorkLock)}));
+  if (found.empty()) return absl::OkStatus();
+  return base::WithDetail(
+      absl::PermissionDeniedError(
+          absl::StrCat("the session with pid ", found.Text(0, 0), ", of role ", found.Text(0, 1),
+                       ", holds the lock of whoever works on this database, and the agent's role ",
+                       found.Text(0, 2), " may not end it")),
+      base::kHint,
+      absl::StrCat("stop that agent, or end the session as a superuser: SELECT pg_terminate_backend(",
+                   found.Text(0, 0), "); GRANT pg_signal_backend TO ", found.Text(0, 2),
+                   " lets the agent do that itself, but for sessions of superusers"));
 }
 
 absl::Status CheckServer(pg::Connection* connection) {
@@ -148,6 +182,7 @@ absl::StatusOr<Tenure> TakeOver(const TakeoverOptions& options, const CancelToke
     RETURN_IF_ERROR(EndPredecessors(connection.get(), options.target));
     ASSIGN_OR_RETURN(const bool raised, TryRaiseEpoch(connection.get(), options, tenure));
     if (raised) return tenure;
+    RETURN_IF_ERROR(RefuseForeignHolder(connection.get()));
     if (absl::Now() >= deadline) break;
     RETURN_IF_ERROR(cancel.Pause(absl::Milliseconds(20)));
   }

@@ -1,6 +1,9 @@
 #include <map>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/attempt/acting_role.h"
 #include "agent/preflight/looks.h"
 #include "common/base/status_macros.h"
 #include "common/sql/identifier.h"
@@ -16,8 +19,12 @@ WITH RECURSIVE family AS (
 )
 SELECT f.name, format('%I.%I', n.nspname, c.relname), pg_has_role(c.relowner, 'USAGE'),
   quote_ident(pg_get_userbyid(c.relowner)), has_table_privilege(c.oid, 'SELECT'),
-  has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'), n.nspname
+  has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'), n.nspname,
+  r.rolsuper, row_security_active(c.oid),
+  pg_has_role(session_user, c.relowner, CASE WHEN current_setting('server_version_num')::integer >= 160000
+                                             THEN 'SET' ELSE 'MEMBER' END)
 FROM family f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_roles r ON r.oid = c.relowner
 ORDER BY 1, 2
 )sql";
 
@@ -67,12 +74,30 @@ absl::Status LookAtTables(const Look& look, const std::string& role, std::set<st
     const TableNeeds& needs = look.needs.tables.at(rows.Text(i, 0));
     const std::string table = rows.Text(i, 1);
     if (needs.changes && !rows.Bool(i, 2)) {
+      // A superuser's rights are not to be handed on.
       findings->Error(
           absl::StrCat("the agent's role ", role, " does not own ", table, ", which steps change"),
-          absl::StrCat("GRANT ", rows.Text(i, 3), " TO ", role, " (its owner's rights), or ALTER TABLE ",
-                       table, " OWNER TO ", role),
+          rows.Bool(i, 8)
+              ? absl::StrCat("its owner ", rows.Text(i, 3), " is a superuser: ALTER TABLE ", table,
+                             " OWNER TO a role of the application, and GRANT that role TO ", role)
+              : absl::StrCat("GRANT ", rows.Text(i, 3), " TO ", role,
+                             " (its owner's rights), or ALTER TABLE ", table, " OWNER TO ", role),
           table);
       continue;
+    }
+    if (needs.changes && !rows.Bool(i, 10)) {
+      findings->Warning(
+          absl::StrCat("the agent's role ", role, " has the rights of ", rows.Text(i, 3), ", the owner of ",
+                       table, ", but may not act as that role: what steps make besides will belong to ",
+                       role),
+          absl::StrCat("GRANT ", rows.Text(i, 3), " TO ", role, " WITH SET TRUE"), table);
+    }
+    if ((needs.reads || needs.updates || needs.deletes) && rows.Bool(i, 9)) {
+      findings->Error(absl::StrCat("policies of ", table, " hide rows from the agent's role ", role,
+                                   ": the step stops, for no row may be passed over unseen"),
+                      absl::StrCat("ALTER ROLE ", role, " BYPASSRLS, or ALTER TABLE ", table,
+                                   " NO FORCE ROW LEVEL SECURITY"),
+                      table);
     }
     if (needs.index_builds > 0) schemas->insert(rows.Text(i, 7));
     std::string lacking;
@@ -87,6 +112,48 @@ absl::Status LookAtTables(const Look& look, const std::string& role, std::set<st
                       absl::StrCat("GRANT ", lacking, " ON ", table, " TO ", role), table);
     }
   }
+  return absl::OkStatus();
+}
+
+// Whom what steps make will belong to, where the agent acts for others at all.
+absl::Status LookAtNewOwners(const Look& look, const std::string& role, Findings* findings) {
+  ASSIGN_OR_RETURN(const ActingRoles acting, ActingRoles::Of(look.connection));
+  Findings told_already("privileges");
+  ASSIGN_OR_RETURN(const std::vector<std::string> visible, VisibleTables(look, role, &told_already));
+  std::set<std::string> owners;
+  for (const std::string& table : visible) {
+    if (!look.needs.tables.at(table).changes) continue;
+    ASSIGN_OR_RETURN(std::string owner, acting.ForTables(look.connection, {table}));
+    if (!owner.empty()) owners.insert(std::move(owner));
+  }
+  if (owners.empty()) return absl::OkStatus();
+  for (const std::string& schema : look.needs.creates_in) {
+    if (schema == "curlew") continue;
+    const absl::StatusOr<std::string> owner = acting.OwnerInSchema(look.connection, schema);
+    if (owner.ok()) continue;
+    if (!absl::IsNotFound(owner.status())) return owner.status();
+    findings->Warning(
+        absl::StrCat("what steps make in schema ", sql::Ident(schema),
+                     " may come to belong to the agent: ", std::string(owner.status().message())),
+        absl::StrCat("ALTER SCHEMA ", sql::Ident(schema), " OWNER TO ", *owners.begin()));
+  }
+  return absl::OkStatus();
+}
+
+// Where the journal is, or will be.
+absl::Status LookAtOwnSchema(const Look& look, const std::string& role, Findings* findings) {
+  ASSIGN_OR_RETURN(
+      const pg::Result row,
+      look.connection->Execute(
+          "SELECT has_database_privilege(current_database(), 'CREATE'), n.oid IS NOT NULL,"
+          " COALESCE(has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE'),"
+          " false)"
+          " FROM (SELECT 1) AS one LEFT JOIN pg_namespace n ON n.nspname = 'curlew'"));
+  if (row.Bool(0, 1) ? row.Bool(0, 2) : row.Bool(0, 0)) return absl::OkStatus();
+  findings->Error(absl::StrCat("the agent's role ", role, " may not make anything in schema curlew",
+                               row.Bool(0, 1) ? "" : ", which is not there"),
+                  row.Bool(0, 1) ? absl::StrCat("ALTER SCHEMA curlew OWNER TO ", role)
+                                 : absl::StrCat("CREATE SCHEMA curlew AUTHORIZATION ", role));
   return absl::OkStatus();
 }
 
@@ -116,6 +183,8 @@ absl::Status LookAtPrivileges(const Look& look, Findings* findings) {
     findings->Error(absl::StrCat("the agent's role ", role, " may not make anything in schema ", schema),
                     absl::StrCat("GRANT USAGE, CREATE ON SCHEMA ", schema, " TO ", role));
   }
+  RETURN_IF_ERROR(LookAtOwnSchema(look, role, findings));
+  RETURN_IF_ERROR(LookAtNewOwners(look, role, findings));
   if (look.needs.ddl) {
     ASSIGN_OR_RETURN(const bool may, MaySet(look, "deadlock_timeout"));
     if (!may) {

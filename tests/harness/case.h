@@ -39,6 +39,7 @@
 //
 //   build/tests/bin/harness_life_test --gtest_filter='*rename_column*'       a case; prints seed and crash
 //   CURLEW_SEED=7 ...                    the same again     CURLEW_SPELLING=quotes  CURLEW_CRASH='do add-1'
+//   CURLEW_HARNESS_ROLE=superuser ...  the plan is run by a superuser, not by a role of few rights (life.h)
 //   CURLEW_HARNESS=full ...              all spellings, a crash after every step: ./dev nightly
 #ifndef CURLEW_TESTS_HARNESS_CASE_H_
 #define CURLEW_TESTS_HARNESS_CASE_H_

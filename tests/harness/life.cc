@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 
@@ -90,6 +91,11 @@ std::vector<std::string> LineDifference(const std::string& before, const std::st
 
 }  // namespace
 
+void LifeTest::TearDown() {
+  PgTest::TearDown();
+  agent_role_.reset();
+}
+
 absl::Status LifeTest::Live(const Case& the_case, Spelling spelling, uint64_t seed, const Pick& pick) {
   case_ = &the_case;
   random_.seed(seed);
@@ -114,7 +120,8 @@ absl::Status LifeTest::Live(const Case& the_case, Spelling spelling, uint64_t se
               transactions_, retries_,
               absl::FormatDuration(absl::Floor(longest_, absl::Milliseconds(1))).c_str());
   if (!status.ok() || HasFailure()) {
-    std::printf("again: CURLEW_SEED=%llu CURLEW_SPELLING=%s CURLEW_CRASH='%s'\n%s",
+    std::printf("again: %sCURLEW_SEED=%llu CURLEW_SPELLING=%s CURLEW_CRASH='%s'\n%s",
+                agent_role_ == nullptr ? "CURLEW_HARNESS_ROLE=superuser " : "",
                 static_cast<unsigned long long>(seed), SpellingName(spelling).c_str(), crash_.Text().c_str(),
                 log_.c_str());
   }
@@ -137,9 +144,32 @@ absl::Status LifeTest::Begin(Spelling spelling) {
   if (auto made = connection->Execute(setup); !made.ok()) {
     return base::Annotate(made.status(), absl::StrCat("the case's setup:\n", setup.substr(0, 4000), "\n"));
   }
+  RETURN_IF_ERROR(MakeAgentRole());
   client_conninfo_ = case_->client == Client::kSuperuser ? conninfo_ : AsUser(conninfo_, role);
   plan_file_ = absl::StrCat(::testing::TempDir(), "/", base::RandomId(12), ".json");
   return absl::OkStatus();
+}
+
+absl::Status LifeTest::MakeAgentRole() {
+  agent_conninfo_ = conninfo_;
+  agent_role_.reset();
+  const char* role = std::getenv("CURLEW_HARNESS_ROLE");
+  if (role != nullptr && std::string(role) == "superuser") return absl::OkStatus();
+  // An extension that a superuser made is a superuser's to drop, and cannot be given away.
+  if (case_->operation == "drop_extension") return absl::OkStatus();
+  agent_role_ = std::make_unique<AgentRole>();
+  agent::BootstrapOptions& options = agent_role_->options();
+  options.schemas.clear();
+  ASSIGN_OR_RETURN(const auto connection, pg::Connection::Connect({.conninfo = conninfo_}));
+  ASSIGN_OR_RETURN(const pg::Result schemas,
+                   connection->Execute("SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%'"
+                                       " AND nspname <> 'information_schema'"));
+  for (int64_t i = 0; i < schemas.size(); ++i) options.schemas.push_back(schemas.Text(i, 0));
+  const std::string plan = absl::StrCat(case_->plan, case_->rest);
+  if (absl::StrContains(plan, "extension")) options.extras.insert(agent::ExtraGrant::kExtensions);
+  if (absl::StrContains(plan, "restore_point")) options.extras.insert(agent::ExtraGrant::kRestorePoints);
+  agent_conninfo_ = AsUser(conninfo_, agent_role_->role());
+  return agent_role_->SetUp(conninfo_);
 }
 
 absl::Status LifeTest::Compile() {
@@ -228,7 +258,7 @@ absl::Status LifeTest::ToTheEnd() {
 }
 
 absl::StatusOr<int> LifeTest::Process(std::vector<std::string> args, bool may_crash) {
-  std::vector<std::string> argv = {CURLEW_RUN_PLAN, "--conninfo", conninfo_, "--plan", plan_file_};
+  std::vector<std::string> argv = {CURLEW_RUN_PLAN, "--conninfo", agent_conninfo_, "--plan", plan_file_};
   argv.insert(argv.end(), args.begin(), args.end());
   const bool kill = may_crash && !crashed_ && crash_.when == Crash::When::kAnyInstant;
   if (may_crash && !crashed_ && !kill) {
@@ -358,6 +388,9 @@ void LifeTest::ExpectPromiseKept() {
 void LifeTest::ExpectNothingLeft(const std::string& moment) {
   EXPECT_EQ(Query(conninfo_, kStrays), "") << moment;
   EXPECT_EQ(Query(conninfo_, kOurs), before_.ours) << moment;
+  if (agent_role_ == nullptr) return;
+  EXPECT_EQ(Query(conninfo_, AgentRole::NotTheOwners(agent_role_->owner())), "")
+      << "not the tables' owner's " << moment;
 }
 
 void LifeTest::ExpectChecks(Moment moment) {

@@ -19,13 +19,17 @@
 #include "tests/harness/crash.h"
 #include "tests/harness/names.h"
 #include "tests/harness/twin.h"
+#include "tests/support/agent_role.h"
 #include "tests/support/pg_test.h"
 
 namespace curlew::testing {
 
-// One life after the other; each in a database of its own. Not thread-safe.
+// One life after the other; each in a database of its own. The plan is run as an agent's role should be: no
+// superuser, with the rights that `curlew-agent bootstrap-sql` grants, on tables of another role, to which
+// all must belong in the end; as a superuser with CURLEW_HARNESS_ROLE=superuser. Not thread-safe.
 class LifeTest : public PgTest {
  protected:
+  void TearDown() override;
   // Picks the crash, once the plan is compiled.
   using Pick = std::function<Crash(const v1::CompiledPlan&)>;
   // A whole life. What differs is reported as a failure of the test; the status tells what kept it from going
@@ -43,6 +47,7 @@ class LifeTest : public PgTest {
   };
 
   absl::Status Begin(Spelling spelling);
+  absl::Status MakeAgentRole();
   absl::Status Compile();
   absl::Status ToTheGateAndBack();
   absl::Status ToTheEnd();
@@ -69,7 +74,8 @@ class LifeTest : public PgTest {
   const Case* case_ = nullptr;
   std::unique_ptr<Names> names_;
   std::unique_ptr<Twin> twin_;
-  std::string conninfo_, client_conninfo_, server_folder_, plan_file_;
+  std::unique_ptr<AgentRole> agent_role_;  // null for a superuser
+  std::string conninfo_, agent_conninfo_, client_conninfo_, server_folder_, plan_file_;
   v1::Plan plan_;
   v1::CompiledPlan compiled_;
   std::string digest_;

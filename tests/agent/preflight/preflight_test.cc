@@ -121,10 +121,47 @@ TEST_F(PreflightTest, TellsOfRightsThatTheRoleLacksAndItsHintsAreRight) {
                     HasSubstr("ERROR the agent's role " + role + " may not set session_replication_role")));
   // The worst come first.
   EXPECT_EQ(last_.findings(0).severity(), v1::PREFLIGHT_SEVERITY_ERROR);
+  // Now it acts for the owner, whom the new table should belong to.
+  const Findings then = Look("privileges");
+  ASSERT_THAT(then, SizeIs(1));
+  EXPECT_THAT(then[0].message(),
+              HasSubstr("what steps make in schema \"Odd one\" may come to belong to the agent"));
+  Query(conninfo_, then[0].hint());
   const Findings left = Look("privileges");
   EXPECT_THAT(left, IsEmpty()) << left[0].DebugString();
   Query(conninfo_, absl::StrCat("REVOKE SET ON PARAMETER deadlock_timeout, session_replication_role FROM ",
                                 role, "; DROP OWNED BY ", role, ", ", owner));
+}
+
+TEST_F(PreflightTest, ASuperusersRightsAreNotHandedOn) {
+  as_ = AsUser(conninfo_, NewRole("LOGIN"));
+  AddDdl("public.contacts");
+  for (const v1::PreflightFinding& finding : Look("privileges")) {
+    EXPECT_THAT(finding.hint(), Not(HasSubstr("GRANT postgres")));
+    if (finding.message().find("does not own") == std::string::npos) continue;
+    EXPECT_THAT(finding.hint(),
+                HasSubstr("its owner postgres is a superuser: ALTER TABLE public.contacts OWNER TO"));
+  }
+}
+
+TEST_F(PreflightTest, TellsOfPoliciesThatHideRowsFromTheRole) {
+  const std::string role = NewRole("LOGIN"), owner = NewRole("NOLOGIN");
+  Query(conninfo_, absl::StrCat("ALTER TABLE contacts OWNER TO ", owner, "; GRANT ", owner, " TO ", role,
+                                "; ALTER TABLE contacts ENABLE ROW LEVEL SECURITY"));
+  as_ = AsUser(conninfo_, role);
+  AddWalk("public.contacts");
+  const auto hidden = [&] {
+    std::string all;
+    for (const v1::PreflightFinding& finding : Look("privileges")) {
+      if (finding.severity() == v1::PREFLIGHT_SEVERITY_ERROR) absl::StrAppend(&all, finding.message(), "\n");
+    }
+    return all.find("policies of public.contacts hide rows") != std::string::npos;
+  };
+  EXPECT_FALSE(hidden()) << "an owner is not subject to them";
+  Query(conninfo_, "ALTER TABLE contacts FORCE ROW LEVEL SECURITY");
+  EXPECT_TRUE(hidden());
+  Query(conninfo_, absl::StrCat("ALTER ROLE ", role, " BYPASSRLS"));
+  EXPECT_FALSE(hidden());
 }
 
 TEST_F(PreflightTest, TellsOfSchemasThatTheRoleMayNotLookInto) {
