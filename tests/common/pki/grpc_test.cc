@@ -64,7 +64,7 @@ class GrpcTest : public PkiTest {
     options.set_certificate_verifier(std::make_shared<grpc::experimental::HostNameCertificateVerifier>());
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    const auto channel = grpc::CreateCustomChannel(absl::StrCat("localhost:", port_),
+    const auto channel = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port_),
                                                    grpc::experimental::TlsCredentials(options), arguments);
     const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(20);
     for (auto state = channel->GetState(true); state != GRPC_CHANNEL_READY; state = channel->GetState(true)) {
