@@ -10,6 +10,7 @@ fail() {
   exit "${3:-1}"
 }
 
+given=("$@")
 images=() check=0 prebuilt=
 while (($#)); do
   case $1 in
@@ -55,22 +56,24 @@ else
   builder=buildah
   [[ $(id -u) == 0 ]] || fail "without a Docker engine, images are built by buildah, as root" "sudo ./dev image"
   command -v buildah >/dev/null || fail "there is neither a Docker engine nor buildah" "apt-get install buildah debootstrap"
+  # Buildah leaves mounts behind. They end with a namespace of their own.
+  [[ -n ${CURLEW_IMAGE_MOUNTS:-} ]] || CURLEW_IMAGE_MOUNTS=own exec unshare --mount --propagation private images/build.sh "${given[@]}"
   store=$PWD/$out/storage
+  temporary=$(mktemp -d)
+  trap 'rm -rf --one-file-system "$temporary"' EXIT
   # Nothing that another build has left gets in: this store is the work tree's own.
-  buildah=(buildah --root "$store" --runroot "$store/run" --storage-driver)
+  buildah=(buildah --root "$store" --runroot "$temporary/run" --storage-driver)
   base=${BASE:-localhost/curlew-base:12}
   ((!check)) || rm -rf --one-file-system "$store"
   # vfs copies everything at every step, but needs nothing of the kernel.
   if [[ ! -d $store/vfs ]] && "${buildah[@]}" overlay info >/dev/null 2>&1; then buildah+=(overlay); else buildah+=(vfs); fi
   if [[ -z ${BASE:-} ]] && ! "${buildah[@]}" inspect --type image "$base" >/dev/null 2>&1; then
     say "making a Debian 12 to build in"
-    folder=$(mktemp -d)
-    trap 'rm -rf --one-file-system "$folder"' EXIT
-    images/base.sh "$folder/root"
+    images/base.sh "$temporary/root"
     container=$("${buildah[@]}" from scratch)
-    "${buildah[@]}" add --quiet "$container" "$folder/root" / >/dev/null
+    "${buildah[@]}" add --quiet "$container" "$temporary/root" / >/dev/null
     "${buildah[@]}" commit --quiet --rm "$container" "$base" >/dev/null
-    rm -rf --one-file-system "$folder"
+    rm -rf --one-file-system "$temporary/root"
   fi
   build() {
     "${buildah[@]}" build --isolation chroot --format oci --layers --identity-label=false --timestamp "$SOURCE_DATE_EPOCH" \

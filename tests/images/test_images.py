@@ -14,6 +14,7 @@ import hashlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -88,7 +89,7 @@ class ContentsTest(unittest.TestCase):
         image = self.image
         for file in image.files.values():
             if stat.S_ISLNK(file.mode):
-                self.assertIn(resolve(image, file.path), image.files, f"{file.path} -> {file.link}")
+                self.assertTrue(resolve(image, file.path) in image.files, f"{file.path} -> {file.link} leads nowhere")
 
     def test_each_library_that_is_needed_is_there_and_each_that_is_there_is_needed(self):
         image = self.image
@@ -98,11 +99,11 @@ class ContentsTest(unittest.TestCase):
             told = subprocess.run(["readelf", "--dynamic", "--program-headers", "--wide", image.root / path], check=True,
                                   capture_output=True, text=True).stdout
             for name in re.findall(r"\(NEEDED\).*\[(.+)\]", told):
-                self.assertIn(f"{folder}/{name}", image.files, f"{path} needs it")
+                self.assertTrue(f"{folder}/{name}" in image.files, f"{path} needs {name}, which is not there")
                 needed.add(resolve(image, f"{folder}/{name}"))
             for name in re.findall(r"interpreter: (.+)\]", told):
                 needed.add(resolve(image, name[1:]))
-                self.assertIn(resolve(image, name[1:]), image.files, f"{path} is loaded by it")
+                self.assertTrue(resolve(image, name[1:]) in image.files, f"{path} is loaded by {name}, which is not there")
             self.assertNotRegex(told, r"\((RPATH|RUNPATH)\)", f"{path} looks for libraries where nobody does")
         there = {file.path for file in regular(image) if file.path.startswith(folder + "/")}
         self.assertEqual(there, needed)
@@ -115,7 +116,7 @@ class ContentsTest(unittest.TestCase):
             if record.suffix == ".md5sums":
                 for line in record.read_text().splitlines():
                     digest, path = line.split("  ", 1)
-                    self.assertNotIn(path, hashes)
+                    self.assertFalse(path in hashes, f"{path} is of two packages")
                     hashes[path] = digest
                 continue
             fields = dict(re.findall(r"^(\S+): (.+)$", record.read_text(), re.MULTILINE))
@@ -130,7 +131,7 @@ class ContentsTest(unittest.TestCase):
         for file in regular(image):
             if file.path in own | without or file.path.startswith(("var/lib/dpkg/", "usr/share/doc/")):
                 continue
-            self.assertIn(file.path, hashes, "no package is known to have it")
+            self.assertTrue(file.path in hashes, f"no package is known to have {file.path}")
             content = (image.root / file.path).read_bytes()
             self.assertEqual(hashlib.md5(content, usedforsecurity=False).hexdigest(), hashes[file.path], file.path)
         self.assertRegex((image.root / "etc/os-release").read_text(), r'(?m)^ID=debian$')
@@ -141,7 +142,7 @@ class ContentsTest(unittest.TestCase):
         self.assertRegex((image.root / "etc/nsswitch.conf").read_text(), r"(?m)^hosts: files dns$")
         for zone in ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC", "Etc/GMT+5"):
             self.assertTrue((image.root / "usr/share/zoneinfo" / zone).is_file(), zone)
-        self.assertIn("usr/lib/locale/C.utf8/LC_CTYPE", image.files)
+        self.assertTrue("usr/lib/locale/C.utf8/LC_CTYPE" in image.files)
         authorities = (image.root / "etc/ssl/certs/ca-certificates.crt").read_text()
         self.assertGreater(authorities.count("BEGIN CERTIFICATE"), 100)
         # OpenSSL looks for authorities in a file below the folder that it was built with.
@@ -222,10 +223,10 @@ class RunningTest(unittest.TestCase):
     def run_in(self, image, *arguments, **more):
         return subprocess.run(self.command(image, *arguments, **more), capture_output=True, text=True, timeout=60)
 
-    def start_controller(self, image, *arguments):
-        """A controller and the port that it serves on."""
+    def start_controller(self, image, transport=None, address="127.0.0.1"):
+        """A controller and the port that it serves on; in plain text unless it is said otherwise."""
         process = subprocess.Popen(
-            self.command(image, *insecure(self, image), "--store", "/data/x.db", "--listen", "127.0.0.1:0", *arguments),
+            self.command(image, *(transport or ["--insecure"]), "--store", "/data/x.db", "--listen", f"{address}:0"),
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
@@ -233,7 +234,7 @@ class RunningTest(unittest.TestCase):
         said = ""
         for line in process.stderr:
             said += line
-            if found := re.search(r"127\.0\.0\.1:(\d+)", line):
+            if found := re.search(rf"{re.escape(address)}:(\d+)", line):
                 return process, int(found.group(1))
         self.fail(f"the controller does not serve: {said}")
 
@@ -258,15 +259,37 @@ class RunningTest(unittest.TestCase):
 
     def test_the_root_is_read_only_and_that_is_said(self):
         image = self.image("controller")
-        done = self.run_in(image, *insecure(self, image), "--store", "/etc/x.db", "--listen", "127.0.0.1:0")
+        done = self.run_in(image, "--insecure", "--store", "/etc/x.db", "--listen", "127.0.0.1:0")
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("/etc/x.db", done.stderr)
+
+    def test_certificates_made_in_one_image_serve_the_others_under_a_name(self):
+        controller, cli = self.image("controller"), self.image("cli")
+        host = "in-hosts.curlew.test"
+        for arguments in (["init"], ["issue", "controller", "--dns", host], ["issue", "user", "ann"]):
+            done = self.run_in(cli, "pki", *arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        pki = self.data(cli) / "pki"
+        (self.data(controller) / "access.yaml").write_text("roles: [{role: viewer, users: [ann]}]\n")
+        mounted = self.data(controller) / "tls"
+        shutil.copytree(pki / "controller", mounted, symlinks=True)
+        for path in (mounted, *mounted.rglob("*")):
+            os.chown(path, container.USER, container.USER, follow_symlinks=False)
+        _, port = self.start_controller(controller, transport=[*tls("/data/tls"), "--access=/data/access.yaml"], address="127.0.0.9")
+        done = self.run_in(cli, "env", "list", "--controller", f"{host}:{port}", *tls("/data/pki/ann"), "--timeout", "30s")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # The same by DNS: nobody listens there, and that, not the name, is what fails.
+        for name, reason in (("db.curlew.test", "onnection refused"), ("nobody.curlew.test", "nobody.curlew.test")):
+            done = self.run_in(cli, "env", "list", "--controller", f"{name}:1", *tls("/data/pki/ann"), "--timeout", "10s",
+                               dns=["db.curlew.test=127.0.0.7"])
+            self.assertEqual(done.returncode, 6, done.stderr)
+            self.assertIn(reason, done.stderr)
 
     def test_windows_in_time_zones_are_known(self):
         controller, cli = self.image("controller"), self.image("cli")
         _, port = self.start_controller(controller)
         pipeline = (SOURCE / "examples/pipelines/working-hours.yaml").read_text()
-        address = [*insecure(self, cli), "--controller", f"127.0.0.1:{port}", "--timeout", "30s"]
+        address = ["--insecure", "--controller", f"127.0.0.1:{port}", "--timeout", "30s"]
         for zone, status in (("Europe/Berlin", 0), ("Europe/Atlantis", 4)):
             (self.data(cli) / "pipeline.yaml").write_text(pipeline.replace("Europe/Berlin", zone))
             done = self.run_in(cli, "env", "apply", "/data/pipeline.yaml", *address)
@@ -339,9 +362,8 @@ def resolve(image, path: str) -> str:
     return path
 
 
-def insecure(test: RunningTest, image) -> list[str]:
-    """What a program needs to speak plain text on the loopback."""
-    return ["--insecure"] if "--insecure" in test.run_in(image, "--help").stdout else []
+def tls(folder: str) -> list[str]:
+    return [f"--tls-cert={folder}/tls.crt", f"--tls-key={folder}/tls.key", f"--tls-ca={folder}/ca.crt"]
 
 
 def cluster(test: unittest.TestCase) -> str:
