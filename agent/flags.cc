@@ -12,17 +12,20 @@
 #include "agent/config_file.h"
 #include "agent/throttle_file.h"
 #include "common/base/version.h"
+#include "common/rpc/transport_flags.h"
 
 namespace curlew::agent {
 namespace {
 
 constexpr char kFooter[] = R"(
 Examples:
-  # One database; the password comes from ~/.pgpass.
-  curlew-agent --target staging-crm='host=db1 dbname=crm user=curlew'
+  # To try it, beside a controller that was started with --insecure; the password comes from ~/.pgpass.
+  curlew-agent --insecure --target staging-crm='host=db1 dbname=crm user=curlew'
 
-  # The connection string from the environment, so that no process list shows it.
-  CURLEW_TARGET_STAGING_CRM='postgresql://curlew:secret@db1/crm' curlew-agent --target staging-crm
+  # With certificates. The connection string comes from the environment: no process list shows it.
+  export CURLEW_TARGET_STAGING_CRM='postgresql://curlew:secret@db1/crm'
+  curlew-agent --controller curlew.example.org:7441 --target staging-crm
+    --tls-cert pki/staging-crm/tls.crt --tls-key pki/staging-crm/tls.key --tls-ca pki/staging-crm/ca.crt
 
   # Limits of the throttle, and a check of one's own (see docs/throttle.md); metrics for Prometheus.
   curlew-agent --target staging-crm --throttle throttle.yaml --metrics 127.0.0.1:9187
@@ -47,6 +50,7 @@ Examples:
     queue-short:
       sql: SELECT count(*) < 1000, count(*)::text FROM public.jobs
       timeout: 5s
+  check_role: curlew_check
   backups:
     directory: /var/backups/curlew
     data_directory: /var/lib/postgresql/15/main
@@ -55,22 +59,16 @@ Examples:
         argv: [/usr/local/bin/snapshot, --wait]
         timeout: 30m
 
-  # One of several controllers; the agent goes to the one that leads.
-  curlew-agent --controller 127.0.0.1:7441,127.0.0.1:7442 --target staging-crm
+  # One of several controllers behind one name; the agent goes to the one that leads.
+  curlew-agent --controller dns:///curlew.example.org:7441 --target staging-crm --tls-cert ...
 
-The role must own the tables that plans change, or be a member of their owner, and needs
-CREATE on the database and membership in pg_monitor. No superuser is needed. The agent
-needs a direct connection: poolers are refused.
+The role needs no superuser's rights: `curlew-agent bootstrap-sql` prints the SQL that makes one with
+the rights that it does need (see docs/least-privilege.md). The agent needs a direct connection:
+poolers are refused.
 
 On SIGTERM the agent stops at the next batch, says goodbye and exits with 0; a second one ends it
 at once. What was begun goes on where it stopped when an agent is there again.
 )";
-
-std::string HostName() {
-  char name[256] = "";
-  gethostname(name, sizeof name - 1);
-  return name;
-}
 
 std::string VariableName(const std::string& target) {
   std::string name = "CURLEW_TARGET_";
@@ -100,6 +98,12 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration* value, 
 
 }  // namespace
 
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
 absl::StatusOr<TargetFlag> ParseTarget(const std::string& text, const Getenv& getenv) {
   const size_t equals = text.find('=');
   TargetFlag target{.name = text.substr(0, equals)};
@@ -122,7 +126,6 @@ absl::StatusOr<TargetFlag> ParseTarget(const std::string& text, const Getenv& ge
 
 std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_code) {
   Flags flags;
-  flags.id = HostName();
   std::vector<std::string> targets;
   std::string throttle, config_file;
   bool report_row_keys = false;
@@ -130,13 +133,14 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
   app.set_version_flag("--version", absl::StrCat("curlew-agent ", base::OwnVersion()));
   app.footer(kFooter);
   app.add_option("--controller", flags.controller,
-                 "Address of the controller, on this machine; of several, with commas between, the one that "
-                 "leads is found")
+                 "Address of the controller; of several, with commas between, the one that leads is found")
       ->type_name("HOST:PORT[,HOST:PORT...]")
       ->capture_default_str();
-  app.add_option("--id", flags.id, "Who this agent is: the same after a restart")
-      ->type_name("NAME")
-      ->capture_default_str();
+  app.add_option(
+         "--id", flags.id,
+         "Who this agent is: the same after a restart; by default the agent that its certificate names, "
+         "else the name of this machine")
+      ->type_name("NAME");
   app.add_option("--target", targets, "A database to serve; may be given several times")
       ->type_name("NAME=CONNINFO|NAME")
       ->required()
@@ -165,6 +169,7 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
   app.add_option("--config", config_file,
                  "YAML file: checks and backup commands that rollouts may name, and where dumps go")
       ->type_name("FILE");
+  rpc::AddTransportFlags(&app, rpc::Side::kClient, &flags.transport);
   app.add_option("--metrics", flags.metrics, "Where to serve /metrics and /healthz; not at all without it")
       ->type_name("HOST:PORT");
   app.add_option("--log-level", flags.log_level, "Least level of the log")

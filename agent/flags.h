@@ -14,6 +14,7 @@
 #include "common/base/log.h"
 #include "common/pg/pool.h"
 #include "common/rpc/endpoint.h"
+#include "common/rpc/transport.h"
 
 namespace curlew::agent {
 
@@ -26,7 +27,9 @@ struct TargetFlag {
 
 struct Flags {
   std::string controller = rpc::kDefaultAddress;
-  std::string id;
+  // How the way to the controller is secured.
+  rpc::TransportOptions transport;
+  std::string id;  // empty where --id does not say
   std::vector<TargetFlag> targets;
   // conninfo and application_name are each target's.
   pg::PoolOptions pool;
@@ -40,6 +43,9 @@ struct Flags {
   std::string log_level = "info";
   base::LogFormat log_format = base::LogFormat::kText;
 };
+
+// The name of this machine.
+std::string HostName();
 
 // Reads an environment variable; nullptr where it is not set.
 using Getenv = std::function<const char*(const char*)>;

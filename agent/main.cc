@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "agent/bootstrap/command.h"
 #include "agent/flags.h"
@@ -17,7 +18,11 @@
 #include "common/base/id.h"
 #include "common/base/log.h"
 #include "common/base/version.h"
+#include "common/pki/identity.h"
 #include "common/rpc/endpoint.h"
+#include "common/rpc/grpc_log.h"
+#include "common/rpc/probe.h"
+#include "common/rpc/transport.h"
 
 namespace curlew::agent {
 namespace {
@@ -32,9 +37,22 @@ std::vector<std::string> NamesOf(const Map& map) {
   return names;
 }
 
-int Run(const Flags& flags) {
-  const auto controllers = rpc::ParseControllers(flags.controller);
-  const auto channel = rpc::MakeChannel(flags.controller);
+// Who the agent is: with a certificate the agent that it names, unless --id says otherwise.
+std::string IdOf(const Flags& flags, const rpc::Transport& transport) {
+  if (!flags.id.empty()) return flags.id;
+  const auto named = pki::ParseUri(transport.name());
+  return named.ok() && named->party == pki::Party::kAgent ? named->name : HostName();
+}
+
+int Run(Flags flags) {
+  const auto transport = rpc::Transport::Make(flags.transport, absl::Now());
+  if (!transport.ok()) {
+    std::cerr << "curlew-agent: " << std::string(transport.status().message()) << "\n";
+    return 2;
+  }
+  flags.id = IdOf(flags, **transport);
+  const auto controllers = rpc::ParseControllers(flags.controller, **transport);
+  const auto channel = rpc::MakeChannel(flags.controller, **transport);
   if (!channel.ok()) {
     std::cerr << "curlew-agent: --controller " << flags.controller << ": "
               << std::string(channel.status().message()) << "\n";
@@ -87,6 +105,7 @@ int Run(const Flags& flags) {
                    .version = std::string(base::OwnVersion()),
                    .checks = NamesOf(flags.config.checks),
                    .backup_commands = NamesOf(flags.config.backups.commands),
+                   .why_unreachable = [&] { return rpc::WhyUnreachable(*controllers, **transport); },
                    .metrics = agent_metrics},
                   *channel, targets, &outbox, &lease);
   if (metrics != nullptr) {
@@ -131,6 +150,7 @@ int main(int argc, char** argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  curlew::rpc::SendGrpcLog(curlew::rpc::GrpcLog::kOurs);
   curlew::base::SetUpLog("curlew-agent", flags->log_level, flags->log_format);
   return curlew::agent::Run(*flags);
 }

@@ -73,12 +73,12 @@ class CurlewWay:
         address = f"127.0.0.1:{free_port()}"
         curlew = Curlew(self.binaries / "curlew", address, folder)
         conninfo = server.cluster.conninfo("curlew").replace(" application_name=demo", "")
-        processes = [Process("controller", [str(self.binaries / "curlew-controller"), "--listen", address, "--store",
+        processes = [Process("controller", [str(self.binaries / "curlew-controller"), "--insecure", "--listen", address, "--store",
                                             str(folder / "store.db")], folder / "controller.log")]
         try:
             _until(lambda: _answers(curlew), "the controller does not answer")
             processes.append(Process("agent", [
-                str(self.binaries / "curlew-agent"), "--controller", address, "--target", f"bench={conninfo}",
+                str(self.binaries / "curlew-agent"), "--insecure", "--controller", address, "--target", f"bench={conninfo}",
                 *self._throttle(folder, limits)], folder / "agent.log"))
             _until(lambda: any(target.get("served") for target in curlew.json("target", "list").get("targets", [])),
                    "the agent does not serve its target")

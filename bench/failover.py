@@ -73,7 +73,7 @@ class Fleet:
         (self.folder / "pipeline.yaml").write_text(PIPELINE)
         (self.folder / "plan.yaml").write_text(PLAN)
         self.curlew("env", "apply", "-f", str(self.folder / "pipeline.yaml"))
-        self.agent = Process("agent", [str(binaries / "curlew-agent"), "--controller", self.addresses, "--id", "bench",
+        self.agent = Process("agent", [str(binaries / "curlew-agent"), "--insecure", "--controller", self.addresses, "--id", "bench",
                                        "--target", f"bench={conninfo}"], self.folder / "agent.log")
         until(self.served, "the agent does not serve its target")
         self.curlew("rollout", "start", str(self.folder / "plan.yaml"), "--id", "bench")
@@ -89,7 +89,7 @@ class Fleet:
             self.written.close()
 
     def curlew(self, *arguments: str) -> str:
-        return subprocess.run([str(self.binaries / "curlew"), "--controller", self.addresses, *arguments], check=True,
+        return subprocess.run([str(self.binaries / "curlew"), "--insecure", "--controller", self.addresses, *arguments], check=True,
                               capture_output=True, text=True).stdout
 
     def served(self) -> bool:
@@ -107,7 +107,7 @@ class Fleet:
 
     def _controller(self, number: int) -> Process:
         self.starts[number] += 1
-        return Process(f"controller {number}", [str(self.binaries / "curlew-controller"), "--listen",
+        return Process(f"controller {number}", [str(self.binaries / "curlew-controller"), "--insecure", "--listen",
                                                 f"127.0.0.1:{self.ports[number]}", "--store", self.store],
                        self.log(number))
 

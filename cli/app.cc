@@ -10,6 +10,7 @@
 #include "cli/verb.h"
 #include "cli/verbs.h"
 #include "common/base/version.h"
+#include "common/rpc/transport_flags.h"
 
 namespace curlew::cli {
 namespace {
@@ -77,6 +78,7 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
                   "found")
       ->type_name("HOST:PORT")
       ->default_str(flags.controller);
+  rpc::AddTransportFlags(app.get(), rpc::Side::kClient, &flags.transport);
   app->add_option("--actor", flags.actor, "Who acts, for the record")
       ->type_name("NAME")
       ->default_str(flags.actor);

@@ -11,6 +11,7 @@
 #include "common/base/error_detail.h"
 #include "common/rpc/error.h"
 #include "common/rpc/peer_version.h"
+#include "common/rpc/probe.h"
 
 namespace curlew::cli {
 
@@ -39,17 +40,20 @@ bool MayHaveReachedIt(const grpc::Status& status) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Client>> Client::Make(const std::string& address, absl::Duration timeout) {
-  ASSIGN_OR_RETURN(rpc::ControllerAddress controllers, rpc::ParseControllers(address));
-  ASSIGN_OR_RETURN(const auto channel, rpc::MakeChannel(address));
-  return std::unique_ptr<Client>(new Client(address, std::move(controllers), timeout, channel));
+absl::StatusOr<std::unique_ptr<Client>> Client::Make(const std::string& address, absl::Duration timeout,
+                                                     std::unique_ptr<const rpc::Transport> transport) {
+  ASSIGN_OR_RETURN(rpc::ControllerAddress controllers, rpc::ParseControllers(address, *transport));
+  ASSIGN_OR_RETURN(const auto channel, rpc::MakeChannel(address, *transport));
+  return std::unique_ptr<Client>(
+      new Client(address, std::move(controllers), timeout, std::move(transport), channel));
 }
 
 Client::Client(std::string address, rpc::ControllerAddress controllers, absl::Duration timeout,
-               std::shared_ptr<grpc::Channel> channel)
+               std::unique_ptr<const rpc::Transport> transport, std::shared_ptr<grpc::Channel> channel)
     : address_(std::move(address)),
       controllers_(std::move(controllers)),
       timeout_(timeout),
+      transport_(std::move(transport)),
       channel_(std::move(channel)),
       plans_(v1::PlanService::NewStub(channel_)),
       rollouts_(v1::RolloutService::NewStub(channel_)),
@@ -104,7 +108,7 @@ absl::Status Client::WaitForLeader(absl::Time deadline) {
 std::string Client::AskEach() const {
   std::string answers;
   for (const std::string& address : controllers_.each) {
-    const auto channel = rpc::MakeChannel(address);
+    const auto channel = rpc::MakeChannel(address, *transport_);
     if (!channel.ok()) continue;
     const auto context = NewContext(absl::Now() + kAsk);
     v1::ListEnvironmentsResponse response;
@@ -116,7 +120,9 @@ std::string Client::AskEach() const {
     } else if (!status.error_details().empty()) {
       absl::StrAppend(&answers, status.error_message());
     } else {
-      absl::StrAppend(&answers, "the controller at ", address, " cannot be reached");
+      const std::string why = rpc::ProbeOne(address, *transport_);
+      absl::StrAppend(&answers,
+                      why.empty() ? absl::StrCat("the controller at ", address, " cannot be reached") : why);
     }
   }
   return answers;
@@ -151,7 +157,9 @@ absl::Status Client::ToStatus(const grpc::Status& status) const {
   }
   if (own) return result;
   if (absl::IsUnavailable(result)) {
-    result = base::Annotate(result, absl::StrCat(who, address_, " cannot be reached"));
+    const std::string why = rpc::WhyUnreachable(controllers_, *transport_);
+    result = why.empty() ? base::Annotate(result, absl::StrCat(who, address_, " cannot be reached"))
+                         : absl::UnavailableError(why);
   } else if (absl::IsDeadlineExceeded(result)) {
     result = absl::DeadlineExceededError(
         absl::StrCat(who, address_, " gave no answer within ", ShortDuration(timeout_)));

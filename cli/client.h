@@ -25,9 +25,10 @@ namespace curlew::cli {
 // answer was lost or too late is not repeated: it may have happened, and its hint says so. Thread-safe.
 class Client {
  public:
-  // `address` is as rpc::ParseControllers has it; it is connected to on the first call. Errors as
-  // rpc::MakeChannel.
-  static absl::StatusOr<std::unique_ptr<Client>> Make(const std::string& address, absl::Duration timeout);
+  // `address` is as rpc::ParseControllers has it; it is connected to on the first call, as
+  // `transport` says. Errors as rpc::MakeChannel.
+  static absl::StatusOr<std::unique_ptr<Client>> Make(const std::string& address, absl::Duration timeout,
+                                                      std::unique_ptr<const rpc::Transport> transport);
 
   // Calls a unary method: Call(&v1::PlanService::Stub::GetPlan, request).
   template <typename Stub, typename Request, typename Response>
@@ -67,7 +68,7 @@ class Client {
   enum class Effect { kReads, kChanges };
 
   Client(std::string address, rpc::ControllerAddress controllers, absl::Duration timeout,
-         std::shared_ptr<grpc::Channel> channel);
+         std::unique_ptr<const rpc::Transport> transport, std::shared_ptr<grpc::Channel> channel);
   static Effect EffectOf(const google::protobuf::Descriptor& request);
   absl::Status Invoke(Effect effect, absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call);
   absl::Status WaitForLeader(absl::Time deadline);
@@ -82,6 +83,7 @@ class Client {
   const std::string address_;
   const rpc::ControllerAddress controllers_;
   const absl::Duration timeout_;
+  const std::unique_ptr<const rpc::Transport> transport_;
   const std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::PlanService::Stub> plans_;
   std::unique_ptr<v1::RolloutService::Stub> rollouts_;

@@ -3,7 +3,10 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::cli {
@@ -25,7 +28,8 @@ GlobalFlags DefaultFlags(const Environment& environment) {
 
 absl::StatusOr<Client*> Context::client() {
   if (client_ == nullptr) {
-    ASSIGN_OR_RETURN(client_, Client::Make(flags.controller, flags.timeout));
+    ASSIGN_OR_RETURN(auto transport, rpc::Transport::Make(flags.transport, absl::Now()));
+    ASSIGN_OR_RETURN(client_, Client::Make(flags.controller, flags.timeout, std::move(transport)));
   }
   return client_.get();
 }

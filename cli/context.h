@@ -12,6 +12,7 @@
 #include "cli/client.h"
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
+#include "common/rpc/transport.h"
 
 namespace curlew::cli {
 
@@ -19,6 +20,8 @@ namespace curlew::cli {
 struct GlobalFlags {
   // HOST:PORT of the controller, or of several with commas between.
   std::string controller = "127.0.0.1:7441";
+  // How the way to the controller is secured.
+  rpc::TransportOptions transport;
   // Who acts, for the record.
   std::string actor;
   // Deadline of a call; watching has none.
@@ -41,7 +44,7 @@ struct Context {
   // What the chosen verb does; set while the command line is read.
   std::function<absl::StatusOr<ExitCode>()> action;
 
-  // The controller, owned by the context. Errors as Client::Make.
+  // The controller, owned by the context. Errors as Client::Make and rpc::Transport::Make.
   absl::StatusOr<Client*> client();
   // Columns that tables may take; 0 for no limit.
   int width() const;

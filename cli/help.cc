@@ -116,10 +116,14 @@ std::string Help(const CLI::App& app) {
     absl::StrAppend(&out, "\nExamples:\n", Indent(app.get_footer(), 2), "\n");
   }
   if (is_root) {
-    absl::StrAppend(&out, Section("Environment", {{"CURLEW_CONTROLLER", "Default of --controller"},
-                                                  {"CURLEW_ACTOR", "Default of --actor"},
-                                                  {"NO_COLOR", "Set to anything: no colours"},
-                                                  {"TZ", "Time zone of the times that are shown"}}));
+    absl::StrAppend(&out,
+                    Section("Environment", {{"CURLEW_CONTROLLER", "Default of --controller"},
+                                            {"CURLEW_ACTOR", "Default of --actor"},
+                                            {"CURLEW_TLS_CERT, ...",
+                                             "Defaults of --tls-cert and the others that begin with --tls-"},
+                                            {"CURLEW_INSECURE", "Set to 1: as --insecure"},
+                                            {"NO_COLOR", "Set to anything: no colours"},
+                                            {"TZ", "Time zone of the times that are shown"}}));
     std::vector<Entry> codes;
     for (const ExitCodeMeaning& code : ExitCodeMeanings()) {
       codes.push_back({absl::StrCat(static_cast<int>(code.code)), std::string(code.meaning)});

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "common/rpc/grpc_log.h"
 
 int main(int argc, char** argv) {
+  curlew::rpc::SendGrpcLog(curlew::rpc::GrpcLog::kNobody);
   curlew::cli::Context context(std::cout, std::cerr);
   context.terminal = curlew::cli::DetectTerminal(STDOUT_FILENO);
   context.flags = curlew::cli::DefaultFlags(curlew::cli::ReadEnvironment);

@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<Candidate>> Candidate::Start(store::StoreLocation
                                                             const base::Clock* clock,
                                                             CandidateOptions options,
                                                             std::function<void()> wake) {
-  RETURN_IF_ERROR(rpc::CheckLoopback(options.server.listen));
+  RETURN_IF_ERROR(options.server.transport->Check(options.server.listen));
   std::unique_ptr<Candidate> candidate(new Candidate(location, clock, std::move(options), std::move(wake)));
   // The lease names the port, so the port comes first; and whoever has it keeps it.
   if (absl::EndsWith(candidate->address_, ":0")) RETURN_IF_ERROR(candidate->StandBy());
@@ -152,7 +152,7 @@ void Candidate::End(const std::string& why) {
 }
 
 absl::Status Candidate::StandBy() {
-  ASSIGN_OR_RETURN(standby_, StandbyServer::Start(options_.server.listen));
+  ASSIGN_OR_RETURN(standby_, StandbyServer::Start(options_.server.listen, *options_.server.transport));
   address_ = WithPort(options_.server.listen, standby_->port());
   // Port 0 was any; from now on it is this one.
   options_.server.listen = address_;

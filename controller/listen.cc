@@ -14,10 +14,11 @@ constexpr absl::Duration kPause = absl::Milliseconds(20);
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<rpc::AcceptingServer>> Listen(
-    const std::string& listen, int* port, absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
+    const std::string& listen, const rpc::Transport& transport, int* port,
+    absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
   const absl::Time end = absl::Now() + kLongest;
   while (true) {
-    auto server = rpc::AcceptingServer::Start(listen, [&](grpc::ServerBuilder& builder) {
+    auto server = rpc::AcceptingServer::Start(listen, transport, [&](grpc::ServerBuilder& builder) {
       rpc::ConfigureServer(&builder);
       add(builder);
     });

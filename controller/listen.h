@@ -13,11 +13,13 @@
 
 namespace curlew::controller {
 
-// A server on `listen` ("127.0.0.1:7441"; port 0 for any free one) with our settings and what `add` gives the
-// builder: the server that this process had on the port just before may need a moment to let it go, so tries
-// go on for a second. `port` gets the number. UNAVAILABLE where another process has the port.
+// A server on `listen` ("127.0.0.1:7441"; port 0 for any free one), secured as `transport` says, with our
+// settings and what `add` gives the builder: the server that this process had on the port just before may
+// need a moment to let it go, so tries go on for a second. `port` gets the number. Errors as
+// AcceptingServer::Start; UNAVAILABLE where another process has the port.
 absl::StatusOr<std::unique_ptr<rpc::AcceptingServer>> Listen(
-    const std::string& listen, int* port, absl::FunctionRef<void(grpc::ServerBuilder&)> add);
+    const std::string& listen, const rpc::Transport& transport, int* port,
+    absl::FunctionRef<void(grpc::ServerBuilder&)> add);
 
 }  // namespace curlew::controller
 

@@ -18,16 +18,24 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
+#include "common/pki/identity.h"
 #include "common/rpc/acceptor.h"
 #include "common/rpc/endpoint.h"
+#include "common/rpc/grpc_log.h"
+#include "common/rpc/transport.h"
+#include "common/rpc/transport_flags.h"
+#include "controller/access/guard.h"
+#include "controller/access/rules.h"
 #include "controller/audit/signer.h"
 #include "controller/audit_key_command.h"
 #include "controller/candidate.h"
+#include "controller/health_server.h"
 #include "controller/notify/config.h"
 #include "controller/notify/sender.h"
 #include "controller/store/store_location.h"
@@ -45,6 +53,9 @@ struct Flags {
   std::string event_retention = "2160h";
   std::string heartbeat_interval = "5s";
   std::string lease_time = "15s";
+  rpc::TransportOptions transport;
+  std::string access;
+  std::string health;
   std::string metrics;
   std::string drift_interval = "1h";
   std::string notifications;
@@ -54,17 +65,19 @@ struct Flags {
 };
 
 constexpr char kFooter[] = R"(Examples:
-  curlew-controller
-      Serve on 127.0.0.1:7441, keep everything in ./curlew.db.
-  curlew-controller --store /var/lib/curlew/store.db --log-format json
-      The same as a service, with logs for a collector.
-  curlew-controller --drift-interval 15m
-      Notice within a quarter of an hour that somebody else has changed the schema of a target.
-  curlew-controller --listen 127.0.0.1:0
-      Take any free port; the log says which.
-  curlew-controller --store 'postgresql://curlew@db/curlew'
+  curlew-controller --insecure
+      To try it: serve on 127.0.0.1:7441 in plain text, keep everything in ./curlew.db.
+  curlew pki init && curlew pki issue controller --dns curlew.example.org
+  curlew-controller --listen 0.0.0.0:7441 --tls-cert pki/controller/tls.crt
+                    --tls-key pki/controller/tls.key --tls-ca pki/controller/ca.crt
+                    --access access.yaml
+      With certificates on both sides; agents and curlew have theirs from the same CA.
+  curlew-controller --insecure --listen 127.0.0.1:0 --drift-interval 15m
+      Take any free port; the log says which. Notice within a quarter of an hour that somebody else has
+      changed the schema of a target.
+  CURLEW_STORE='postgresql://curlew@db/curlew' curlew-controller --tls-cert ...
       One of several on the same store: one leads, the others stand by, and one of them takes over when it
-      goes. Agents and curlew are told of all: --controller 127.0.0.1:7441,127.0.0.1:7442.
+      goes. Agents and curlew are told of all: --controller dns:///curlew.example.org:7441.
 
 A password of the store stands in ~/.pgpass or PGPASSWORD, where no process list shows it.
 SIGTERM and SIGINT end it cleanly: agents are asked to come again, rollouts go on at the next start.
@@ -75,7 +88,7 @@ Exit codes: 0 ended by a signal, 1 cannot serve, or the store held up its end fo
 void AddFlags(CLI::App* app, Flags* flags) {
   app->set_version_flag("--version", absl::StrCat("curlew-controller ", base::OwnVersion()));
   app->add_option("--listen", flags->listen,
-                  "Address to serve on; loopback only, as connections are plain text")
+                  "Address to serve on; with --insecure on the loopback interface only")
       ->type_name("HOST:PORT")
       ->capture_default_str();
   app->add_option(
@@ -87,6 +100,7 @@ void AddFlags(CLI::App* app, Flags* flags) {
          "Where everything is kept: a SQLite file (made where it does not exist), sqlite:///PATH, or "
          "postgresql://..., which several controllers may share")
       ->type_name("URL|PATH")
+      ->envname("CURLEW_STORE")
       ->capture_default_str();
   app->add_option("--leader-lease", flags->leader_lease,
                   "With PostgreSQL: how long after its last word a leader is replaced; at least 1s")
@@ -104,6 +118,17 @@ void AddFlags(CLI::App* app, Flags* flags) {
          "How long an agent that is not heard keeps its targets; at least twice the heartbeat interval")
       ->type_name("DURATION")
       ->capture_default_str();
+  rpc::AddTransportFlags(app, rpc::Side::kServer, &flags->transport);
+  app->add_option(
+         "--access", flags->access,
+         "Who may do what: a YAML file of roles and agents (docs/access.md), read again when it changes; "
+         "needed with certificates")
+      ->type_name("FILE");
+  app->add_option(
+         "--health", flags->health,
+         "Address to answer gRPC health checks on, and nothing else, in plain text for whoever asks: "
+         "probes that cannot show a certificate; nowhere by default")
+      ->type_name("HOST:PORT");
   app->add_option("--metrics", flags->metrics,
                   "Address to serve /metrics (for Prometheus) and /healthz on; nowhere by default")
       ->type_name("HOST:PORT");
@@ -159,9 +184,30 @@ absl::StatusOr<controller::ServerOptions> OptionsOf(const Flags& flags) {
   if (!absl::ParseDuration(flags.drift_interval, &drift_interval) || drift_interval != absl::ZeroDuration()) {
     ASSIGN_OR_RETURN(options.engine.drift.interval, ParseDuration("--drift-interval", flags.drift_interval));
   }
-  RETURN_IF_ERROR(rpc::CheckLoopback(flags.listen));
   options.engine.reconnect_grace = options.session.lease_time;
   return options;
+}
+
+// Null where there are no certificates, by which one is told from another.
+absl::StatusOr<std::unique_ptr<access::Guard>> GuardOf(const Flags& flags, const rpc::Transport& transport) {
+  RETURN_IF_ERROR(access::CheckRules());
+  if (!transport.secure()) {
+    if (flags.access.empty()) return nullptr;
+    return absl::InvalidArgumentError(
+        "--access needs certificates: with --insecure nobody can be told from another");
+  }
+  if (flags.access.empty()) {
+    return absl::InvalidArgumentError(
+        "--access is missing: a file that says who may do what, for example\n"
+        "  roles:\n"
+        "    - {role: admin, users: [alice]}\n"
+        "see docs/access.md");
+  }
+  const auto own = pki::ParseUri(transport.name());
+  auto guard =
+      access::Guard::Load(flags.access, own.ok() ? own->trust_domain : std::string(pki::kDefaultTrustDomain));
+  if (guard.ok()) return guard;
+  return absl::InvalidArgumentError(absl::StrCat("--access: ", guard.status().message()));
 }
 
 // Null without a key.
@@ -273,11 +319,19 @@ class LastResort {
   std::thread thread_;
 };
 
-// Leads and stands by, until a signal ends it. Returns that.
-int Run(controller::Candidate* candidate, const Events& events) {
+// How connections are secured, for the log.
+std::string Shown(const rpc::Transport& transport) {
+  if (!transport.secure()) return "plain text";
+  return absl::StrCat("TLS as ", transport.name(), ", until ", pki::Shown(transport.own()->ends));
+}
+
+// Leads and stands by, until a signal ends it, and tells `health`, which may be null. Returns the signal.
+int Run(controller::Candidate* candidate, controller::HealthServer* health, const Events& events) {
   const auto level = spdlog::default_logger()->level();
   while (true) {
-    const int signal = events.Wait(candidate->Act());
+    const absl::Duration pause = candidate->Act();
+    if (health != nullptr) health->SetLeads(candidate->leads());
+    const int signal = events.Wait(pause);
     if (signal == SIGUSR1) {
       const bool on = spdlog::default_logger()->level() == spdlog::level::debug;
       spdlog::default_logger()->set_level(on && level != spdlog::level::debug ? level : spdlog::level::debug);
@@ -290,6 +344,11 @@ int Run(controller::Candidate* candidate, const Events& events) {
 absl::Status Serve(const Flags& flags) {
   controller::CandidateOptions options;
   ASSIGN_OR_RETURN(options.server, OptionsOf(flags));
+  ASSIGN_OR_RETURN(const auto transport, rpc::Transport::Make(flags.transport, absl::Now()));
+  RETURN_IF_ERROR(transport->Check(flags.listen));
+  options.server.transport = transport.get();
+  ASSIGN_OR_RETURN(const auto guard, GuardOf(flags, *transport));
+  if (guard != nullptr) options.server.guard = guard.get();
   options.advertise = flags.advertise;
   ASSIGN_OR_RETURN(const absl::Duration term, LeaderLease(flags));
   ASSIGN_OR_RETURN(const auto location, store::StoreLocation::Parse(flags.store, term));
@@ -314,6 +373,11 @@ absl::Status Serve(const Flags& flags) {
   // Beyond every term: none waits for a receiver at its end.
   ASSIGN_OR_RETURN(const auto sender, NotificationSender(flags, &clock));
   options.server.notifications = sender.get();
+  std::unique_ptr<controller::HealthServer> health;
+  if (!flags.health.empty()) {
+    ASSIGN_OR_RETURN(health, controller::HealthServer::Start(flags.health));
+    spdlog::info("{}", base::WithFields("answers health checks", {{"address", health->address()}}));
+  }
   const Events events(signals);
   const LastResort last_resort;
   ASSIGN_OR_RETURN(const auto candidate, controller::Candidate::Start(location.get(), &clock, options,
@@ -321,8 +385,9 @@ absl::Status Serve(const Flags& flags) {
   spdlog::info("{}", base::WithFields("listening", {{"address", candidate->address()},
                                                     {"store", location->Name()},
                                                     {"role", candidate->leads() ? "leader" : "standby"},
+                                                    {"transport", Shown(*transport)},
                                                     {"version", base::OwnVersion()}}));
-  const int signal = Run(candidate.get(), events);
+  const int signal = Run(candidate.get(), health.get(), events);
   last_resort.Ending();
   spdlog::info("{}", base::WithFields("shutting down", {{"signal", strsignal(signal)}}));
   candidate->Shutdown();
@@ -346,6 +411,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   if (verb) return verb();
+  curlew::rpc::SendGrpcLog(curlew::rpc::GrpcLog::kOurs);
   curlew::rpc::RaiseFileLimit();
   const absl::Status status = curlew::Serve(flags);
   if (status.ok()) return 0;

@@ -65,16 +65,16 @@ Server::Server(store::RolloutStore* store, const base::Clock* clock, ServerOptio
       retention_(&engine_.loop(), &engine_.store(), clock, options_.events),
       relay_(MakeRelay(&engine_, clock, options_)),
       sessions_(&engine_, options_.session),
-      agent_service_(&engine_, &sessions_),
-      plan_service_(&engine_),
-      rollout_service_(&engine_),
-      target_service_(&engine_),
-      environment_service_(&engine_),
-      audit_service_(&engine_, options_.audit_signer) {}
+      agent_service_(&engine_, &sessions_, options_.guard),
+      plan_service_(&engine_, options_.guard),
+      rollout_service_(&engine_, options_.guard),
+      target_service_(&engine_, options_.guard),
+      environment_service_(&engine_, options_.guard),
+      audit_service_(&engine_, options_.audit_signer, options_.guard) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store, const base::Clock* clock,
                                                       ServerOptions options) {
-  RETURN_IF_ERROR(rpc::CheckLoopback(options.listen));
+  RETURN_IF_ERROR(options.transport->Check(options.listen));
   std::unique_ptr<Server> server(new Server(store, clock, std::move(options)));
   RETURN_IF_ERROR(server->engine_.Start());
   server->engine_.loop().Run([&] {
@@ -94,7 +94,8 @@ absl::Status Server::Serve() {
   if (options_.before_listening) options_.before_listening();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  ASSIGN_OR_RETURN(server_, Listen(options_.listen, &port_, [&](grpc::ServerBuilder& builder) {
+  ASSIGN_OR_RETURN(server_,
+                   Listen(options_.listen, *options_.transport, &port_, [&](grpc::ServerBuilder& builder) {
                      if (options_.metrics != nullptr) options_.metrics->CountRpcs(&builder);
                      builder.RegisterService(&agent_service_);
                      builder.RegisterService(&plan_service_);

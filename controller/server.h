@@ -11,6 +11,8 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/rpc/acceptor.h"
+#include "common/rpc/transport.h"
+#include "controller/access/guard.h"
 #include "controller/audit/signer.h"
 #include "controller/checks/http_check_runner.h"
 #include "controller/dispatch/engine.h"
@@ -31,6 +33,10 @@ namespace curlew::controller {
 // Settings of a server.
 struct ServerOptions {
   std::string listen;  // "127.0.0.1:7441"; port 0 for any free one
+  // How connections are secured. Not owned.
+  const rpc::Transport* transport = &rpc::Transport::Plain();
+  // Who may do what. Not owned.
+  const access::Guard* guard = &access::Guard::Open();
   // Where it names no runner of checks, the server's own makes those over HTTP.
   dispatch::EngineOptions engine;
   session::SessionOptions session;
@@ -54,8 +60,8 @@ struct ServerOptions {
 class Server {
  public:
   // Loads the store and begins to listen. `store` and `clock` must outlive the server. FAILED_PRECONDITION
-  // for an address that is not on the loopback interface; UNAVAILABLE where the port cannot be had; fails as
-  // the store does.
+  // for plain text on an address that is not on the loopback interface; UNAVAILABLE where the port cannot be
+  // had; fails as the store does.
   static absl::StatusOr<std::unique_ptr<Server>> Start(store::RolloutStore* store, const base::Clock* clock,
                                                        ServerOptions options);
   // Shuts down.

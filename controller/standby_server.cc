@@ -57,13 +57,14 @@ grpc::ServerGenericBidiReactor* StandbyServer::RefuseEverything::CreateReactor(
 
 StandbyServer::StandbyServer(std::string listen) : listen_(std::move(listen)) {}
 
-absl::StatusOr<std::unique_ptr<StandbyServer>> StandbyServer::Start(const std::string& listen) {
-  RETURN_IF_ERROR(rpc::CheckLoopback(listen));
+absl::StatusOr<std::unique_ptr<StandbyServer>> StandbyServer::Start(const std::string& listen,
+                                                                    const rpc::Transport& transport) {
   std::unique_ptr<StandbyServer> standby(new StandbyServer(listen));
   standby->SetLeader("");
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  ASSIGN_OR_RETURN(standby->server_, Listen(listen, &standby->port_, [&](grpc::ServerBuilder& builder) {
+  ASSIGN_OR_RETURN(standby->server_,
+                   Listen(listen, transport, &standby->port_, [&](grpc::ServerBuilder& builder) {
                      // A new one for each try: gRPC takes each once only.
                      standby->service_ = std::make_unique<RefuseEverything>(standby.get());
                      builder.RegisterCallbackGenericService(standby->service_.get());

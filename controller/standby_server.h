@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/acceptor.h"
+#include "common/rpc/transport.h"
 
 namespace curlew::controller {
 
@@ -21,7 +22,8 @@ namespace curlew::controller {
 class StandbyServer {
  public:
   // `listen` is "127.0.0.1:7441"; port 0 for any free one. Errors as Server::Start.
-  static absl::StatusOr<std::unique_ptr<StandbyServer>> Start(const std::string& listen);
+  static absl::StatusOr<std::unique_ptr<StandbyServer>> Start(const std::string& listen,
+                                                              const rpc::Transport& transport);
   // Stops. Calls are answered at once, so nothing is waited for but watches of the health service.
   ~StandbyServer();
 

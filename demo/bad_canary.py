@@ -8,8 +8,8 @@ from pathlib import Path
 
 import proof
 import siblings
-from curlew import APPROVER, Rollout
-from fleet import EXAMPLES, WORKERS, Fleet, Site
+from curlew import Rollout
+from fleet import APPROVER, EXAMPLES, WORKERS, Fleet, Site
 from proof import Verdict
 from scenario import Scenario
 from screen import Screen
@@ -121,7 +121,7 @@ class BadCanary(Scenario):
         seen = self.watch(lambda rollout: rollout.waits_for_gate(gate), WATCH_SECONDS)
         if not seen.waits_for_gate(gate):
             raise self.failed(seen, f"arrived at the gate {gate}")
-        self.command(*APPROVER, "rollout", "approve", self.rollout, "--gate", gate, "--reason", reason)
+        self.command("rollout", "approve", self.rollout, "--gate", gate, "--reason", reason, by=APPROVER)
 
     def _fall_ill(self, seen: Rollout) -> None:
         """Once something is there to go back from."""

@@ -6,8 +6,8 @@ import subprocess
 
 import proof
 import siblings
-from curlew import APPROVER, Rollout
-from fleet import EXAMPLES, Fleet, Site
+from curlew import Rollout
+from fleet import APPROVER, EXAMPLES, Fleet, Site
 from proof import Verdict
 from scenario import Scenario
 from screen import Screen
@@ -92,4 +92,4 @@ class Drift(Scenario):
         seen = self.watch(lambda rollout: rollout.waits_for_gate(gate) or or_else(rollout), WATCH_SECONDS)
         if not seen.waits_for_gate(gate):
             raise self.failed(seen, f"arrived at the gate {gate}")
-        self.command(*APPROVER, "rollout", "approve", self.rollout, "--gate", gate, "--reason", "seen and understood")
+        self.command("rollout", "approve", self.rollout, "--gate", gate, "--reason", "seen and understood", by=APPROVER)

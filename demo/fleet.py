@@ -15,6 +15,7 @@ from pathlib import Path
 
 import observer
 import proof
+from certificates import Certificates
 from cluster import DATABASE, SUPERUSER, Cluster, free_port
 from curlew import Curlew
 from processes import Process, ProcessError
@@ -57,6 +58,9 @@ class Site:
                            self.cluster.conninfo("crm_app", f"crm-{name}"), "--rows", str(self.rows), "--out",
                            str(self.out), "--workers", str(WORKERS)])
 
+    def targets(self) -> list[str]:
+        return [self.target, *(sibling.target for sibling in self.siblings)]
+
     def drain_application(self, name: str) -> list[proof.WorkerResult]:
         """Stops an application, which disconnects, and returns what its workers wrote down."""
         self.processes.pop(name).stop()
@@ -75,6 +79,14 @@ class Site:
         self.processes[name] = Process(f"{name} on {self.name}", [PYTHON, str(HERE / script), *arguments],
                                        self.out / f"{name}.log")
 
+# Who starts, who approves, and who looks around afterwards; by their certificates.
+OPERATOR, APPROVER, VISITOR = "alice", "bob", "you"
+ACCESS = f"""roles:
+  - {{role: admin, users: [{OPERATOR}, {VISITOR}]}}
+  - {{role: approver, users: [{APPROVER}]}}
+agents:
+"""
+
 
 class Fleet:
     """Owns all processes and folders of one demo. close() ends and removes them, however far it got."""
@@ -92,7 +104,10 @@ class Fleet:
             out.mkdir()
             more = [Sibling(f"{name}-{n}", f"crm_{n}") for n in range(2, siblings + 2)] if name == "production" else []
             self.sites.append(Site(name, f"{name}-crm", rows, Cluster(name, self.root), out, more))
-        self.curlew = Curlew(bin_folder / "curlew", self.controller_address, REPOSITORY)
+        self.certificates = Certificates(bin_folder / "curlew", self.root / "pki")
+        self.people = {name: Curlew(bin_folder / "curlew", self.controller_address, REPOSITORY,
+                                    self.certificates.user(name)) for name in (OPERATOR, APPROVER)}
+        self.curlew = self.people[OPERATOR]
 
     def start_databases(self, dirty: bool) -> None:
         """Makes, starts and fills both clusters, side by side."""
@@ -116,8 +131,12 @@ class Fleet:
 
     def start_control_plane(self, *agent_flags: str, environments: Path = ENVIRONMENTS) -> None:
         """Starts controller and agents, tells the pipeline, and waits until both targets are served."""
-        self._service("controller", [str(self.bin / "curlew-controller"), "--listen", self.controller_address,
-                                     "--store", str(self.root / "controller.db")])
+        access = self.root / "access.yaml"
+        access.write_text(ACCESS + "".join(f"  - {{agent: agent-{site.name}, targets: [{', '.join(site.targets())}]}}\n"
+                                           for site in self.sites))
+        self._service("controller", [str(self.bin / "curlew-controller"), "--listen", self.controller_address, "--store",
+                                     str(self.root / "controller.db"), "--access", str(access),
+                                     *self.certificates.controller()])
         self.wait_for_controller()
         self.curlew.run("env", "apply", str(environments))
         for site in self.sites:
@@ -125,8 +144,8 @@ class Fleet:
             flags = [flag for target, database in targets
                      for flag in ("--target", f"{target}={self._agent_conninfo(site, database)}")]
             self._service(f"agent-{site.name}", [
-                str(self.bin / "curlew-agent"), "--controller", self.controller_address, "--id",
-                f"agent-{site.name}", *flags, *agent_flags])
+                str(self.bin / "curlew-agent"), "--controller", self.controller_address,
+                *self.certificates.agent(f"agent-{site.name}"), *flags, *agent_flags])
         self.wait_for_targets()
 
     def wait_for_controller(self) -> None:
@@ -152,7 +171,9 @@ class Fleet:
                 site.start_application(application)
             self._script(f"psql-{site.name}", f"export PGPASSFILE={site.cluster.pgpass(SUPERUSER)}",
                          f"psql -h 127.0.0.1 -p {site.cluster.port} -U {SUPERUSER} -d {DATABASE}")
-        self._script("curlew", f"export CURLEW_CONTROLLER={self.controller_address}", str(self.bin / "curlew"))
+        settings = {"CURLEW_CONTROLLER": self.controller_address} | self.certificates.user(VISITOR)
+        self._script("curlew", "export " + " ".join(f"{name}={value}" for name, value in settings.items()),
+                     str(self.bin / "curlew"))
         state = {"pids": [process.pid for process in self.processes()],
                  "clusters": [site.name for site in self.sites]}
         (self.root / STATE_FILE).write_text(json.dumps(state))

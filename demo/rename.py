@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import phones
 import proof
 import siblings
-from curlew import APPROVER, Rollout
-from fleet import EXAMPLES, WORKERS, Fleet, Site
+from curlew import Rollout
+from fleet import APPROVER, EXAMPLES, WORKERS, Fleet, Site
 from proof import Comparison, Verdict, WorkerResult
 from scenario import Scenario
 from screen import Screen
@@ -112,7 +112,7 @@ class Rename(Scenario):
         passage.ended = time.time()
 
     def _approve(self, gate: str, reason: str) -> None:
-        self.command(*APPROVER, "rollout", "approve", self.rollout, "--gate", gate, "--reason", reason)
+        self.command("rollout", "approve", self.rollout, "--gate", gate, "--reason", reason, by=APPROVER)
 
     @staticmethod
     def _is_promotable(seen: Rollout) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import proof
 from curlew import Rollout
-from fleet import ENVIRONMENTS, PLAN, REPOSITORY, SIBLING_ROWS, Fleet, Site
+from fleet import ENVIRONMENTS, OPERATOR, PLAN, REPOSITORY, SIBLING_ROWS, Fleet, Site
 from proof import Verdict
 from screen import Screen
 
@@ -120,10 +120,10 @@ class Scenario:
         self._shown_events = seen.last_event
         return seen
 
-    def command(self, *arguments: str) -> None:
+    def command(self, *arguments: str, by: str = OPERATOR) -> None:
         """Runs `curlew` for all to see."""
-        self.screen.verbatim(f"$ {shlex.join(('curlew', *arguments))}")
-        self.screen.verbatim(self.fleet.curlew.run(*arguments))
+        self.screen.verbatim(f"{by}$ {shlex.join(('curlew', *arguments))}")
+        self.screen.verbatim(self.fleet.people[by].run(*arguments))
 
     def failed(self, seen: Rollout, expected: str) -> ScenarioFailed:
         return ScenarioFailed(f"{self.rollout} is {seen.state} where it should have {expected}\n"

@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 import proof
-from fleet import EXAMPLES, PLAN, Fleet, Site
+from fleet import APPROVER, EXAMPLES, PLAN, Fleet, Site
 from processes import Process
 
 ROWS = 150_000
@@ -58,7 +58,7 @@ class Crash(unittest.TestCase):
     def approve(self, gate: str) -> None:
         seen = self.fleet.curlew.wait_until("crash", lambda r: r.waits_for_gate(gate) or r.state != "RUNNING", SECONDS)
         self.assertTrue(seen.waits_for_gate(gate), seen.describe_failure())
-        self.fleet.curlew.approve("crash", gate)
+        self.fleet.people[APPROVER].approve("crash", gate)
 
     def updated(self) -> int:
         return proof.count(self.production.cluster.conninfo(), "SELECT count(*) FROM updated")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import curlew
 from curlew import Rollout
-from fleet import ENVIRONMENTS, EXAMPLES, Fleet
+from fleet import APPROVER, ENVIRONMENTS, EXAMPLES, Fleet
 
 ROWS = 300
 SECONDS = 60.0
@@ -87,7 +87,7 @@ class Examples(unittest.TestCase):
         for gate in ("staging/before-drop", "production/before", "production/before-drop"):
             seen = self.wait(rollout, lambda r, gate=gate: r.waits_for_gate(gate) or r.state != "RUNNING")
             self.assertTrue(seen.waits_for_gate(gate), seen.describe_failure())
-            self.fleet.curlew.approve(rollout, gate)
+            self.fleet.people[APPROVER].approve(rollout, gate)
         seen = self.wait(rollout, lambda r: r.state != "RUNNING")
         self.assertEqual(seen.state, "SUCCEEDED", seen.describe_failure())
         staging, production = self.dumps()

@@ -25,6 +25,9 @@ constexpr absl::Duration kGoodbye = absl::Seconds(2);
 // How long Stop may have to wait for a look for the leader, or the end of a pause.
 constexpr std::chrono::milliseconds kLook(200);
 constexpr absl::Duration kSpread = absl::Milliseconds(500);
+// Whoever finds no leader says why: after this, and then as often.
+constexpr absl::Duration kFirstComplaint = absl::Seconds(5);
+constexpr absl::Duration kComplaints = absl::Minutes(1);
 
 }  // namespace
 
@@ -49,10 +52,12 @@ void Session::Run() {
     // What the controller asks for is jittered too: its agents must not come back all at once.
     absl::Duration pause = std::max(backoff_.Next(), asked_to_wait_ * absl::Uniform(random_, 1.0, 1.5));
     if (absl::IsFailedPrecondition(status)) pause = std::max(pause, options_.refused_pause);
+    // Of a stream that a controller has ended itself there is nothing to find out.
+    const std::string why = absl::IsUnavailable(status) && !answered_ ? WhyUnreachable() : "";
     spdlog::warn(base::WithFields(
         "session ended", {{"controller", options_.controller},
                           {"code", absl::StrCat(static_cast<int>(status.code()))},
-                          {"message", status.message()},
+                          {"message", why.empty() ? status.message() : why},
                           {"hint", base::Detail(status, base::kHint)},
                           {"retry_in", absl::FormatDuration(absl::Floor(pause, absl::Milliseconds(1)))}}));
     Pause(pause);
@@ -80,13 +85,26 @@ bool Session::FindLeader() {
   }
   spdlog::info(
       base::WithFields("looks for the controller that leads", {{"controller", options_.controller}}));
+  absl::Time complain = absl::Now() + kFirstComplaint;
   while (!stopping()) {
-    if (!channel_->WaitForConnected(std::chrono::system_clock::now() + kLook)) continue;
+    if (!channel_->WaitForConnected(std::chrono::system_clock::now() + kLook)) {
+      if (absl::Now() < complain) continue;
+      complain = absl::Now() + kComplaints;
+      if (const std::string why = WhyUnreachable(); !why.empty()) {
+        spdlog::warn(base::WithFields("no controller that leads can be reached",
+                                      {{"controller", options_.controller}, {"message", why}}));
+      }
+      continue;
+    }
     // All agents see a new leader at the same moment, and must not come all at once.
     absl::MutexLock lock(&mutex_);
     return !mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kSpread * absl::Uniform(random_, 0.0, 1.0));
   }
   return false;
+}
+
+std::string Session::WhyUnreachable() const {
+  return options_.why_unreachable == nullptr ? "" : options_.why_unreachable();
 }
 
 void Session::Stop() {
@@ -130,7 +148,9 @@ absl::Status Session::Serve() {
   if (stopping()) outbox_->Close();
   std::thread writer([&] { Write(stream.get()); });
   v1::ControllerMessage answer;
+  answered_ = false;
   while (stream->Read(&answer)) {
+    answered_ = true;
     pulse_->Works();
     On(std::move(answer));
     pulse_->Rests();

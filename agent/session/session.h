@@ -3,6 +3,7 @@
 #define CURLEW_AGENT_SESSION_SESSION_H_
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ struct SessionOptions {
   // Names of what the configuration has: checks, and commands for backups.
   std::vector<std::string> checks = {};
   std::vector<std::string> backup_commands = {};
+  // Says why no connection comes about, where gRPC cannot; "" where it does not know. May take seconds. Null
+  // for nobody.
+  std::function<std::string()> why_unreachable = nullptr;
   // Takes numbers of sessions; null for nobody. Not owned.
   AgentMetrics* metrics = nullptr;
   // Pauses between tries to reach the controller.
@@ -66,6 +70,8 @@ class Session {
   // Waits, where there are several controllers, until one that leads can be reached. False where Stop came
   // first.
   bool FindLeader();
+  // As options_.why_unreachable says.
+  std::string WhyUnreachable() const;
   // Returns after `pause`, or when Stop is called.
   void Pause(absl::Duration pause);
   // One session, from hello to the end of its stream. UNAVAILABLE, FAILED_PRECONDITION; what the controller
@@ -95,6 +101,7 @@ class Session {
   absl::BitGen random_;
   base::Backoff backoff_;
   absl::Duration asked_to_wait_;  // by Reconnect
+  bool answered_ = false;         // the controller has said something in the newest session
   absl::Status refused_;          // why this controller is none for this agent
 
   mutable absl::Mutex mutex_;

@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
+#include "common/rpc/endpoint.h"
 #include "spdlog/spdlog.h"
 
 namespace curlew::rpc {
@@ -151,10 +152,9 @@ absl::Status Acceptor::Listen(int family, const void* address, unsigned size) {
 
 Acceptor::~Acceptor() { Stop(); }
 
-void Acceptor::AddTo(grpc::ServerBuilder* builder) {
+void Acceptor::AddTo(grpc::ServerBuilder* builder, std::shared_ptr<grpc::ServerCredentials> credentials) {
   server_ = builder->experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      grpc::InsecureServerCredentials());
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, std::move(credentials));
 }
 
 void Acceptor::Start() {
@@ -230,10 +230,24 @@ bool Acceptor::Accept(int listener) {
 }
 
 absl::StatusOr<std::unique_ptr<AcceptingServer>> AcceptingServer::Start(
+    absl::string_view address, const Transport& transport,
+    absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
+  RETURN_IF_ERROR(transport.Check(address));
+  return StartWith(address, transport.ForServer(), add);
+}
+
+absl::StatusOr<std::unique_ptr<AcceptingServer>> AcceptingServer::StartInTheOpen(
     absl::string_view address, absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
+  RETURN_IF_ERROR(CheckAddress(address));
+  return StartWith(address, grpc::InsecureServerCredentials(), add);
+}
+
+absl::StatusOr<std::unique_ptr<AcceptingServer>> AcceptingServer::StartWith(
+    absl::string_view address, std::shared_ptr<grpc::ServerCredentials> credentials,
+    absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
   ASSIGN_OR_RETURN(std::unique_ptr<Acceptor> acceptor, Acceptor::Bind(address));
   grpc::ServerBuilder builder;
-  acceptor->AddTo(&builder);
+  acceptor->AddTo(&builder, std::move(credentials));
   add(builder);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return absl::InternalError("gRPC's server does not start; its log says why");

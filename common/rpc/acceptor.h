@@ -3,6 +3,7 @@
 #define CURLEW_COMMON_RPC_ACCEPTOR_H_
 
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <sys/types.h>
@@ -18,6 +19,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/rpc/transport.h"
 
 namespace curlew::rpc {
 
@@ -38,9 +40,9 @@ class Acceptor {
   // The port's number; 0 for a path.
   int port() const { return port_; }
 
-  // Makes the server that `builder` builds take its connections from here. The acceptor must not outlive that
-  // server unless it is stopped.
-  void AddTo(grpc::ServerBuilder* builder);
+  // Makes the server that `builder` builds take its connections from here, with `credentials`. The acceptor
+  // must not outlive that server unless it is stopped.
+  void AddTo(grpc::ServerBuilder* builder, std::shared_ptr<grpc::ServerCredentials> credentials);
   // Begins to accept: the server has started.
   void Start();
   // Gives the port back. To be called before the server shuts down. Idempotent.
@@ -68,9 +70,13 @@ class Acceptor {
 // A gRPC server that takes its connections from an Acceptor. Thread-safe, as grpc::Server is.
 class AcceptingServer {
  public:
-  // A server on `address` with what `add` gives the builder. Errors as Acceptor::Bind; INTERNAL where gRPC
-  // does not start, which it logs.
+  // A server on `address`, secured as `transport` says, with what `add` gives the builder. Errors as
+  // Transport::Check and Acceptor::Bind; INTERNAL where gRPC does not start, which it logs.
   static absl::StatusOr<std::unique_ptr<AcceptingServer>> Start(
+      absl::string_view address, const Transport& transport,
+      absl::FunctionRef<void(grpc::ServerBuilder&)> add);
+  // As Start, but the same for whoever comes, on any interface, in plain text: for what is no secret.
+  static absl::StatusOr<std::unique_ptr<AcceptingServer>> StartInTheOpen(
       absl::string_view address, absl::FunctionRef<void(grpc::ServerBuilder&)> add);
   // Gives the port back. The server is shut down before, or has no calls.
   ~AcceptingServer();
@@ -87,6 +93,9 @@ class AcceptingServer {
   }
 
  private:
+  static absl::StatusOr<std::unique_ptr<AcceptingServer>> StartWith(
+      absl::string_view address, std::shared_ptr<grpc::ServerCredentials> credentials,
+      absl::FunctionRef<void(grpc::ServerBuilder&)> add);
   AcceptingServer(std::unique_ptr<Acceptor> acceptor, std::unique_ptr<grpc::Server> server)
       : acceptor_(std::move(acceptor)), server_(std::move(server)) {}
 

@@ -1,5 +1,6 @@
 #include "common/rpc/endpoint.h"
 
+#include <arpa/inet.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/credentials.h>
@@ -51,16 +52,14 @@ bool IsIpv4Loopback(absl::string_view host) {
   return true;
 }
 
-}  // namespace
-
-absl::Status CheckLoopback(absl::string_view address) {
-  if (absl::StartsWith(address, "unix:")) return absl::OkStatus();
+// The host of "HOST:PORT", without brackets; empty for a path.
+absl::StatusOr<absl::string_view> HostOf(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) return "";
   const size_t colon = address.rfind(':');
   if (colon == absl::string_view::npos) return NoAddress(address, "it has no port");
   absl::string_view host = address.substr(0, colon);
-  const absl::string_view port = address.substr(colon + 1);
   int number = -1;
-  if (!absl::SimpleAtoi(port, &number) || number < 0 || number > 65535) {
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &number) || number < 0 || number > 65535) {
     return NoAddress(address, "the port is no number from 0 to 65535");
   }
   if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
@@ -69,11 +68,29 @@ absl::Status CheckLoopback(absl::string_view address) {
     return NoAddress(address, "an IPv6 address stands in brackets");
   }
   if (host.empty()) return NoAddress(address, "it has no host");
+  return host;
+}
+
+// Whether `host` is an IP address, and no name.
+bool IsNumeric(absl::string_view host) {
+  in6_addr parsed;
+  const std::string text(host);
+  return inet_pton(AF_INET, text.c_str(), &parsed) == 1 || inet_pton(AF_INET6, text.c_str(), &parsed) == 1;
+}
+
+}  // namespace
+
+absl::Status CheckAddress(absl::string_view address) { return HostOf(address).status(); }
+
+absl::Status CheckLoopback(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const absl::string_view host, HostOf(address));
   if (host == "localhost" || host == "::1" || IsIpv4Loopback(host)) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "\"", address,
-      "\" is not on this machine's loopback interface, and this version of Curlew speaks plain text "
-      "only: use 127.0.0.1, [::1] or localhost, and an SSH tunnel between machines"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("\"", address,
+                   "\" is not on this machine's loopback interface, and --insecure speaks plain text: use "
+                   "127.0.0.1, [::1] "
+                   "or localhost, or certificates (--tls-cert, --tls-key, --tls-ca; curlew pki makes them)"));
 }
 
 grpc::ChannelArguments ClientArguments() {
@@ -85,23 +102,24 @@ grpc::ChannelArguments ClientArguments() {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kLongestReconnect));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(kConnectTimeout));
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadata);
-  // Addresses are this machine's (CheckLoopback): a proxy from the environment would only lose the way.
+  // The way to a controller is what --controller says: a proxy that the environment names for the web would
+  // only lose it.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(kLargestMessage);
   arguments.SetMaxSendMessageSize(kLargestMessage);
   return arguments;
 }
 
-absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text) {
+absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text, const Transport& transport) {
   ControllerAddress address;
   if (absl::string_view name = text; absl::ConsumePrefix(&name, kDns)) {
-    RETURN_IF_ERROR(CheckLoopback(name));
+    RETURN_IF_ERROR(transport.Check(name));
     address.target = std::string(text);
     address.controllers = Controllers::kSeveral;
     return address;
   }
   if (!absl::StrContains(text, ',')) {
-    RETURN_IF_ERROR(CheckLoopback(text));
+    RETURN_IF_ERROR(transport.Check(text));
     address.target = std::string(text);
     address.each = {address.target};
     return address;
@@ -112,7 +130,12 @@ absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text) {
     if (absl::StartsWith(one, "unix:") || absl::StartsWith(one, "dns:")) {
       return NoAddress(text, absl::StrCat("\"", one, "\" can only stand alone"));
     }
-    RETURN_IF_ERROR(CheckLoopback(one));
+    RETURN_IF_ERROR(transport.Check(one));
+    ASSIGN_OR_RETURN(const absl::string_view host, HostOf(one));
+    if (host != "localhost" && !IsNumeric(host)) {
+      return NoAddress(text, absl::StrCat("of several controllers each is an IP address, and \"", host,
+                                          "\" is a name; dns:///NAME:PORT finds all that a name stands for"));
+    }
     const absl::string_view port = one.substr(one.rfind(':'));
     if (absl::StartsWith(one, "[")) ++ipv6;
     address.each.push_back(absl::StartsWith(one, "localhost:") ? absl::StrCat("127.0.0.1", port)
@@ -121,20 +144,27 @@ absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text) {
   if (ipv6 != 0 && ipv6 != address.each.size()) {
     return NoAddress(text, "addresses of several controllers are all IPv4 or all IPv6");
   }
+  if (transport.secure() && transport.options().server_name.empty()) {
+    return absl::InvalidArgumentError(
+        "several controllers need --tls-server-name: the name that the certificate of each has (one of its "
+        "--dns names where curlew pki has made it)");
+  }
   address.target = absl::StrCat(ipv6 > 0 ? "ipv6:" : "ipv4:", absl::StrJoin(address.each, ","));
   address.controllers = Controllers::kSeveral;
   return address;
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(absl::string_view text) {
-  ASSIGN_OR_RETURN(const ControllerAddress address, ParseControllers(text));
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(absl::string_view text,
+                                                           const Transport& transport) {
+  ASSIGN_OR_RETURN(const ControllerAddress address, ParseControllers(text, transport));
   grpc::ChannelArguments arguments = ClientArguments();
+  transport.Configure(&arguments);
   if (address.controllers == Controllers::kSeveral) {
     arguments.SetServiceConfigJSON(
         absl::StrCat(R"({"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":")",
                      kLeaderService, R"("}})"));
   }
-  return grpc::CreateCustomChannel(address.target, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address.target, transport.ForChannel(), arguments);
 }
 
 void ConfigureServer(grpc::ServerBuilder* builder) {

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/rpc/transport.h"
 
 namespace curlew::rpc {
 
@@ -48,10 +49,12 @@ inline constexpr absl::Duration kConnectionGrace = absl::Minutes(10);
 // The largest message either side accepts: the schema of a large database.
 inline constexpr int kLargestMessage = 64 * 1024 * 1024;
 
-// OK where `address` ("host:port", "[::1]:7441", "unix:/path") names this machine alone. INVALID_ARGUMENT
-// where it is no address, FAILED_PRECONDITION where others could reach it or be reached by it: connections
-// carry plain text, so that is refused. Names other than "localhost" are not resolved, and refused.
-// Thread-safe.
+// OK where `address` is "HOST:PORT" ("crm.example.org:7441", "[::1]:7441", "0.0.0.0:0") or "unix:/PATH", else
+// INVALID_ARGUMENT. Names are not resolved. Thread-safe.
+absl::Status CheckAddress(absl::string_view address);
+
+// As CheckAddress; and FAILED_PRECONDITION where the address is not this machine's alone, as others could
+// reach it or be reached by it. Names other than "localhost" are refused. Thread-safe.
 absl::Status CheckLoopback(absl::string_view address);
 
 // Settings of every client: keepalive, message sizes, room for error details.
@@ -67,15 +70,17 @@ struct ControllerAddress {
   std::vector<std::string> each;  // the addresses one by one; empty for a name that may stand for several
 };
 
-// Reads one address, several with commas between (of one family: all IPv4 or all IPv6; "localhost" is
-// 127.0.0.1), or "dns:///HOST:PORT", a name with any number of addresses. Each as CheckLoopback. Thread-safe.
-absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text);
+// Reads one address, several with commas between (IP addresses of one family; "localhost" is 127.0.0.1), or
+// "dns:///HOST:PORT", a name with any number of addresses. Each as transport.Check; several need
+// TransportOptions::server_name with TLS, as no certificate names them all. Thread-safe.
+absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text, const Transport& transport);
 
-// A plain-text channel to the controllers that `text` names; connects lazily. To one: as it is, also where it
-// stands by. To several: each is asked whether it leads, and calls go to those that do; while none does they
-// fail with UNAVAILABLE, or wait where wait_for_ready is set. Errors as ParseControllers. The channel must
-// not be destroyed in a reaction. Thread-safe.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(absl::string_view text);
+// A channel to the controllers that `text` names; connects lazily. To one: as it is, also where it stands by.
+// To several: each is asked whether it leads, and calls go to those that do; while none does they fail with
+// UNAVAILABLE, or wait where wait_for_ready is set. Errors as ParseControllers. The channel must not be
+// destroyed in a reaction; it watches the certificates by itself. Thread-safe.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(absl::string_view text,
+                                                           const Transport& transport);
 
 // Settings of the server: keepalive and the shortest ping it accepts, connection age, message sizes, a quota
 // of memory; a port that is in use is refused, not shared.

@@ -11,6 +11,7 @@
 #include "common/base/error_detail.h"
 #include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
+#include "controller/rollout/gate_named.h"
 #include "controller/rollout/gates.h"
 #include "controller/rollout/operators.h"
 
@@ -76,7 +77,33 @@ PlacedGate GateToSkip(v1::Rollout& rollout, absl::Time now) {
   return {};
 }
 
+// The gate that is meant, which something can be skipped of where it was not named.
+absl::StatusOr<PlacedGate> FindGateToSkip(v1::Rollout& rollout, const std::string& id, absl::Time now) {
+  if (!id.empty()) return FindGate(rollout, id);
+  const PlacedGate placed = GateToSkip(rollout, now);
+  if (placed.gate != nullptr) return placed;
+  return absl::FailedPreconditionError(absl::StrCat("no gate of ", BareName(rollout.name()),
+                                                    " waits for a soak, a window or a check; ",
+                                                    WhatWaits(rollout, now)));
+}
+
 }  // namespace
+
+absl::StatusOr<std::string> EnvironmentToApprove(const v1::Rollout& state, const std::string& gate,
+                                                 absl::Time now) {
+  v1::Rollout rollout = state;
+  if (!TakesWords(rollout)) return Misfit(rollout, "approved");
+  ASSIGN_OR_RETURN(const PlacedGate placed, FindGateToApprove(rollout, gate, now));
+  return std::string(BareName(placed.place.stage->environment()));
+}
+
+absl::StatusOr<std::string> EnvironmentToSkip(const v1::Rollout& state, const std::string& gate,
+                                              absl::Time now) {
+  v1::Rollout rollout = state;
+  if (!TakesWords(rollout)) return Misfit(rollout, "let through a gate");
+  ASSIGN_OR_RETURN(const PlacedGate placed, FindGateToSkip(rollout, gate, now));
+  return std::string(BareName(placed.place.stage->environment()));
+}
 
 absl::Status OnApproved(Draft& draft, const Approved& input) {
   v1::Rollout& rollout = draft.state;
@@ -134,17 +161,7 @@ absl::Status OnGateSkipped(Draft& draft, const GateSkipped& input) {
         "give --reason TEXT");
   }
   if (!TakesWords(rollout)) return Misfit(rollout, "let through a gate");
-  PlacedGate placed;
-  if (input.gate.empty()) {
-    placed = GateToSkip(rollout, draft.now);
-    if (placed.gate == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat("no gate of ", BareName(rollout.name()),
-                                                        " waits for a soak, a window or a check; ",
-                                                        WhatWaits(rollout, draft.now)));
-    }
-  } else {
-    ASSIGN_OR_RETURN(placed, FindGate(rollout, input.gate));
-  }
+  ASSIGN_OR_RETURN(const PlacedGate placed, FindGateToSkip(rollout, input.gate, draft.now));
   v1::Gate& gate = *placed.gate;
   const auto misfit = [&](absl::string_view why) {
     return absl::FailedPreconditionError(absl::StrCat("gate ", gate.id(), " ", why));

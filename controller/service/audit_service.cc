@@ -18,7 +18,9 @@ constexpr int kLargestPage = 1000;
 grpc::ServerUnaryReactor* AuditService::ListAuditEntries(grpc::CallbackServerContext* context,
                                                          const v1::ListAuditEntriesRequest* request,
                                                          v1::ListAuditEntriesResponse* response) {
-  return Answer(context, &engine_->loop(), [=, this] { return List(*request, response); });
+  return Answer(
+      context, &engine_->loop(), At("ListAuditEntries"),
+      [=, this](const access::Caller& /*caller*/) -> absl::Status { return List(*request, response); });
 }
 
 absl::Status AuditService::List(const v1::ListAuditEntriesRequest& request,

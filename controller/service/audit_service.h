@@ -2,8 +2,11 @@
 #ifndef CURLEW_CONTROLLER_SERVICE_AUDIT_SERVICE_H_
 #define CURLEW_CONTROLLER_SERVICE_AUDIT_SERVICE_H_
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "controller/audit/signer.h"
 #include "controller/dispatch/engine.h"
+#include "controller/service/call.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
 namespace curlew::service {
@@ -11,10 +14,11 @@ namespace curlew::service {
 // Behaviour and errors of each call stand in operator.proto. Thread-safe.
 class AuditService : public v1::AuditService::CallbackService {
  public:
-  // `engine` must outlive every call, and so must `signer`; null where no key is configured: then the head is
+  // All must outlive every call; `signer` is null where no key is configured: then the head is
   // not signed.
-  AuditService(dispatch::Engine* engine, const audit::HeadSigner* signer)
-      : engine_(engine), signer_(signer) {}
+  AuditService(dispatch::Engine* engine, const audit::HeadSigner* signer,
+               const access::Guard* guard = &access::Guard::Open())
+      : engine_(engine), guard_(guard), signer_(signer) {}
 
   grpc::ServerUnaryReactor* ListAuditEntries(grpc::CallbackServerContext* context,
                                              const v1::ListAuditEntriesRequest* request,
@@ -23,7 +27,12 @@ class AuditService : public v1::AuditService::CallbackService {
  private:
   absl::Status List(const v1::ListAuditEntriesRequest& request, v1::ListAuditEntriesResponse* response);
 
+  Door At(absl::string_view method) const {
+    return {guard_, absl::StrCat(v1::AuditService::service_full_name(), ".", method)};
+  }
+
   dispatch::Engine* const engine_;
+  const access::Guard* const guard_;
   const audit::HeadSigner* const signer_;
 };
 

@@ -9,6 +9,7 @@
 #include "common/rpc/endpoint.h"
 #include "common/rpc/error.h"
 #include "common/rpc/peer_version.h"
+#include "controller/dispatch/names.h"
 
 namespace curlew::service {
 namespace {
@@ -18,20 +19,26 @@ constexpr int kLargestPage = 500;
 
 }  // namespace
 
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, dispatch::Loop* loop,
-                                 std::function<absl::Status()> work) {
-  return AnswerLater(context, loop, [work = std::move(work)](const auto& done) { done(work()); });
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, dispatch::Loop* loop, Door door,
+                                 std::function<absl::Status(const access::Caller& caller)> work) {
+  return AnswerLater(
+      context, loop, std::move(door),
+      [work = std::move(work)](const access::Caller& caller, const auto& done) { done(work(caller)); });
 }
 
-grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, dispatch::Loop* loop,
-                                      std::function<void(std::function<void(absl::Status)> done)> work) {
+grpc::ServerUnaryReactor* AnswerLater(
+    grpc::CallbackServerContext* context, dispatch::Loop* loop, Door door,
+    std::function<void(const access::Caller& caller, std::function<void(absl::Status)> done)> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   if (const absl::Status status = rpc::CheckClientVersion(context); !status.ok()) {
     reactor->Finish(rpc::ToGrpc(status));
     return reactor;
   }
-  const bool posted = loop->Post([reactor, work = std::move(work)] {
-    work([reactor](const absl::Status& status) { reactor->Finish(rpc::ToGrpc(status)); });
+  const bool posted = loop->Post([reactor, credential = access::Credential::Of(*context),
+                                  door = std::move(door), work = std::move(work)] {
+    const auto caller = door.Enter(credential);
+    if (!caller.ok()) return reactor->Finish(rpc::ToGrpc(caller.status()));
+    work(*caller, [reactor](const absl::Status& status) { reactor->Finish(rpc::ToGrpc(status)); });
   });
   if (!posted) {
     // As one that stands by: nothing was done, and the call may be repeated elsewhere.
@@ -42,8 +49,18 @@ grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, disp
   return reactor;
 }
 
-std::string ActorOf(const grpc::CallbackServerContext& context, const std::string& given) {
-  return given.empty() ? absl::StrCat("unknown at ", context.peer()) : given;
+std::vector<std::string> EnvironmentsOf(const v1::Rollout& rollout) {
+  std::vector<std::string> environments;
+  for (const v1::EnvironmentStage& stage : rollout.stages()) {
+    environments.push_back(dispatch::WithoutCollection("environments", stage.environment()));
+  }
+  return environments;
+}
+
+std::vector<std::string> EnvironmentsOf(dispatch::TargetTable& targets, const std::string& target) {
+  const auto* found = targets.Find(target);
+  if (found == nullptr) return {};
+  return {dispatch::WithoutCollection("environments", found->environment)};
 }
 
 store::Record RecordOf(absl::Time now, absl::string_view action, const std::string& resource,

@@ -8,27 +8,45 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "controller/access/guard.h"
 #include "controller/dispatch/loop.h"
+#include "controller/dispatch/target_table.h"
 #include "controller/store/rollout_store.h"
 
 namespace curlew::service {
 
-// Answers a unary call with what `work` returns, run on the loop. Request, response and context live until
-// then.
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, dispatch::Loop* loop,
-                                 std::function<absl::Status()> work);
+// A method, and who guards it.
+struct Door {
+  const access::Guard* guard;
+  std::string method;  // "curlew.v1.PlanService.CreatePlan"
+
+  // Who comes in. Errors as access::Guard::Enter. On the loop: it may read a file.
+  absl::StatusOr<access::Caller> Enter(const access::Credential& credential) const {
+    return guard->Enter(credential, method);
+  }
+};
+
+// Answers a unary call with what `work` returns, run on the loop, for a caller whom the door lets in; where
+// it may do so only somewhere, `work` asks the caller whether it is there. Request, response and context live
+// until then.
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, dispatch::Loop* loop, Door door,
+                                 std::function<absl::Status(const access::Caller& caller)> work);
 
 // As Answer, for work that is not done at once: it must call `done` exactly once, on the loop.
-grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, dispatch::Loop* loop,
-                                      std::function<void(std::function<void(absl::Status)> done)> work);
+grpc::ServerUnaryReactor* AnswerLater(
+    grpc::CallbackServerContext* context, dispatch::Loop* loop, Door door,
+    std::function<void(const access::Caller& caller, std::function<void(absl::Status)> done)> work);
 
-// Who asks: as the request says, else where the call comes from.
-std::string ActorOf(const grpc::CallbackServerContext& context, const std::string& given);
+// Bare names of the environments that the rollout passes.
+std::vector<std::string> EnvironmentsOf(const v1::Rollout& rollout);
+// The same of a target's: one, or none where it is in no environment.
+std::vector<std::string> EnvironmentsOf(dispatch::TargetTable& targets, const std::string& target);
 
 // A record of one entry of the audit log, to be stored with what it is about.
 store::Record RecordOf(absl::Time now, absl::string_view action, const std::string& resource,

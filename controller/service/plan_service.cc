@@ -32,8 +32,9 @@ absl::Status CheckDigest(const std::string& given, const std::string& actual) {
 grpc::ServerUnaryReactor* PlanService::CreatePlan(grpc::CallbackServerContext* context,
                                                   const v1::CreatePlanRequest* request,
                                                   v1::StoredPlan* response) {
-  return Answer(context, &engine_->loop(),
-                [=, this] { return Create(*request, ActorOf(*context, request->actor()), response); });
+  return Answer(context, &engine_->loop(), At("CreatePlan"), [=, this](const access::Caller& caller) {
+    return Create(*request, caller.Actor(request->actor()), response);
+  });
 }
 
 absl::Status PlanService::Create(const v1::CreatePlanRequest& request, const std::string& actor,
@@ -56,36 +57,42 @@ absl::Status PlanService::Create(const v1::CreatePlanRequest& request, const std
 
 grpc::ServerUnaryReactor* PlanService::GetPlan(grpc::CallbackServerContext* context,
                                                const v1::GetPlanRequest* request, v1::StoredPlan* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    ASSIGN_OR_RETURN(*response, engine_->store().GetPlan(request->name()));
-    return absl::OkStatus();
-  });
+  return Answer(context, &engine_->loop(), At("GetPlan"),
+                [=, this](const access::Caller& /*caller*/) -> absl::Status {
+                  RETURN_IF_ERROR(Required("name", request->name()));
+                  ASSIGN_OR_RETURN(*response, engine_->store().GetPlan(request->name()));
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* PlanService::ListPlans(grpc::CallbackServerContext* context,
                                                  const v1::ListPlansRequest* request,
                                                  v1::ListPlansResponse* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    ASSIGN_OR_RETURN(const store::Page page, PageOf(request->page_size(), request->page_token()));
-    ASSIGN_OR_RETURN(auto plans, engine_->store().ListPlans(page, response->mutable_next_page_token()));
-    for (v1::StoredPlan& plan : plans) *response->add_plans() = std::move(plan);
-    return absl::OkStatus();
-  });
+  return Answer(
+      context, &engine_->loop(), At("ListPlans"),
+      [=, this](const access::Caller& /*caller*/) -> absl::Status {
+        ASSIGN_OR_RETURN(const store::Page page, PageOf(request->page_size(), request->page_token()));
+        ASSIGN_OR_RETURN(auto plans, engine_->store().ListPlans(page, response->mutable_next_page_token()));
+        for (v1::StoredPlan& plan : plans) *response->add_plans() = std::move(plan);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* PlanService::CompilePlan(grpc::CallbackServerContext* context,
                                                    const v1::CompilePlanRequest* request,
                                                    v1::CompilePlanResponse* response) {
-  return AnswerLater(context, &engine_->loop(), [=, this](const std::function<void(absl::Status)>& done) {
-    const std::string target = dispatch::WithoutCollection("targets", request->target());
-    absl::Status status = Required("target", target);
-    if (status.ok()) status = plan::Validate(request->plan());
-    if (status.ok() && engine_->targets().Find(target) == nullptr) {
-      status = absl::NotFoundError(engine_->targets().WhyNotServed(target));
-    }
-    if (!status.ok()) return done(status);
-    engine_->schemas().Ask(target, compiler::ScopeOf(request->plan()),
+  return AnswerLater(context, &engine_->loop(), At("CompilePlan"),
+                     [=, this](const access::Caller& caller, const std::function<void(absl::Status)>& done) {
+                       const std::string target = dispatch::WithoutCollection("targets", request->target());
+                       absl::Status status = Required("target", target);
+                       if (status.ok()) status = plan::Validate(request->plan());
+                       if (status.ok() && engine_->targets().Find(target) == nullptr) {
+                         status = absl::NotFoundError(engine_->targets().WhyNotServed(target));
+                       }
+                       if (status.ok()) status = caller.InAll(EnvironmentsOf(engine_->targets(), target));
+                       if (!status.ok()) return done(status);
+                       engine_->schemas().Ask(
+                           target, compiler::ScopeOf(request->plan()),
                            [=](const absl::StatusOr<v1::Schema>& schema) {
                              if (!schema.ok()) return done(schema.status());
                              auto compiled = compiler::Compile(request->plan(), *schema);
@@ -97,7 +104,7 @@ grpc::ServerUnaryReactor* PlanService::CompilePlan(grpc::CallbackServerContext* 
                              *response->mutable_schema() = *schema;
                              done(absl::OkStatus());
                            });
-  });
+                     });
 }
 
 }  // namespace curlew::service

@@ -2,7 +2,10 @@
 #ifndef CURLEW_CONTROLLER_SERVICE_PLAN_SERVICE_H_
 #define CURLEW_CONTROLLER_SERVICE_PLAN_SERVICE_H_
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "controller/dispatch/engine.h"
+#include "controller/service/call.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
 namespace curlew::service {
@@ -10,8 +13,9 @@ namespace curlew::service {
 // Behaviour and errors of each call stand in operator.proto. Thread-safe.
 class PlanService : public v1::PlanService::CallbackService {
  public:
-  // `engine` must outlive every call.
-  explicit PlanService(dispatch::Engine* engine) : engine_(engine) {}
+  // Both must outlive every call.
+  explicit PlanService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open())
+      : engine_(engine), guard_(guard) {}
 
   grpc::ServerUnaryReactor* CreatePlan(grpc::CallbackServerContext* context,
                                        const v1::CreatePlanRequest* request,
@@ -29,7 +33,12 @@ class PlanService : public v1::PlanService::CallbackService {
   absl::Status Create(const v1::CreatePlanRequest& request, const std::string& actor,
                       v1::StoredPlan* response);
 
+  Door At(absl::string_view method) const {
+    return {guard_, absl::StrCat(v1::PlanService::service_full_name(), ".", method)};
+  }
+
   dispatch::Engine* const engine_;
+  const access::Guard* const guard_;
 };
 
 }  // namespace curlew::service

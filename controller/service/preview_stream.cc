@@ -36,6 +36,7 @@ v1::StepError ErrorOf(const absl::Status& status) {
 
 void PreviewStream::Start(grpc::CallbackServerContext* context, v1::PreviewRolloutRequest request) {
   self_ = shared_from_this();
+  credential_ = access::Credential::Of(*context);
   if (const absl::Status status = rpc::CheckClientVersion(context); !status.ok()) {
     writes_.FinishNow(rpc::ToGrpc(status));
     return;
@@ -53,6 +54,7 @@ void PreviewStream::Start(grpc::CallbackServerContext* context, v1::PreviewRollo
 }
 
 absl::Status PreviewStream::Begin() {
+  ASSIGN_OR_RETURN(const access::Caller caller, door_.Enter(credential_));
   RETURN_IF_ERROR(plan::Validate(request_.plan()));
   const std::vector<v1::Environment>& environments = engine_->targets().environments();
   RETURN_IF_ERROR(CheckPipeline(environments));
@@ -61,6 +63,7 @@ absl::Status PreviewStream::Begin() {
       request_.environment().empty() ? "" : dispatch::WithCollection("environments", request_.environment());
   for (const v1::Environment& environment : environments) {
     if (!only.empty() && environment.name() != only) continue;
+    RETURN_IF_ERROR(caller.InAll({dispatch::WithoutCollection("environments", environment.name())}));
     ASSIGN_OR_RETURN(const auto waves, plan::AssignWaves(environment));
     std::map<std::string, std::string> wave_of;
     for (const plan::AssignedWave& wave : waves) {

@@ -14,6 +14,7 @@
 #include "common/rpc/write_queue.h"
 #include "controller/dispatch/engine.h"
 #include "controller/dispatch/watches.h"
+#include "controller/service/call.h"
 #include "curlew/v1/operator.pb.h"
 
 namespace curlew::service {
@@ -26,8 +27,9 @@ class PreviewStream : public grpc::ServerWriteReactor<v1::TargetPreview>,
                       public dispatch::Watcher,
                       public std::enable_shared_from_this<PreviewStream> {
  public:
-  // `engine` must outlive it. Call Start next.
-  explicit PreviewStream(dispatch::Engine* engine) : engine_(engine), writes_(this) {}
+  // `engine` and the guard of `door` must outlive it. Call Start next.
+  PreviewStream(dispatch::Engine* engine, Door door)
+      : engine_(engine), door_(std::move(door)), writes_(this) {}
   // Begins. The object must be owned by a shared_ptr.
   void Start(grpc::CallbackServerContext* context, v1::PreviewRolloutRequest request);
 
@@ -54,6 +56,8 @@ class PreviewStream : public grpc::ServerWriteReactor<v1::TargetPreview>,
   void Found(size_t index);
 
   dispatch::Engine* const engine_;
+  const Door door_;
+  access::Credential credential_;
   rpc::WriteQueue<PreviewStream, v1::TargetPreview> writes_;
   std::shared_ptr<PreviewStream> self_;
   v1::PreviewRolloutRequest request_;

@@ -91,9 +91,16 @@ absl::Status CheckStage(const v1::Rollout& rollout, const std::string& environme
 grpc::ServerUnaryReactor* RolloutService::CreateRollout(grpc::CallbackServerContext* context,
                                                         const v1::CreateRolloutRequest* request,
                                                         v1::Rollout* response) {
-  return AnswerLater(context, &engine_->loop(), [=, this](std::function<void(absl::Status)> done) {
-    Create(*request, ActorOf(*context, request->actor()), response, std::move(done));
-  });
+  return AnswerLater(
+      context, &engine_->loop(), At("CreateRollout"),
+      [=, this](const access::Caller& caller, std::function<void(absl::Status)> done) {
+        std::vector<std::string> environments;
+        for (const v1::Environment& environment : engine_->targets().environments()) {
+          environments.push_back(dispatch::WithoutCollection("environments", environment.name()));
+        }
+        if (const absl::Status allowed = caller.InAll(environments); !allowed.ok()) return done(allowed);
+        Create(*request, caller.Actor(request->actor()), response, std::move(done));
+      });
 }
 
 void RolloutService::Create(const v1::CreateRolloutRequest& request, const std::string& actor,
@@ -158,26 +165,29 @@ absl::Status RolloutService::CreateAfter(const NewestRollouts& newest,
 grpc::ServerUnaryReactor* RolloutService::GetRollout(grpc::CallbackServerContext* context,
                                                      const v1::GetRolloutRequest* request,
                                                      v1::Rollout* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    const std::string name = NameOf(request->name());
-    ASSIGN_OR_RETURN(auto stored, engine_->rollouts().Get(name));
-    *response = std::move(stored.rollout);
-    ApplyView(request->view(), response);
-    for (v1::Waiting& waiting : engine_->rollouts().watches().AgentsWaiting(name)) {
-      *response->add_waiting() = std::move(waiting);
-    }
-    return absl::OkStatus();
-  });
+  return Answer(context, &engine_->loop(), At("GetRollout"),
+                [=, this](const access::Caller& caller) -> absl::Status {
+                  RETURN_IF_ERROR(Required("name", request->name()));
+                  const std::string name = NameOf(request->name());
+                  ASSIGN_OR_RETURN(auto stored, engine_->rollouts().Get(name));
+                  RETURN_IF_ERROR(caller.InAny(EnvironmentsOf(stored.rollout)));
+                  *response = std::move(stored.rollout);
+                  ApplyView(request->view(), response);
+                  for (v1::Waiting& waiting : engine_->rollouts().watches().AgentsWaiting(name)) {
+                    *response->add_waiting() = std::move(waiting);
+                  }
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* RolloutService::ListRollouts(grpc::CallbackServerContext* context,
                                                        const v1::ListRolloutsRequest* request,
                                                        v1::ListRolloutsResponse* response) {
-  return Answer(context, &engine_->loop(), [=, this] { return List(*request, response); });
+  return Answer(context, &engine_->loop(), At("ListRollouts"),
+                [=, this](const access::Caller& caller) { return List(caller, *request, response); });
 }
 
-absl::Status RolloutService::List(const v1::ListRolloutsRequest& request,
+absl::Status RolloutService::List(const access::Caller& caller, const v1::ListRolloutsRequest& request,
                                   v1::ListRolloutsResponse* response) {
   ASSIGN_OR_RETURN(store::Page page, PageOf(request.page_size(), request.page_token()));
   const int wanted = page.size;
@@ -193,6 +203,7 @@ absl::Status RolloutService::List(const v1::ListRolloutsRequest& request,
     page.token = next;
     for (store::VersionedRollout& stored : rollouts) {
       if (request.active() && !rollout::Active(stored.rollout)) continue;
+      if (!caller.InAny(EnvironmentsOf(stored.rollout)).ok()) continue;
       Shorten(&stored.rollout);
       bytes += stored.rollout.ByteSizeLong();
       *response->add_rollouts() = std::move(stored.rollout);
@@ -206,14 +217,17 @@ absl::Status RolloutService::List(const v1::ListRolloutsRequest& request,
 grpc::ServerUnaryReactor* RolloutService::ListRuns(grpc::CallbackServerContext* context,
                                                    const v1::ListRunsRequest* request,
                                                    v1::ListRunsResponse* response) {
-  return Answer(context, &engine_->loop(), [=, this] { return Runs(*request, response); });
+  return Answer(context, &engine_->loop(), At("ListRuns"),
+                [=, this](const access::Caller& caller) { return Runs(caller, *request, response); });
 }
 
-absl::Status RolloutService::Runs(const v1::ListRunsRequest& request, v1::ListRunsResponse* response) {
+absl::Status RolloutService::Runs(const access::Caller& caller, const v1::ListRunsRequest& request,
+                                  v1::ListRunsResponse* response) {
   RETURN_IF_ERROR(Required("name", request.name()));
   ASSIGN_OR_RETURN(const store::Page page, PageOf(request.page_size(), request.page_token()));
   ASSIGN_OR_RETURN(auto stored, engine_->rollouts().Get(NameOf(request.name())));
   v1::Rollout& rollout = stored.rollout;
+  RETURN_IF_ERROR(caller.InAny(EnvironmentsOf(rollout)));
   const std::string environment =
       request.environment().empty() ? "" : dispatch::WithCollection("environments", request.environment());
   RETURN_IF_ERROR(CheckStage(rollout, environment));
@@ -247,27 +261,36 @@ absl::Status RolloutService::Runs(const v1::ListRunsRequest& request, v1::ListRu
 grpc::ServerUnaryReactor* RolloutService::GetCompiledPlan(grpc::CallbackServerContext* context,
                                                           const v1::GetCompiledPlanRequest* request,
                                                           v1::CompiledPlan* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    if (dispatch::TargetOfRun(request->name()).empty()) {
-      return BadField("name", absl::StrCat("name \"", request->name(),
-                                           "\" is no run's; write rollouts/ROLLOUT/runs/TARGET"));
-    }
-    ASSIGN_OR_RETURN(*response, engine_->store().GetCompiledPlan(request->name()));
-    return absl::OkStatus();
-  });
+  return Answer(
+      context, &engine_->loop(), At("GetCompiledPlan"),
+      [=, this](const access::Caller& caller) -> absl::Status {
+        RETURN_IF_ERROR(Required("name", request->name()));
+        if (dispatch::TargetOfRun(request->name()).empty()) {
+          return BadField("name", absl::StrCat("name \"", request->name(),
+                                               "\" is no run's; write rollouts/ROLLOUT/runs/TARGET"));
+        }
+        ASSIGN_OR_RETURN(const auto stored, engine_->rollouts().Get(dispatch::RolloutOfRun(request->name())));
+        std::vector<std::string> environments;
+        for (const v1::Run& run : stored.rollout.runs()) {
+          if (run.name() != request->name()) continue;
+          environments.push_back(dispatch::WithoutCollection("environments", run.environment()));
+        }
+        RETURN_IF_ERROR(caller.InAll(environments));
+        ASSIGN_OR_RETURN(*response, engine_->store().GetCompiledPlan(request->name()));
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerWriteReactor<v1::WatchRolloutResponse>* RolloutService::WatchRollout(
     grpc::CallbackServerContext* context, const v1::WatchRolloutRequest* request) {
-  const auto stream = std::make_shared<WatchStream>(engine_);
+  const auto stream = std::make_shared<WatchStream>(engine_, At("WatchRollout"));
   stream->Start(context, NameOf(request->name()), request->after_event(), request->view());
   return stream.get();
 }
 
 grpc::ServerWriteReactor<v1::TargetPreview>* RolloutService::PreviewRollout(
     grpc::CallbackServerContext* context, const v1::PreviewRolloutRequest* request) {
-  const auto stream = std::make_shared<PreviewStream>(engine_);
+  const auto stream = std::make_shared<PreviewStream>(engine_, At("PreviewRollout"));
   stream->Start(context, *request);
   return stream.get();
 }
@@ -291,25 +314,32 @@ absl::StatusOr<v1::Run> RolloutService::FindRun(const std::string& rollout, cons
 grpc::ServerUnaryReactor* RolloutService::ListRowProblems(grpc::CallbackServerContext* context,
                                                           const v1::ListRowProblemsRequest* request,
                                                           v1::ListRowProblemsResponse* response) {
-  return AnswerLater(context, &engine_->loop(), [=, this](std::function<void(absl::Status)> done) {
-    const auto run = [&]() -> absl::StatusOr<v1::Run> {
-      RETURN_IF_ERROR(Required("name", request->name()));
-      if (request->limit() < 0) {
-        return BadField("limit", absl::StrCat("limit is ", request->limit(), "; it must not be negative"));
-      }
-      return FindRun(NameOf(request->name()), dispatch::WithoutCollection("targets", request->target()));
-    }();
-    if (!run.ok()) return done(run.status());
-    const int limit = request->limit() == 0 ? kDefaultProblems : std::min(request->limit(), kMostProblems);
-    engine_->row_problems().Ask(run->target(), run->name(), limit,
-                                [=, done = std::move(done)](absl::StatusOr<v1::RowProblemReport> report) {
-                                  if (report.ok()) {
-                                    *response->mutable_problems() = report->problems();
-                                    response->set_total(report->total());
-                                  }
-                                  done(report.status());
-                                });
-  });
+  return AnswerLater(
+      context, &engine_->loop(), At("ListRowProblems"),
+      [=, this](const access::Caller& caller, std::function<void(absl::Status)> done) {
+        const auto run = [&]() -> absl::StatusOr<v1::Run> {
+          RETURN_IF_ERROR(Required("name", request->name()));
+          if (request->limit() < 0) {
+            return BadField("limit",
+                            absl::StrCat("limit is ", request->limit(), "; it must not be negative"));
+          }
+          return FindRun(NameOf(request->name()), dispatch::WithoutCollection("targets", request->target()));
+        }();
+        if (!run.ok()) return done(run.status());
+        const absl::Status allowed =
+            caller.InAll({dispatch::WithoutCollection("environments", run->environment())});
+        if (!allowed.ok()) return done(allowed);
+        const int limit =
+            request->limit() == 0 ? kDefaultProblems : std::min(request->limit(), kMostProblems);
+        engine_->row_problems().Ask(run->target(), run->name(), limit,
+                                    [=, done = std::move(done)](absl::StatusOr<v1::RowProblemReport> report) {
+                                      if (report.ok()) {
+                                        *response->mutable_problems() = report->problems();
+                                        response->set_total(report->total());
+                                      }
+                                      done(report.status());
+                                    });
+      });
 }
 
 }  // namespace curlew::service

@@ -7,8 +7,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "controller/dispatch/engine.h"
 #include "controller/rollout/machine.h"
+#include "controller/service/call.h"
 #include "controller/service/newest_rollouts.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
@@ -18,8 +21,9 @@ namespace curlew::service {
 // Thread-safe.
 class RolloutService : public v1::RolloutService::CallbackService {
  public:
-  // `engine` must outlive every call.
-  explicit RolloutService(dispatch::Engine* engine) : engine_(engine) {}
+  // Both must outlive every call.
+  explicit RolloutService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open())
+      : engine_(engine), guard_(guard) {}
 
   grpc::ServerUnaryReactor* CreateRollout(grpc::CallbackServerContext* context,
                                           const v1::CreateRolloutRequest* request,
@@ -79,8 +83,10 @@ class RolloutService : public v1::RolloutService::CallbackService {
   // With what came before it, once that is known.
   absl::Status CreateAfter(const NewestRollouts& newest, const v1::CreateRolloutRequest& request,
                            const v1::StoredPlan& plan, const std::string& actor, v1::Rollout* response);
-  absl::Status List(const v1::ListRolloutsRequest& request, v1::ListRolloutsResponse* response);
-  absl::Status Runs(const v1::ListRunsRequest& request, v1::ListRunsResponse* response);
+  absl::Status List(const access::Caller& caller, const v1::ListRolloutsRequest& request,
+                    v1::ListRolloutsResponse* response);
+  absl::Status Runs(const access::Caller& caller, const v1::ListRunsRequest& request,
+                    v1::ListRunsResponse* response);
   // An operator's input; the response is the rollout as it is shown by default.
   absl::Status Apply(const std::string& name, const rollout::Input& input, const std::string& etag,
                      v1::Rollout* response);
@@ -88,10 +94,15 @@ class RolloutService : public v1::RolloutService::CallbackService {
   absl::StatusOr<v1::Run> FindRun(const std::string& rollout, const std::string& target);
   // One of the four changes.
   template <typename Asked>
-  grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext* context,
+  grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext* context, const char* method,
                                    const v1::ChangeRolloutRequest* request, v1::Rollout* response);
 
+  Door At(absl::string_view method) const {
+    return {guard_, absl::StrCat(v1::RolloutService::service_full_name(), ".", method)};
+  }
+
   dispatch::Engine* const engine_;
+  const access::Guard* const guard_;
 };
 
 }  // namespace curlew::service

@@ -71,22 +71,26 @@ absl::StatusOr<std::vector<std::string>> TargetService::TargetsOf(const std::str
 grpc::ServerUnaryReactor* TargetService::GetTarget(grpc::CallbackServerContext* context,
                                                    const v1::GetTargetRequest* request,
                                                    v1::Target* response) {
-  return Answer(context, &engine_->loop(), [=, this]() -> absl::Status {
-    RETURN_IF_ERROR(Required("name", request->name()));
-    const std::string target = dispatch::WithoutCollection("targets", request->name());
-    RETURN_IF_ERROR(CheckTarget(target));
-    *response = Describe(target);
-    return absl::OkStatus();
-  });
+  return Answer(context, &engine_->loop(), At("GetTarget"),
+                [=, this](const access::Caller& caller) -> absl::Status {
+                  RETURN_IF_ERROR(Required("name", request->name()));
+                  const std::string target = dispatch::WithoutCollection("targets", request->name());
+                  RETURN_IF_ERROR(CheckTarget(target));
+                  RETURN_IF_ERROR(caller.InAll(EnvironmentsOf(engine_->targets(), target)));
+                  *response = Describe(target);
+                  return absl::OkStatus();
+                });
 }
 
 grpc::ServerUnaryReactor* TargetService::ListTargets(grpc::CallbackServerContext* context,
                                                      const v1::ListTargetsRequest* request,
                                                      v1::ListTargetsResponse* response) {
-  return Answer(context, &engine_->loop(), [=, this] { return List(*request, response); });
+  return Answer(context, &engine_->loop(), At("ListTargets"),
+                [=, this](const access::Caller& caller) { return List(caller, *request, response); });
 }
 
-absl::Status TargetService::List(const v1::ListTargetsRequest& request, v1::ListTargetsResponse* response) {
+absl::Status TargetService::List(const access::Caller& caller, const v1::ListTargetsRequest& request,
+                                 v1::ListTargetsResponse* response) {
   ASSIGN_OR_RETURN(const store::Page page, PageOf(request.page_size(), request.page_token()));
   const std::string environment =
       request.environment().empty() ? "" : dispatch::WithCollection("environments", request.environment());
@@ -104,6 +108,7 @@ absl::Status TargetService::List(const v1::ListTargetsRequest& request, v1::List
   }
   for (; next != names.end(); ++next) {
     if (!environment.empty() && engine_->targets().Find(*next)->environment != environment) continue;
+    if (!caller.InAll(EnvironmentsOf(engine_->targets(), *next)).ok()) continue;
     v1::Target target = Describe(*next);
     if (!plan::HasLabels(target.labels(), request.labels())) continue;
     if (response->targets_size() == page.size) {
@@ -119,50 +124,56 @@ absl::Status TargetService::List(const v1::ListTargetsRequest& request, v1::List
 grpc::ServerUnaryReactor* TargetService::GetSchema(grpc::CallbackServerContext* context,
                                                    const v1::GetSchemaRequest* request,
                                                    v1::GetSchemaResponse* response) {
-  return AnswerLater(context, &engine_->loop(), [=, this](std::function<void(absl::Status)> done) {
-    const std::string target = dispatch::WithoutCollection("targets", request->name());
-    absl::Status status = Required("name", target);
-    status.Update(CheckTarget(target));
-    if (!status.ok()) return done(status);
-    engine_->schemas().Ask(target, v1::Scope(),
-                           [=, done = std::move(done)](absl::StatusOr<v1::Schema> schema) {
-                             if (!schema.ok()) return done(schema.status());
-                             response->set_fingerprint(schema::Fingerprint(*schema));
-                             *response->mutable_schema() = *std::move(schema);
-                             done(absl::OkStatus());
-                           });
-  });
+  return AnswerLater(context, &engine_->loop(), At("GetSchema"),
+                     [=, this](const access::Caller& caller, std::function<void(absl::Status)> done) {
+                       const std::string target = dispatch::WithoutCollection("targets", request->name());
+                       absl::Status status = Required("name", target);
+                       if (status.ok()) status = CheckTarget(target);
+                       if (status.ok()) status = caller.InAll(EnvironmentsOf(engine_->targets(), target));
+                       if (!status.ok()) return done(status);
+                       engine_->schemas().Ask(target, v1::Scope(),
+                                              [=, done = std::move(done)](absl::StatusOr<v1::Schema> schema) {
+                                                if (!schema.ok()) return done(schema.status());
+                                                response->set_fingerprint(schema::Fingerprint(*schema));
+                                                *response->mutable_schema() = *std::move(schema);
+                                                done(absl::OkStatus());
+                                              });
+                     });
 }
 
 grpc::ServerUnaryReactor* TargetService::BaselineTarget(grpc::CallbackServerContext* context,
                                                         const v1::BaselineTargetRequest* request,
                                                         v1::TargetRecord* response) {
-  return AnswerLater(context, &engine_->loop(), [=, this](std::function<void(absl::Status)> done) {
-    const std::string target = dispatch::WithoutCollection("targets", request->name());
-    absl::Status status = Required("name", target);
-    status.Update(Required("actor", request->actor()));
-    status.Update(CheckTarget(target));
-    if (!status.ok()) return done(status);
-    engine_->schemas().Ask(target, v1::Scope(),
-                           [=, this, done = std::move(done)](const absl::StatusOr<v1::Schema>& schema) {
-                             if (!schema.ok()) return done(schema.status());
-                             auto recorded = Baseline(*request, target, *schema);
-                             if (recorded.ok()) *response = *std::move(recorded);
-                             done(recorded.status());
-                           });
-  });
+  return AnswerLater(context, &engine_->loop(), At("BaselineTarget"),
+                     [=, this](const access::Caller& caller, std::function<void(absl::Status)> done) {
+                       const std::string target = dispatch::WithoutCollection("targets", request->name());
+                       absl::Status status = Required("name", target);
+                       const absl::StatusOr<std::string> actor = caller.Decider(request->actor());
+                       if (status.ok()) status = actor.status();
+                       if (status.ok()) status = CheckTarget(target);
+                       if (status.ok()) status = caller.InAll(EnvironmentsOf(engine_->targets(), target));
+                       if (!status.ok()) return done(status);
+                       engine_->schemas().Ask(target, v1::Scope(),
+                                              [=, this, actor = *actor, done = std::move(done)](
+                                                  const absl::StatusOr<v1::Schema>& schema) {
+                                                if (!schema.ok()) return done(schema.status());
+                                                auto recorded = Baseline(*request, actor, target, *schema);
+                                                if (recorded.ok()) *response = *std::move(recorded);
+                                                done(recorded.status());
+                                              });
+                     });
 }
 
 absl::StatusOr<v1::TargetRecord> TargetService::Baseline(const v1::BaselineTargetRequest& request,
-                                                         const std::string& target,
+                                                         const std::string& actor, const std::string& target,
                                                          const v1::Schema& schema) {
   const absl::Time now = engine_->clock().Now();
   v1::TargetRecord baseline = dispatch::RecordOfSchema(target, schema, now);
   baseline.set_kind(v1::TARGET_RECORD_KIND_BASELINE);
-  baseline.set_actor(request.actor());
+  baseline.set_actor(actor);
   baseline.set_reason(request.reason());
   store::Record record =
-      RecordOf(now, "target.baseline", absl::StrCat("targets/", target), request.actor(), request.reason());
+      RecordOf(now, "target.baseline", absl::StrCat("targets/", target), actor, request.reason());
   (*record.audit.back().mutable_details())["fingerprint"] = baseline.schema_fingerprint();
   ASSIGN_OR_RETURN(v1::TargetRecord recorded, engine_->store().records().AddTargetRecord(baseline, record));
   engine_->drift_watch().Look(target);
@@ -172,14 +183,17 @@ absl::StatusOr<v1::TargetRecord> TargetService::Baseline(const v1::BaselineTarge
 grpc::ServerUnaryReactor* TargetService::ListTargetRecords(grpc::CallbackServerContext* context,
                                                            const v1::ListTargetRecordsRequest* request,
                                                            v1::ListTargetRecordsResponse* response) {
-  return Answer(context, &engine_->loop(), [=, this] { return Records(*request, response); });
+  return Answer(context, &engine_->loop(), At("ListTargetRecords"),
+                [=, this](const access::Caller& caller) { return Records(caller, *request, response); });
 }
 
-absl::Status TargetService::Records(const v1::ListTargetRecordsRequest& request,
+absl::Status TargetService::Records(const access::Caller& caller, const v1::ListTargetRecordsRequest& request,
                                     v1::ListTargetRecordsResponse* response) {
   std::string target = dispatch::WithoutCollection("targets", request.name());
   RETURN_IF_ERROR(Required("name", target));
   if (target == kEveryTarget) target.clear();
+  // What is on record of targets that are in no environment any more is for who has the role everywhere.
+  RETURN_IF_ERROR(caller.InAll(EnvironmentsOf(engine_->targets(), target)));
   ASSIGN_OR_RETURN(const store::Page page, PageOf(request.page_size(), request.page_token()));
   ASSIGN_OR_RETURN(auto records, engine_->store().records().ListTargetRecords(
                                      target, page, response->mutable_next_page_token()));
@@ -192,24 +206,33 @@ absl::Status TargetService::Records(const v1::ListTargetRecordsRequest& request,
 grpc::ServerUnaryReactor* TargetService::CompareSchemas(grpc::CallbackServerContext* context,
                                                         const v1::CompareSchemasRequest* request,
                                                         v1::CompareSchemasResponse* response) {
-  return AnswerLater(context, &engine_->loop(), [=, this](std::function<void(absl::Status)> done) {
-    absl::Status status = Required("from", request->from());
-    if (!status.ok()) return done(status);
-    const auto from = TargetsOf(request->from());
-    if (!from.ok()) return done(from.status());
-    const auto to = request->to().empty() ? std::vector<std::string>() : TargetsOf(request->to());
-    if (!to.ok()) return done(to.status());
-    const auto finish = [done = std::move(done)] { done(absl::OkStatus()); };
-    if (to->empty()) return CompareWithRecords(engine_, *from, response, finish);
-    CompareWithTarget(engine_, from->front(), *to, response, finish);
-  });
+  return AnswerLater(
+      context, &engine_->loop(), At("CompareSchemas"),
+      [=, this](const access::Caller& caller, std::function<void(absl::Status)> done) {
+        absl::Status status = Required("from", request->from());
+        if (!status.ok()) return done(status);
+        const auto from = TargetsOf(request->from());
+        if (!from.ok()) return done(from.status());
+        const auto to = request->to().empty() ? std::vector<std::string>() : TargetsOf(request->to());
+        if (!to.ok()) return done(to.status());
+        for (const std::vector<std::string>* targets : {&*from, &*to}) {
+          for (const std::string& target : *targets) {
+            const absl::Status allowed = caller.InAll(EnvironmentsOf(engine_->targets(), target));
+            if (!allowed.ok()) return done(allowed);
+          }
+        }
+        const auto finish = [done = std::move(done)] { done(absl::OkStatus()); };
+        if (to->empty()) return CompareWithRecords(engine_, *from, response, finish);
+        CompareWithTarget(engine_, from->front(), *to, response, finish);
+      });
 }
 
 grpc::ServerUnaryReactor* EnvironmentService::ApplyEnvironments(grpc::CallbackServerContext* context,
                                                                 const v1::ApplyEnvironmentsRequest* request,
                                                                 v1::ListEnvironmentsResponse* response) {
-  return Answer(context, &engine_->loop(),
-                [=, this] { return Apply(*request, ActorOf(*context, request->actor()), response); });
+  return Answer(context, &engine_->loop(), At("ApplyEnvironments"), [=, this](const access::Caller& caller) {
+    return Apply(*request, caller.Actor(request->actor()), response);
+  });
 }
 
 absl::Status EnvironmentService::Apply(const v1::ApplyEnvironmentsRequest& request, const std::string& actor,
@@ -243,12 +266,13 @@ absl::Status EnvironmentService::Apply(const v1::ApplyEnvironmentsRequest& reque
 grpc::ServerUnaryReactor* EnvironmentService::ListEnvironments(grpc::CallbackServerContext* context,
                                                                const v1::ListEnvironmentsRequest*,
                                                                v1::ListEnvironmentsResponse* response) {
-  return Answer(context, &engine_->loop(), [=, this] {
-    for (const v1::Environment& environment : engine_->targets().environments()) {
-      *response->add_environments() = environment;
-    }
-    return absl::OkStatus();
-  });
+  return Answer(context, &engine_->loop(), At("ListEnvironments"),
+                [=, this](const access::Caller& /*caller*/) {
+                  for (const v1::Environment& environment : engine_->targets().environments()) {
+                    *response->add_environments() = environment;
+                  }
+                  return absl::OkStatus();
+                });
 }
 
 }  // namespace curlew::service

@@ -7,7 +7,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "controller/dispatch/engine.h"
+#include "controller/service/call.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
 namespace curlew::service {
@@ -15,8 +18,9 @@ namespace curlew::service {
 // Behaviour and errors of each call stand in operator.proto. Thread-safe.
 class TargetService : public v1::TargetService::CallbackService {
  public:
-  // `engine` must outlive every call.
-  explicit TargetService(dispatch::Engine* engine) : engine_(engine) {}
+  // Both must outlive every call.
+  explicit TargetService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open())
+      : engine_(engine), guard_(guard) {}
 
   grpc::ServerUnaryReactor* GetTarget(grpc::CallbackServerContext* context,
                                       const v1::GetTargetRequest* request, v1::Target* response) override;
@@ -45,18 +49,27 @@ class TargetService : public v1::TargetService::CallbackService {
   // collection is an environment's first. NOT_FOUND.
   absl::StatusOr<std::vector<std::string>> TargetsOf(const std::string& name);
   absl::StatusOr<v1::TargetRecord> Baseline(const v1::BaselineTargetRequest& request,
-                                            const std::string& target, const v1::Schema& schema);
-  absl::Status Records(const v1::ListTargetRecordsRequest& request, v1::ListTargetRecordsResponse* response);
-  absl::Status List(const v1::ListTargetsRequest& request, v1::ListTargetsResponse* response);
+                                            const std::string& actor, const std::string& target,
+                                            const v1::Schema& schema);
+  absl::Status Records(const access::Caller& caller, const v1::ListTargetRecordsRequest& request,
+                       v1::ListTargetRecordsResponse* response);
+  absl::Status List(const access::Caller& caller, const v1::ListTargetsRequest& request,
+                    v1::ListTargetsResponse* response);
+
+  Door At(absl::string_view method) const {
+    return {guard_, absl::StrCat(v1::TargetService::service_full_name(), ".", method)};
+  }
 
   dispatch::Engine* const engine_;
+  const access::Guard* const guard_;
 };
 
 // As above.
 class EnvironmentService : public v1::EnvironmentService::CallbackService {
  public:
-  // `engine` must outlive every call.
-  explicit EnvironmentService(dispatch::Engine* engine) : engine_(engine) {}
+  // Both must outlive every call.
+  explicit EnvironmentService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open())
+      : engine_(engine), guard_(guard) {}
 
   grpc::ServerUnaryReactor* ApplyEnvironments(grpc::CallbackServerContext* context,
                                               const v1::ApplyEnvironmentsRequest* request,
@@ -69,7 +82,12 @@ class EnvironmentService : public v1::EnvironmentService::CallbackService {
   absl::Status Apply(const v1::ApplyEnvironmentsRequest& request, const std::string& actor,
                      v1::ListEnvironmentsResponse* response);
 
+  Door At(absl::string_view method) const {
+    return {guard_, absl::StrCat(v1::EnvironmentService::service_full_name(), ".", method)};
+  }
+
   dispatch::Engine* const engine_;
+  const access::Guard* const guard_;
 };
 
 }  // namespace curlew::service

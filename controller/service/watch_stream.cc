@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
 #include "common/rpc/error.h"
 #include "common/rpc/peer_version.h"
 #include "controller/service/call.h"
@@ -13,6 +14,7 @@ namespace curlew::service {
 void WatchStream::Start(grpc::CallbackServerContext* context, std::string rollout, int64_t after_event,
                         v1::RolloutView view) {
   self_ = shared_from_this();
+  credential_ = access::Credential::Of(*context);
   if (const absl::Status status = rpc::CheckClientVersion(context); !status.ok()) {
     writes_.FinishNow(rpc::ToGrpc(status));
     return;
@@ -31,6 +33,12 @@ void WatchStream::Begin() {
     return End(
         BadField("after_event", absl::StrCat("after_event is ", cursor_.event, "; it must not be negative")));
   }
+  const absl::Status allowed = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const access::Caller caller, door_.Enter(credential_));
+    ASSIGN_OR_RETURN(const auto stored, engine_->rollouts().Get(rollout_));
+    return caller.InAny(EnvironmentsOf(stored.rollout));
+  }();
+  if (!allowed.ok()) return End(allowed);
   engine_->rollouts().watches().Add(rollout_, this);
   Pump();
 }

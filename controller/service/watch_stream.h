@@ -13,6 +13,7 @@
 #include "common/rpc/write_queue.h"
 #include "controller/dispatch/engine.h"
 #include "controller/dispatch/watches.h"
+#include "controller/service/call.h"
 #include "curlew/v1/operator.pb.h"
 
 namespace curlew::service {
@@ -23,8 +24,8 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
                     public dispatch::Watcher,
                     public std::enable_shared_from_this<WatchStream> {
  public:
-  // `engine` must outlive it. Call Start next.
-  explicit WatchStream(dispatch::Engine* engine) : engine_(engine), writes_(this) {}
+  // `engine` and the guard of `door` must outlive it. Call Start next.
+  WatchStream(dispatch::Engine* engine, Door door) : engine_(engine), door_(std::move(door)), writes_(this) {}
   // Begins. The object must be owned by a shared_ptr.
   void Start(grpc::CallbackServerContext* context, std::string rollout, int64_t after_event,
              v1::RolloutView view);
@@ -42,6 +43,8 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
   void Pump();
 
   dispatch::Engine* const engine_;
+  const Door door_;
+  access::Credential credential_;
   rpc::WriteQueue<WatchStream, v1::WatchRolloutResponse> writes_;
   std::shared_ptr<WatchStream> self_;
   std::string rollout_;

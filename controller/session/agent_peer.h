@@ -44,6 +44,8 @@ class AgentPeer : public dispatch::AgentLink {
     hello_ = hello;
   }
 
+  // Whether the agent may be who it says it is, and serve what it says. PERMISSION_DENIED; UNAUTHENTICATED.
+  virtual absl::Status MayBe(const v1::Hello& /*hello*/) const { return absl::OkStatus(); }
   // Where the agent calls from, for the log.
   virtual const std::string& peer() const = 0;
   // Ends the stream: after what was sent, or after no more than the message that is being written, which an

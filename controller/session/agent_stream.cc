@@ -1,6 +1,7 @@
 #include "controller/session/agent_stream.h"
 
 #include "absl/status/status.h"
+#include "common/base/status_macros.h"
 #include "common/rpc/error.h"
 
 namespace curlew::session {
@@ -13,11 +14,16 @@ constexpr absl::Duration kLastWrite = absl::Seconds(2);
 
 void AgentStream::Start() {
   self_ = shared_from_this();
-  peer_ = context_->peer();
+  credential_ = access::Credential::Of(*context_);
   if (!loop_->Post([self = self_] { self->handler_->Opened(self); })) {
     return FinishNow(absl::UnavailableError("the controller is shutting down"));
   }
   writes_.IfOpen([this] { StartRead(&incoming_); });
+}
+
+absl::Status AgentStream::MayBe(const v1::Hello& hello) const {
+  ASSIGN_OR_RETURN(const access::Caller caller, guard_->Enter(credential_, "curlew.v1.AgentService.Session"));
+  return caller.ServesAs(hello.agent_id(), {hello.targets().begin(), hello.targets().end()});
 }
 
 void AgentStream::FinishAfterSent(const absl::Status& status) {

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/rpc/write_queue.h"
+#include "controller/access/guard.h"
 #include "controller/dispatch/loop.h"
 #include "controller/session/agent_peer.h"
 #include "curlew/v1/agent.pb.h"
@@ -23,15 +24,21 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
                     public std::enable_shared_from_this<AgentStream> {
  public:
   // All but `context` must outlive it. Call Start next.
-  AgentStream(grpc::CallbackServerContext* context, dispatch::Loop* loop, StreamHandler* handler,
-              const base::Clock* clock)
-      : AgentPeer(loop, clock), context_(context), loop_(loop), handler_(handler), writes_(this) {}
+  AgentStream(grpc::CallbackServerContext* context, const access::Guard* guard, dispatch::Loop* loop,
+              StreamHandler* handler, const base::Clock* clock)
+      : AgentPeer(loop, clock),
+        context_(context),
+        guard_(guard),
+        loop_(loop),
+        handler_(handler),
+        writes_(this) {}
   // Begins to read. The object must be owned by a shared_ptr.
   void Start();
 
   // --- AgentPeer, on the loop's thread. ---
 
-  const std::string& peer() const override { return peer_; }
+  absl::Status MayBe(const v1::Hello& hello) const override;
+  const std::string& peer() const override { return credential_.peer; }
   void FinishAfterSent(const absl::Status& status) override;
   void FinishNow(const absl::Status& status) override;
 
@@ -47,12 +54,13 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
   void PostClosed();
 
   grpc::CallbackServerContext* const context_;
+  const access::Guard* const guard_;
   dispatch::Loop* const loop_;
   StreamHandler* const handler_;
   rpc::WriteQueue<AgentStream, v1::ControllerMessage> writes_;
   v1::AgentMessage incoming_;  // gRPC's while a read is on, else the loop's
   std::shared_ptr<AgentStream> self_;
-  std::string peer_;
+  access::Credential credential_;
 };
 
 }  // namespace curlew::session

@@ -111,6 +111,12 @@ void SessionManager::Drain() {
 void SessionManager::OnHello(AgentPeer* stream, const v1::Hello& hello) {
   if (stream->id() != 0) return End(stream, absl::InvalidArgumentError("Hello was said already"));
   if (const absl::Status status = CheckHello(hello); !status.ok()) return End(stream, status);
+  if (const absl::Status status = stream->MayBe(hello); !status.ok()) {
+    spdlog::warn("{}", base::WithFields("agent is refused", {{"agent", hello.agent_id()},
+                                                             {"peer", stream->peer()},
+                                                             {"message", status.message()}}));
+    return End(stream, status);
+  }
   stream->SetHello(next_session_++, hello);
   sessions_[stream->id()] = stream;
   spdlog::info("{}", base::WithFields("agent connected", {{"agent", hello.agent_id()},

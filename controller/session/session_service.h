@@ -14,12 +14,15 @@ namespace curlew::session {
 // Makes a stream of each call. Thread-safe.
 class SessionService : public v1::AgentService::CallbackService {
  public:
-  // Both must outlive every call.
-  SessionService(dispatch::Engine* engine, SessionManager* manager) : engine_(engine), manager_(manager) {}
+  // All must outlive every call.
+  SessionService(dispatch::Engine* engine, SessionManager* manager,
+                 const access::Guard* guard = &access::Guard::Open())
+      : engine_(engine), manager_(manager), guard_(guard) {}
 
   grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* Session(
       grpc::CallbackServerContext* context) override {
-    const auto stream = std::make_shared<AgentStream>(context, &engine_->loop(), manager_, &engine_->clock());
+    const auto stream =
+        std::make_shared<AgentStream>(context, guard_, &engine_->loop(), manager_, &engine_->clock());
     stream->Start();
     return stream.get();
   }
@@ -27,6 +30,7 @@ class SessionService : public v1::AgentService::CallbackService {
  private:
   dispatch::Engine* const engine_;
   SessionManager* const manager_;
+  const access::Guard* const guard_;
 };
 
 }  // namespace curlew::session

@@ -221,7 +221,7 @@ class Round:
         links = {"store": store_links} if store_links else {}
         controllers = [
             Service(f"controller-{i}" if len(ports) > 1 else "controller",
-                    [str(lab.binaries / "curlew-controller"), "--listen", f"127.0.0.1:{port}", "--store", store[i],
+                    [str(lab.binaries / "curlew-controller"), "--insecure", "--listen", f"127.0.0.1:{port}", "--store", store[i],
                      "--heartbeat-interval", "500ms", "--lease-time", "3s",
                      *(("--leader-lease", "3s") if course.several_controllers else ())],
                     self._folder / f"controller-{i}.log", self._at_point, self._note)
@@ -238,7 +238,7 @@ class Round:
             for i in range(2 if course.standby_agents else 1):
                 agents[target].append(Service(
                     f"agent-{target}" + ("-standby" if i else ""),
-                    [str(lab.binaries / "curlew-agent"), "--controller",
+                    [str(lab.binaries / "curlew-agent"), "--insecure", "--controller",
                      ",".join(f"127.0.0.1:{link.port}" for link in to_controllers), "--id", f"agent-{target}", "--target",
                      f"{target}={conninfo}", "--report-row-keys"],
                     self._folder / f"agent-{target}-{i}.log", self._at_point, self._note))

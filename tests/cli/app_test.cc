@@ -34,6 +34,7 @@ class AppTest : public ::testing::Test {
  protected:
   AppTest() : context_(out_, err_) {
     context_.flags.controller = controller_.address();
+    context_.flags.transport.plain_text = rpc::PlainText::kLoopbackOnly;
     context_.flags.actor = "ann";
   }
 

@@ -62,6 +62,7 @@ class AuditVerbsTest : public ::testing::Test, private v1::AuditService::Service
     builder.RegisterService(static_cast<v1::AuditService::Service*>(this));
     server_ = builder.BuildAndStart();
     context_.flags.controller = absl::StrCat("127.0.0.1:", port);
+    context_.flags.transport.plain_text = rpc::PlainText::kLoopbackOnly;
     context_.zone = absl::UTCTimeZone();
     for (const char* actor : {"ann", "bob", "cat", "dan", "eve"}) Add(actor);
   }

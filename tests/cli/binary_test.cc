@@ -41,7 +41,7 @@ class BinaryTest : public ::testing::Test {
     const std::string err = absl::StrCat(dir_, "/stderr");
     options.argv = {"bash", "-c",
                     absl::StrCat("curlew() { '" CURLEW_BINARY "' \"$@\"; }; { ", line, "\n} 2>'", err, "'")};
-    options.env = {{"CURLEW_CONTROLLER", "127.0.0.1:1"}, {"LC_ALL", "C"}};
+    options.env = {{"CURLEW_CONTROLLER", "127.0.0.1:1"}, {"CURLEW_INSECURE", "1"}, {"LC_ALL", "C"}};
     options.input = input;
     auto process = testing::Process::Start(std::move(options));
     Outcome outcome;

@@ -87,7 +87,9 @@ const absl::Status kLost = absl::UnavailableError("Socket closed");
 class ClientTest : public ::testing::Test {
  protected:
   std::unique_ptr<Client> Make(const std::string& address, absl::Duration timeout = absl::Seconds(20)) {
-    auto client = Client::Make(address, timeout);
+    auto client = Client::Make(
+        address, timeout,
+        rpc::Transport::Make({.plain_text = rpc::PlainText::kLoopbackOnly}, absl::Now()).value());
     EXPECT_THAT(client, IsOk());
     return *std::move(client);
   }

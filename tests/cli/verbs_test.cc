@@ -25,6 +25,7 @@ class VerbsTest : public ::testing::Test {
  protected:
   VerbsTest() : context_(out_, err_), dir_(absl::StrCat(::testing::TempDir(), "curlew_verbs_", getpid())) {
     context_.flags.controller = controller_.address();
+    context_.flags.transport.plain_text = rpc::PlainText::kLoopbackOnly;
     context_.flags.actor = "ann";
     context_.zone = absl::UTCTimeZone();
     std::filesystem::create_directories(dir_);

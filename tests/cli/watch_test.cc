@@ -26,6 +26,7 @@ class WatchTest : public ::testing::Test {
  protected:
   WatchTest() : context_(out_, err_) {
     context_.flags.controller = controller_.address();
+    context_.flags.transport.plain_text = rpc::PlainText::kLoopbackOnly;
     context_.zone = absl::UTCTimeZone();
     options_.rollout = "rollouts/r1";
     options_.backoff = {absl::Milliseconds(1), absl::Milliseconds(5), 2.0};

@@ -37,7 +37,7 @@ class AuditKeyCommandTest : public ::testing::Test {
     return folder_ + "/" + name;
   }
   std::vector<std::string> Serve(const std::string& flag, const std::string& value) {
-    return {"--listen", "127.0.0.1:0", "--store", folder_ + "/store.db", flag, value};
+    return {"--insecure", "--listen", "127.0.0.1:0", "--store", folder_ + "/store.db", flag, value};
   }
 
   const std::string folder_ = absl::StrCat(::testing::TempDir(), "/curlew-audit-key-", getpid());
@@ -49,8 +49,8 @@ TEST_F(AuditKeyCommandTest, MakesAKeyThatTheControllerTakesAndOverwritesNothing)
   EXPECT_THAT(made, AllOf(HasSubstr(key + ".pub"), HasSubstr("key id:")));
   EXPECT_THAT(Run({"audit-key", key}, 1), HasSubstr("it is not overwritten"));
   Run({"audit-key"}, 2);
-  auto serving = Process::Start({.argv = {CURLEW_CONTROLLER, "--listen", "127.0.0.1:0", "--store",
-                                          folder_ + "/store.db", "--audit-key", key}});
+  auto serving = Process::Start({.argv = {CURLEW_CONTROLLER, "--insecure", "--listen", "127.0.0.1:0",
+                                          "--store", folder_ + "/store.db", "--audit-key", key}});
   ASSERT_THAT(serving, IsOk());
   const std::string id = made.substr(made.size() - 65, 64);
   EXPECT_THAT((*serving)->WaitForOutput(absl::StrCat("key_id=", id, "[^]*listening"), absl::Seconds(20)),

@@ -198,7 +198,7 @@ class Runner {
 };
 
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& addresses) {
-  return *rpc::MakeChannel(addresses);
+  return *rpc::MakeChannel(addresses, rpc::Transport::Plain());
 }
 
 // 1 is SERVING, 2 NOT_SERVING. The health service's messages are one field each, number 1, as these are.

@@ -26,7 +26,7 @@ class MainTest : public ::testing::Test {
   ~MainTest() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<Process> Start(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), CURLEW_CONTROLLER);
+    arguments.insert(arguments.begin(), {CURLEW_CONTROLLER, "--insecure"});
     auto process = Process::Start({.argv = std::move(arguments)});
     EXPECT_THAT(process, IsOk());
     return process.ok() ? *std::move(process) : nullptr;

@@ -112,8 +112,8 @@ class BadSessionTest : public ::testing::Test {
     port_ = testing::FreePort();
     const std::string limit = files > 0 ? absl::StrCat("ulimit -n ", files, "; ") : "";
     auto process = Process::Start(
-        {.argv = {"/bin/sh", "-c", limit + "exec \"$@\"", "sh", CURLEW_BIN "/curlew-controller", "--listen",
-                  Address(), "--store", folder_ + "/store.db"}});
+        {.argv = {"/bin/sh", "-c", limit + "exec \"$@\"", "sh", CURLEW_BIN "/curlew-controller", "--insecure",
+                  "--listen", Address(), "--store", folder_ + "/store.db"}});
     ASSERT_THAT(process, IsOk());
     controller_ = *std::move(process);
     ASSERT_THAT(controller_->WaitForOutput("listening", absl::Seconds(20)), IsOk());
@@ -334,7 +334,7 @@ TEST_F(BadSessionTest, AnAgentRefusesWhatIsTooLarge) {
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(&service);
   const auto server = builder.BuildAndStart();
-  FakeAgent agent(*rpc::MakeChannel(Address()));
+  FakeAgent agent(*rpc::MakeChannel(Address(), rpc::Transport::Plain()));
   agent.SayHello();
   EXPECT_THAT(agent.End(), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("larger than max")));
 }

@@ -86,10 +86,19 @@ class FailoverTest : public FleetTest {
 
   // The first that is started gets fault_.
   void Restart(int number) {
-    auto process = Process::Start(
-        {.argv = {absl::StrCat(CURLEW_BIN, "/curlew-controller"), "--listen", addresses_[number], "--store",
-                  store_, "--leader-lease", "1s", "--heartbeat-interval", "500ms", "--lease-time", "3s"},
-         .env = std::exchange(fault_, {})});
+    std::vector<std::string> argv = {absl::StrCat(CURLEW_BIN, "/curlew-controller"),
+                                     "--listen",
+                                     addresses_[number],
+                                     "--store",
+                                     store_,
+                                     "--leader-lease",
+                                     "1s",
+                                     "--heartbeat-interval",
+                                     "500ms",
+                                     "--lease-time",
+                                     "3s"};
+    for (const std::string& flag : ControllerTransport()) argv.push_back(flag);
+    auto process = Process::Start({.argv = argv, .env = std::exchange(fault_, {})});
     ASSERT_THAT(process, IsOk());
     controllers_[number] = *std::move(process);
     ASSERT_THAT(controllers_[number]->WaitForOutput("listening", kPatience), IsOk());

@@ -51,12 +51,51 @@ std::string FleetTest::File(const std::string& name, absl::string_view text) {
   return path;
 }
 
+void FleetTest::WriteAccess() {
+  std::string access = "roles: [{role: admin, users: [\"*\"]}]\nagents:\n";
+  if (served_.empty()) served_["nobody"] = {"nothing"};
+  for (const auto& [agent, targets] : served_) {
+    absl::StrAppend(&access, "  - {agent: ", agent, ", targets: [", absl::StrJoin(targets, ", "), "]}\n");
+  }
+  // In one step: the controller may be reading it.
+  std::filesystem::rename(File("access.yaml.new", access), folder_ + "/access.yaml");
+}
+
+std::vector<std::string> FleetTest::ControllerTransport() {
+  std::vector<std::string>& flags = transports_["a controller"];
+  if (flags.empty()) {
+    WriteAccess();
+    flags = Certificates::Flags(certificates_.Controller());
+    flags.insert(flags.end(), {"--access", folder_ + "/access.yaml"});
+  }
+  return flags;
+}
+
+std::vector<std::string> FleetTest::AgentTransport(const std::string& id, const std::string& target) {
+  if (served_[id].insert(target).second) WriteAccess();
+  rpc::TransportOptions options = certificates_.Agent(id);
+  options.server_name = "curlew.test";
+  return Certificates::Flags(options);
+}
+
+std::vector<std::string> FleetTest::UserTransport(const std::string& name) {
+  std::vector<std::string>& flags = transports_[name];
+  if (flags.empty()) {
+    rpc::TransportOptions options = certificates_.User(name);
+    options.server_name = "curlew.test";
+    flags = Certificates::Flags(options);
+  }
+  return flags;
+}
+
 void FleetTest::StartController() {
   if (address_.empty()) address_ = absl::StrCat("127.0.0.1:", FreePort());
   std::vector<std::string> argv = {
       Binary("curlew-controller"), "--listen", address_,       "--store", absl::StrCat(folder_, "/store.db"),
       "--heartbeat-interval",      "500ms",    "--lease-time", "3s"};
-  argv.insert(argv.end(), controller_flags_.begin(), controller_flags_.end());
+  for (const auto& flags : {ControllerTransport(), controller_flags_}) {
+    argv.insert(argv.end(), flags.begin(), flags.end());
+  }
   auto process = Process::Start({.argv = argv});
   ASSERT_THAT(process, IsOk());
   controller_ = *std::move(process);
@@ -65,15 +104,16 @@ void FleetTest::StartController() {
 
 void FleetTest::StartAgent(const std::string& target, std::map<std::string, std::string> env,
                            std::string id) {
+  const std::string name = id.empty() ? "agent-" + target : id;
   std::vector<std::string> argv = {Binary("curlew-agent"),
                                    "--controller",
                                    address_,
-                                   "--id",
-                                   id.empty() ? "agent-" + target : id,
                                    "--target",
                                    absl::StrCat(target, "=", conninfo_[target]),
                                    "--report-row-keys"};
-  argv.insert(argv.end(), agent_flags_.begin(), agent_flags_.end());
+  for (const auto& flags : {AgentTransport(name, target), agent_flags_}) {
+    argv.insert(argv.end(), flags.begin(), flags.end());
+  }
   auto process = Process::Start({.argv = argv, .env = std::move(env)});
   ASSERT_THAT(process, IsOk());
   agents_[id.empty() ? target : id] = *std::move(process);
@@ -88,8 +128,9 @@ void FleetTest::StartFleet(absl::string_view setup) {
 }
 
 std::unique_ptr<Process> FleetTest::StartCurlew(std::vector<std::string> arguments) {
-  std::vector<std::string> argv = {Binary("curlew"), "--controller", address_, "--actor", actor_};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> argv = {Binary("curlew"), "--controller", address_};
+  for (const auto& flags : {UserTransport(actor_), arguments})
+    argv.insert(argv.end(), flags.begin(), flags.end());
   auto process = Process::Start({.argv = argv});
   EXPECT_THAT(process, IsOk());
   return process.ok() ? *std::move(process) : nullptr;

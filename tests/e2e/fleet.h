@@ -4,11 +4,13 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "curlew/v1/rollout.pb.h"
+#include "tests/support/certificates.h"
 #include "tests/support/pg_test.h"
 #include "tests/support/process.h"
 
@@ -21,7 +23,8 @@ struct CommandResult {
 };
 
 // Base of the end-to-end tests: two databases, staging and production, on the shared cluster, and the
-// processes that serve them. Everything lives in a temporary folder that goes with the test.
+// processes that serve them, which speak TLS with certificates of a CA of the test's. Everything lives in a
+// temporary folder that goes with the test.
 class FleetTest : public PgTest {
  protected:
   void SetUp() override;
@@ -41,6 +44,12 @@ class FleetTest : public PgTest {
   CommandResult Curlew(std::vector<std::string> arguments, absl::Duration timeout = absl::Seconds(60));
   // The same; the test fails unless it exits with 0. Returns the output.
   std::string CurlewOk(std::vector<std::string> arguments);
+  // The controllers' access file: everybody may do all, agents serve what served_ says.
+  void WriteAccess();
+  // Flags of a controller's TLS and access, of an agent's, of a person's.
+  std::vector<std::string> ControllerTransport();
+  std::vector<std::string> AgentTransport(const std::string& id, const std::string& target);
+  std::vector<std::string> UserTransport(const std::string& name);
   // Writes a file into the temporary folder and returns its path.
   std::string File(const std::string& name, absl::string_view text);
   // The rollout as `curlew rollout show -o json` gives it.
@@ -52,10 +61,13 @@ class FleetTest : public PgTest {
   // By somebody else than who starts rollouts.
   void Approve(const std::string& rollout);
 
-  // Who runs `curlew`.
+  // Who runs `curlew`, by certificate.
   std::string actor_ = "tester";
   // Further arguments of processes that are started from now on.
   std::vector<std::string> controller_flags_, agent_flags_;
+  Certificates certificates_;
+  std::map<std::string, std::set<std::string>> served_;  // targets of each agent, as the access file has them
+  std::map<std::string, std::vector<std::string>> transports_;  // flags of people and of controllers
   std::string folder_;
   std::string address_;
   std::map<std::string, std::string> conninfo_;

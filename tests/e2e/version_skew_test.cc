@@ -29,9 +29,10 @@ class VersionSkewTest : public FleetTest {
  protected:
   // `program` as "curlew-next".
   CommandResult Run(const std::string& program, std::vector<std::string> arguments) {
-    std::vector<std::string> argv = {absl::StrCat(CURLEW_OTHERS, "/", program), "--controller", address_,
-                                     "--actor", "tester"};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    std::vector<std::string> argv = {absl::StrCat(CURLEW_OTHERS, "/", program), "--controller", address_};
+    for (const auto& flags : {UserTransport("tester"), arguments}) {
+      argv.insert(argv.end(), flags.begin(), flags.end());
+    }
     auto process = Process::Start({.argv = std::move(argv)});
     EXPECT_THAT(process, IsOk());
     if (!process.ok()) return {};
@@ -41,9 +42,10 @@ class VersionSkewTest : public FleetTest {
   }
 
   void StartOtherAgent(const std::string& program) {
-    auto process = Process::Start(
-        {.argv = {absl::StrCat(CURLEW_OTHERS, "/", program), "--controller", address_, "--id",
-                  "agent-staging", "--target", absl::StrCat("staging=", conninfo_["staging"])}});
+    std::vector<std::string> argv = {absl::StrCat(CURLEW_OTHERS, "/", program), "--controller", address_,
+                                     "--target", absl::StrCat("staging=", conninfo_["staging"])};
+    for (const std::string& flag : AgentTransport("agent-staging", "staging")) argv.push_back(flag);
+    auto process = Process::Start({.argv = argv});
     ASSERT_THAT(process, IsOk());
     agents_["staging"] = *std::move(process);
   }

@@ -405,7 +405,18 @@ v1::Schema LifeTest::ReadNow() {
   if (connection == nullptr) return {};
   auto schema = pg::ReadSchema(connection.get(), compiler::ScopeOf(plan_));
   EXPECT_THAT(schema, IsOk());
-  return schema.ok() ? *schema : v1::Schema();
+  if (!schema.ok()) return {};
+  if (agent_role_ != nullptr) {
+    const auto as_agent = Connect(agent_conninfo_);
+    if (as_agent == nullptr) return {};
+    // The agent compiles from what it sees: that must not depend on its rights.
+    auto seen = pg::ReadSchema(as_agent.get(), compiler::ScopeOf(plan_));
+    EXPECT_THAT(seen, IsOk());
+    if (seen.ok()) {
+      EXPECT_EQ(base::CanonicalJson(*seen), base::CanonicalJson(*schema));
+    }
+  }
+  return *schema;
 }
 
 }  // namespace curlew::testing

@@ -2,7 +2,8 @@
 # What ./dev setup --kubernetes does: puts the tools that tests/helm work with into a cache of the user's.
 #
 #   setup.sh                helm, and manifests (this folder's), by Go; promtool out of Debian's package
-#   setup.sh --api-server   kube-apiserver by Go, half an hour on two cores, and etcd out of Debian's package
+#   setup.sh --api-server   kube-apiserver by Go, the best part of an hour, etcd out of Debian's package, and the
+#                           definitions of cert-manager's and the Prometheus Operator's kinds out of their modules
 #
 # Versions stand in go.mod here and in apiserver/. What is there already in this version is left alone. CURLEW_TOOLS
 # in the environment names another folder than ~/.cache/curlew-tools; JOBS says how many compilers run at once.
@@ -48,7 +49,20 @@ unpack() {
   fi
 }
 
+# define MODULE VERSION FOLDER KIND...: copies definitions out of a module in the version that is used here.
+define() {
+  local module=$1 version=$2 folder=$3 directory kind
+  directory=$(go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+  for kind in "${@:4}"; do install -m 644 "$directory/$folder/$kind.yaml" "$cache/definitions/"; done
+}
+
 if [[ ${1:-} == --api-server ]]; then
+  mkdir -p "$cache/definitions"
+  define github.com/cert-manager/cert-manager "$(version github.com/cert-manager/cert-manager)" deploy/crds \
+    cert-manager.io_{certificates,issuers,clusterissuers}
+  operator=github.com/prometheus-operator/prometheus-operator
+  define $operator "$(version $operator/pkg/apis/monitoring)" example/prometheus-operator-crd \
+    monitoring.coreos.com_{servicemonitors,podmonitors,prometheusrules}
   cd apiserver
   kubernetes=$(version k8s.io/kubernetes)
   x=k8s.io/component-base/version

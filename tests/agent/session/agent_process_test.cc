@@ -75,8 +75,8 @@ class AgentProcessTest : public ::curlew::testing::PgTest {
 
   void StartAgent(const std::string& fault = "", const std::string& config = "") {
     std::vector<std::string> argv = {
-        CURLEW_AGENT_BINARY, "--controller", controller_->address(), "--id", "agent-1",
-        "--target",          "crm",          "--log-level",          "debug"};
+        CURLEW_AGENT_BINARY, "--insecure", "--controller", controller_->address(), "--id",
+        "agent-1",           "--target",   "crm",          "--log-level",          "debug"};
     if (!config.empty()) argv.insert(argv.end(), {"--config", config});
     ASSERT_OK_AND_ASSIGN(
         agent_,

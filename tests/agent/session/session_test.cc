@@ -27,13 +27,13 @@ class SessionTest : public ::testing::Test {
 
   void Start(const std::string& address, SessionOptions options = {}) {
     options.controller = address;
-    options.controllers = rpc::ParseControllers(address)->controllers;
+    options.controllers = rpc::ParseControllers(address, rpc::Transport::Plain())->controllers;
     options.agent_id = "agent";
     options.instance_id = "instance";
     if (options.version.empty()) options.version = "0.3.0";
     options.reconnect = {.first = absl::Milliseconds(10), .longest = absl::Milliseconds(20)};
-    session_ = std::make_unique<Session>(options, *rpc::MakeChannel(address), std::vector<TargetServer*>{},
-                                         &outbox_, &lease_);
+    session_ = std::make_unique<Session>(options, *rpc::MakeChannel(address, rpc::Transport::Plain()),
+                                         std::vector<TargetServer*>{}, &outbox_, &lease_);
     runner_ = std::thread([this] { session_->Run(); });
   }
 

@@ -28,7 +28,7 @@ using ::testing::HasSubstr;
 class AcceptorTest : public ::testing::Test {
  protected:
   void Serve(const std::string& address) {
-    auto server = AcceptingServer::Start(address, [&](grpc::ServerBuilder& builder) {
+    auto server = AcceptingServer::Start(address, Transport::Plain(), [&](grpc::ServerBuilder& builder) {
       ConfigureServer(&builder);
       builder.RegisterService(&service_);
     });

@@ -38,24 +38,25 @@ TEST(EndpointTest, RefusesWhatIsNoAddress) {
 }
 
 TEST(EndpointTest, MakesNoChannelToAnotherMachine) {
-  EXPECT_THAT(MakeChannel("db.example.org:7441"), StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(MakeChannel("127.0.0.1:7441"), IsOk());
+  EXPECT_THAT(MakeChannel("db.example.org:7441", Transport::Plain()),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(MakeChannel("127.0.0.1:7441", Transport::Plain()), IsOk());
 }
 
 TEST(EndpointTest, SeveralControllersAreOneTargetOfAddresses) {
-  const auto two = ParseControllers("127.0.0.1:7441, localhost:7442");
+  const auto two = ParseControllers("127.0.0.1:7441, localhost:7442", Transport::Plain());
   ASSERT_THAT(two, IsOk());
   EXPECT_EQ(two->target, "ipv4:127.0.0.1:7441,127.0.0.1:7442");
   EXPECT_EQ(two->controllers, Controllers::kSeveral);
   EXPECT_THAT(two->each, ElementsAre("127.0.0.1:7441", "127.0.0.1:7442"));
-  const auto six = ParseControllers("[::1]:1,[::1]:2");
+  const auto six = ParseControllers("[::1]:1,[::1]:2", Transport::Plain());
   ASSERT_THAT(six, IsOk());
   EXPECT_EQ(six->target, "ipv6:[::1]:1,[::1]:2");
-  const auto name = ParseControllers("dns:///localhost:7441");
+  const auto name = ParseControllers("dns:///localhost:7441", Transport::Plain());
   ASSERT_THAT(name, IsOk());
   EXPECT_EQ(name->target, "dns:///localhost:7441");
   EXPECT_EQ(name->controllers, Controllers::kSeveral);
-  const auto one = ParseControllers("localhost:7441");
+  const auto one = ParseControllers("localhost:7441", Transport::Plain());
   ASSERT_THAT(one, IsOk());
   EXPECT_EQ(one->target, "localhost:7441");
   EXPECT_EQ(one->controllers, Controllers::kOne);
@@ -64,11 +65,12 @@ TEST(EndpointTest, SeveralControllersAreOneTargetOfAddresses) {
 TEST(EndpointTest, RefusesListsThatCannotBeOneTargetAndAddressesInThemThatOthersReach) {
   for (const char* text : {"127.0.0.1:1,", ",", "127.0.0.1:1,[::1]:2", "127.0.0.1:1,unix:/tmp/s",
                            "127.0.0.1:1,dns:///localhost:1", "127.0.0.1:1,127.0.0.1"}) {
-    EXPECT_THAT(ParseControllers(text), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("HOST:PORT")))
+    EXPECT_THAT(ParseControllers(text, Transport::Plain()),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("HOST:PORT")))
         << text;
   }
   for (const char* text : {"127.0.0.1:1,10.0.0.1:1", "dns:///db.example.org:1"}) {
-    EXPECT_THAT(ParseControllers(text),
+    EXPECT_THAT(ParseControllers(text, Transport::Plain()),
                 StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("plain text")))
         << text;
   }

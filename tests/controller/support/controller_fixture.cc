@@ -201,7 +201,7 @@ v1::Target ControllerTest::WaitForTarget(const std::string& target,
 }
 
 std::shared_ptr<grpc::Channel> ControllerTest::Channel() {
-  return *rpc::MakeChannel(absl::StrCat("127.0.0.1:", server_->port()));
+  return *rpc::MakeChannel(absl::StrCat("127.0.0.1:", server_->port()), rpc::Transport::Plain());
 }
 
 std::string ControllerTest::SetUpPlan() {

@@ -1,0 +1,217 @@
+#include "controller/access/guard.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "common/base/error_detail.h"
+#include "common/base/log.h"
+#include "common/base/status_macros.h"
+#include "common/pki/files.h"
+#include "common/pki/identity.h"
+
+namespace curlew::access {
+namespace {
+
+// How often the file is looked at, while there are calls.
+constexpr absl::Duration kLook = absl::Seconds(1);
+
+// Names of properties of the certificate (grpc_security_constants.h).
+constexpr char kUri[] = "peer_uri";
+constexpr char kCommonName[] = "x509_common_name";
+
+std::vector<std::string> Property(const grpc::ServerContextBase& context, const char* name) {
+  std::vector<std::string> values;
+  for (const grpc::string_ref& value : context.auth_context()->FindPropertyValues(name)) {
+    values.emplace_back(value.data(), value.size());
+  }
+  return values;
+}
+
+bool IsAgent(const std::string& identity) {
+  const auto parsed = pki::ParseUri(identity);
+  return parsed.ok() && parsed->party == pki::Party::kAgent;
+}
+
+std::string Shown(const std::vector<Grant>& grants) {
+  if (grants.empty()) return "has no role";
+  return absl::StrCat("is ", absl::StrJoin(grants, ", ", [](std::string* out, const Grant& grant) {
+                        absl::StrAppend(
+                            out, Word(grant.role),
+                            grant.environments.empty()
+                                ? " everywhere"
+                                : absl::StrCat(" in ", absl::StrJoin(grant.environments, " and ")));
+                      }));
+}
+
+constexpr char kAsk[] =
+    "who keeps the controller's access file (--access) gives roles; it is read again when it changes";
+
+}  // namespace
+
+Credential Credential::Of(const grpc::ServerContextBase& context) {
+  Credential credential{.identity = "", .peer = context.peer()};
+  const std::vector<std::string> uris = Property(context, kUri), names = Property(context, kCommonName);
+  if (uris.size() == 1) credential.identity = uris[0];
+  // Of several names none is the right one.
+  if (uris.empty() && names.size() == 1 && !names[0].empty())
+    credential.identity = absl::StrCat("cn:", names[0]);
+  return credential;
+}
+
+Caller Caller::Unknown(const Rule& rule, std::string peer) { return Caller(&rule, std::move(peer), nullptr); }
+
+Caller Caller::Of(const Rule& rule, std::string identity, std::shared_ptr<const Policy> policy) {
+  return Caller(&rule, std::move(identity), std::move(policy));
+}
+
+std::string Caller::Actor(const std::string& given) const {
+  if (!known()) return given.empty() ? absl::StrCat("unknown at ", identity_) : given;
+  const auto parsed = pki::ParseUri(identity_);
+  const bool own =
+      parsed.ok() && parsed->party == pki::Party::kUser && parsed->trust_domain == policy_->trust_domain();
+  return own ? parsed->name : identity_;
+}
+
+absl::StatusOr<std::string> Caller::Decider(const std::string& given) const {
+  if (!known() && given.empty()) {
+    return base::WithDetail(absl::InvalidArgumentError("actor is empty; it is required"), base::kField,
+                            "actor");
+  }
+  return Actor(given);
+}
+
+bool Caller::Has(const std::string& environment) const {
+  const std::vector<Grant> grants = policy_->GrantsOf(identity_);
+  return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
+    return Includes(grant.role, rule_->role) &&
+           (grant.environments.empty() ||
+            (!environment.empty() && grant.environments.count(environment) > 0));
+  });
+}
+
+absl::Status Caller::Denied(absl::string_view where) const {
+  const absl::string_view method = rule_->method.substr(rule_->method.rfind('.') + 1);
+  return base::WithDetail(
+      base::WithDetail(
+          absl::PermissionDeniedError(absl::StrCat(
+              Actor(""), " may not do this (", method, "): it needs the role ", Word(rule_->role), " ", where,
+              ", and ", Actor(""), " ", Shown(policy_->GrantsOf(identity_)))),
+          base::kReason, "ROLE_MISSING"),
+      base::kHint, kAsk);
+}
+
+absl::Status Caller::InAll(const std::vector<std::string>& environments) const {
+  if (!known()) return absl::OkStatus();
+  if (environments.empty()) return Has("") ? absl::OkStatus() : Denied("everywhere");
+  for (const std::string& environment : environments) {
+    if (!Has(environment)) return Denied(absl::StrCat("in ", environment));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Caller::InAny(const std::vector<std::string>& environments) const {
+  if (!known() || Has("")) return absl::OkStatus();
+  if (std::any_of(environments.begin(), environments.end(), [&](const auto& one) { return Has(one); })) {
+    return absl::OkStatus();
+  }
+  return Denied(environments.empty() ? "everywhere"
+                                     : absl::StrCat("in ", absl::StrJoin(environments, " or ")));
+}
+
+absl::Status Caller::Somewhere() const {
+  if (!known()) return absl::OkStatus();
+  const std::vector<Grant> grants = policy_->GrantsOf(identity_);
+  if (std::any_of(grants.begin(), grants.end(),
+                  [&](const Grant& grant) { return Includes(grant.role, rule_->role); })) {
+    return absl::OkStatus();
+  }
+  return Denied("somewhere");
+}
+
+absl::Status Caller::ServesAs(const std::string& id, const std::vector<std::string>& targets) const {
+  if (!known()) return absl::OkStatus();
+  const auto parsed = pki::ParseUri(identity_);
+  if (!parsed.ok() || parsed->party != pki::Party::kAgent || parsed->name != id) {
+    return base::WithDetail(absl::PermissionDeniedError(absl::StrCat("the certificate of ", identity_,
+                                                                     " is not that of an agent ", id)),
+                            base::kHint,
+                            "leave --id out: with a certificate the agent has the name that stands there");
+  }
+  for (const std::string& target : targets) {
+    if (policy_->Serves(identity_, target)) continue;
+    return base::WithDetail(
+        absl::PermissionDeniedError(absl::StrCat("agent ", id, " may not serve target ", target)),
+        base::kHint,
+        absl::StrCat("name the agent as the target, or give it the target in the controller's access file: "
+                     "agents: [{agent: ",
+                     id, ", targets: [", target, "]}]"));
+  }
+  return absl::OkStatus();
+}
+
+const Guard& Guard::Open() {
+  static const Guard* const open = new Guard("", "");
+  return *open;
+}
+
+absl::StatusOr<std::unique_ptr<Guard>> Guard::Load(std::string path, std::string trust_domain) {
+  std::unique_ptr<Guard> guard(new Guard(std::move(path), std::move(trust_domain)));
+  absl::MutexLock lock(&guard->mutex_);
+  ASSIGN_OR_RETURN(guard->seen_, pki::ReadWhole(guard->path_));
+  auto policy = Policy::Parse(guard->seen_, guard->trust_domain_);
+  if (!policy.ok()) return base::Annotate(policy.status(), guard->path_);
+  guard->policy_ = std::make_shared<const Policy>(*std::move(policy));
+  guard->looked_ = absl::Now();
+  return guard;
+}
+
+std::shared_ptr<const Policy> Guard::Current() const {
+  absl::MutexLock lock(&mutex_);
+  const absl::Time now = absl::Now();
+  if (now - looked_ < kLook && now >= looked_) return policy_;
+  looked_ = now;
+  const auto text = pki::ReadWhole(path_);
+  if (text.ok() && *text == seen_) return policy_;
+  auto policy = text.ok() ? Policy::Parse(*text, trust_domain_) : text.status();
+  if (text.ok()) seen_ = *text;
+  if (policy.ok()) {
+    policy_ = std::make_shared<const Policy>(*std::move(policy));
+    spdlog::info("{}",
+                 base::WithFields("the access file has changed and holds from now on", {{"file", path_}}));
+  } else {
+    spdlog::error("{}",
+                  base::WithFields("the access file cannot be used: what it said before goes on to hold",
+                                   {{"file", path_}, {"message", policy.status().message()}}));
+  }
+  return policy_;
+}
+
+absl::StatusOr<Caller> Guard::Enter(const Credential& credential, absl::string_view method) const {
+  const Rule& rule = RuleOf(method);
+  if (path_.empty()) return Caller::Unknown(rule, credential.peer);
+  const std::string& identity = credential.identity;
+  if (identity.empty()) {
+    return absl::UnauthenticatedError(
+        "the certificate names nobody: it has neither one URI name nor a common name (curlew pki issue)");
+  }
+  const bool for_agents = rule.place == Place::kAgentsTarget;
+  if (for_agents != IsAgent(identity)) {
+    return absl::PermissionDeniedError(
+        for_agents ? absl::StrCat(identity, " is no agent: its certificate has no name as spiffe://",
+                                  trust_domain_, "/agent/NAME")
+                   : absl::StrCat(identity, " is an agent, and this is for people"));
+  }
+  Caller caller = Caller::Of(rule, identity, Current());
+  // Where it is about something in particular, the method says the rest.
+  if (rule.place == Place::kEverywhere) RETURN_IF_ERROR(caller.Everywhere());
+  if (!for_agents) RETURN_IF_ERROR(caller.Somewhere());
+  return caller;
+}
+
+}  // namespace curlew::access
