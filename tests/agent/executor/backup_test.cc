@@ -335,6 +335,19 @@ TEST_F(BackupTest, ACommandOfTheConfigurationRunsAsItStandsThere) {
   EXPECT_THAT(Content("environment"), AllOf(HasSubstr("PGHOST="), HasSubstr("PGDATABASE=")));
 }
 
+TEST_F(BackupTest, ACommandsSessionsBeginAsTheRoleOfChecks) {
+  const std::string role = NewRole("NOLOGIN");
+  backups_.role = absl::StrCat(role, " of\\checks");
+  Sql(absl::StrCat("ALTER ROLE ", role, " RENAME TO \"", backups_.role, "\""));
+  backups_.commands["who"] = {
+      .argv = {::curlew::testing::Cluster::Get().Program("psql"), "-XAtc", "SELECT current_user"},
+      .connection = true};
+  const Outcome outcome = Run("add-1", Command("who"));
+  Sql(absl::StrCat("ALTER ROLE \"", backups_.role, "\" RENAME TO ", role));
+  ASSERT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
+  EXPECT_EQ(outcome.backups[0].location(), backups_.role);
+}
+
 TEST_F(BackupTest, ACommandThatFailsIsTooLateOrUnknownSaysSo) {
   backups_.commands["broken"] = {.argv = {Script("broken", "seq 1 100 >&2; echo no room >&2; exit 7")}};
   const Outcome broken = Run("add-1", Command("broken"));

@@ -72,6 +72,12 @@ class FakeController : public v1::AgentService::Service {
     return message;
   }
 
+  // All that was heard, as text.
+  std::string everything() const {
+    absl::MutexLock lock(&mutex_);
+    return everything_;
+  }
+
   // How many sessions have begun, and how many of them said goodbye (half-closed the stream).
   int sessions() const {
     absl::MutexLock lock(&mutex_);
@@ -104,9 +110,11 @@ class FakeController : public v1::AgentService::Service {
         stream->Write(answer);
       }
       heard_.push_back(message);
+      everything_ += message.DebugString();
     }
     while (stream->Read(&message)) {
       absl::MutexLock lock(&mutex_);
+      everything_ += message.DebugString();
       if (message.has_heartbeat() && !silent_) {
         v1::ControllerMessage answer;
         answer.mutable_heartbeat();
@@ -125,6 +133,7 @@ class FakeController : public v1::AgentService::Service {
   std::unique_ptr<grpc::Server> server_;
   mutable absl::Mutex mutex_;
   std::deque<v1::AgentMessage> heard_ ABSL_GUARDED_BY(mutex_);
+  std::string everything_ ABSL_GUARDED_BY(mutex_);
   int sessions_ ABSL_GUARDED_BY(mutex_) = 0;
   int goodbyes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string version_ ABSL_GUARDED_BY(mutex_);
