@@ -23,6 +23,7 @@ class File:
     user: int
     group: int
     size: int
+    time: float  # of its last change
     link: str = ""
 
 
@@ -53,7 +54,7 @@ def assembled(name: str, script: pathlib.Path, programs: pathlib.Path, folder: p
             told = path.lstat()
             relative = str(path.relative_to(root))
             files[relative] = File(relative, told.st_mode, 0, 0, told.st_size if stat.S_ISREG(told.st_mode) else 0,
-                                   os.readlink(path) if path.is_symlink() else "")
+                                   told.st_mtime, os.readlink(path) if path.is_symlink() else "")
     return Image(name, root, files, None)
 
 
@@ -80,7 +81,7 @@ def loaded(name: str, archive: pathlib.Path, folder: pathlib.Path) -> Image:
                     else:
                         kind = kinds.get(member.type, 0) | member.mode
                     files[path] = File(path, kind, member.uid, member.gid, member.size if member.isreg() else 0,
-                                       member.linkname if member.issym() else "")
+                                       member.mtime, member.linkname if member.issym() else "")
                     inner.extract(member, root, numeric_owner=True)
     return Image(name, root, files, config)
 
