@@ -48,7 +48,10 @@ def enter_node(arguments: list[str]) -> None:
             raise OSError("no namespaces can be made on this machine")
         os.environ[ENTERED] = "1"
         os.execvp("unshare", [*command, sys.executable, "-B", *arguments])
-    for command in ("mount -t tmpfs run /run", "ip link set lo up", "ip link add pods type bridge",
+    for command in ("mount -t tmpfs run /run", "ip link set lo up",
+                    # With an address of its own: else it takes the lowest of its ports, a new one with new pods, and
+                    # those that are there send to the old one for a while.
+                    "ip link add pods address 02:00:00:00:00:01 type bridge",
                     f"ip address add {NODE}/24 dev pods", "ip link set pods up"):
         subprocess.run(command.split(), check=True)
 
@@ -159,7 +162,8 @@ class Pod:
         self.address = node.address()
         self.folder = node.root / name
         self.folder.mkdir()
-        self.log = self.folder / "log"
+        self.log = self.folder / "log"  # Standard error.
+        self.output = self.folder / "output"  # Standard output.
         self.rights = self.spec.get("securityContext", {}) | self.container.get("securityContext", {})
         self.arguments = arguments if arguments is not None else self.container.get("args", [])
         self.host_paths = host_paths or {}
@@ -268,23 +272,23 @@ class Pod:
             "mounts": [*self._mounts(), {"source": str(self.node.programs), "target": "/curlew/bin", "writable": False}],
             "user": self.rights["runAsUser"], "group": self.rights["runAsGroup"], "fs_group": self.rights["fsGroup"],
             "folder": IMAGE_FOLDER, "command": [path, *self.command()[1:]], "environment": environment}))
-        with open(self.log, "ab") as log:
+        with open(self.log, "ab") as log, open(self.output, "ab") as output:
             self.process = subprocess.Popen(
                 ["ip", "netns", "exec", self.name, "unshare", "--mount", "--propagation", "private", sys.executable,
                  "-B", str(HERE / "container.py"), str(specification)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=log, start_new_session=True,
                 preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))  # Dies with the test.
         return self
 
     def run(self, seconds: float = 60) -> tuple[int, str]:
-        """Starts it and waits for its end: exit status and output."""
+        """Starts it and waits for its end: exit status, and what it printed, or said of its failure."""
         self.start()
         try:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired as error:
             self.kill()
             raise KubeletError(f"{self.name} has not ended within {seconds:.0f} s:\n{self.last_lines()}") from error
-        return status, self.log.read_text(errors="replace")
+        return status, (self.output if status == 0 else self.log).read_text(errors="replace")
 
     def wait_ready(self, seconds: float = 60) -> "Pod":
         """Until every probe that it has succeeds."""

@@ -64,7 +64,8 @@ def say(text: str) -> None:
 
 def with_certificate(template: dict, secret: str) -> dict:
     """The pod of `helm test`, as somebody else."""
-    return {"spec": template["spec"] | {"volumes": [{"name": "tls", "secret": {"secretName": secret}}]}}
+    (volume,) = template["spec"]["volumes"]
+    return {"spec": template["spec"] | {"volumes": [volume | {"secret": volume["secret"] | {"secretName": secret}}]}}
 
 
 class PodCurlew(Curlew):
@@ -72,12 +73,11 @@ class PodCurlew(Curlew):
 
     def __init__(self, node: Node, template: dict, user: str, files: Path):
         super().__init__(node.programs / "curlew", "", files)
-        self._node, self._user, self._count = node, user, 0
+        self._node, self._user = node, user
         self._template = with_certificate(template, f"{user}-tls")
 
     def run(self, *arguments: str) -> str:
-        self._count += 1
-        pod = Pod(self._node, f"{self._user}-{self._count}", self._template, list(arguments), {"/files": self.folder})
+        pod = Pod(self._node, f"{self._user}-{len(self._node.pods)}", self._template, list(arguments), {"/files": self.folder})
         status, output = pod.run()
         if status != 0:
             raise CurlewError(f"curlew {' '.join(arguments)} ended with status {status}:\n{output}")
@@ -92,7 +92,7 @@ class Installation:
         self.node = Node(root, programs)
         self.found = objects(render(VALUES))
         self.passwords = {name: secrets.token_hex(12) for name in ("store",)}
-        self.cluster = Cluster("db", root, settings={"listen_addresses": "'*'"})
+        self.cluster = Cluster("db", root, port=5432, settings={"listen_addresses": "'*'"})
         self.controllers: list[Pod] = []
         self.agents: dict[str, Pod] = {}
         self._count = 0
@@ -224,8 +224,7 @@ def roll_out(installation: Installation, authority) -> None:
     """From staging to production, with everything changing below it."""
     curlew, bob = installation.ada, installation.bob
     curlew.run("env", "apply", "/files/environments.yaml")
-    installation.wait_until("every target is served", lambda: curlew.run("target", "list").count("staging") > 0
-                            and all_served(curlew))
+    installation.wait_until("every target is served", lambda: all_served(curlew))
     say("every target is served")
     curlew.run("rollout", "start", "/files/plan.yaml", "--id", ROLLOUT)
     installation.wait_until("the gate of staging", lambda: reached_gate(curlew, "staging/before-drop"))
@@ -254,7 +253,7 @@ def roll_out(installation: Installation, authority) -> None:
 
 def all_served(curlew: PodCurlew) -> bool:
     targets = curlew.json("target", "list").get("targets", [])
-    return len(targets) == len(DATABASES) and all(target.get("agent") for target in targets)
+    return len(targets) == len(DATABASES) and all(target.get("served") for target in targets)
 
 
 def reached_gate(curlew: PodCurlew, gate: str) -> bool:
@@ -267,7 +266,7 @@ def check_secrets(installation: Installation) -> None:
     """No password and no key in a log or a command line."""
     words = [*installation.passwords.values(), installation.cluster.passwords["curlew"], "PRIVATE KEY"]
     for pod in installation.node.pods:
-        text = pod.log.read_text(errors="replace") if pod.log.exists() else ""
+        text = "".join(path.read_text(errors="replace") for path in (pod.log, pod.output) if path.exists())
         if pod.process is not None and pod.process.poll() is None:
             text += Path(f"/proc/{pod.process.pid}/cmdline").read_text().replace("\0", " ")
         for word in words:
