@@ -1,6 +1,7 @@
 #include "controller/access/guard.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -8,7 +9,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "common/base/error_detail.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
@@ -17,9 +17,6 @@
 
 namespace curlew::access {
 namespace {
-
-// How often the file is looked at, while there are calls.
-constexpr absl::Duration kLook = absl::Seconds(1);
 
 // Names of properties of the certificate (grpc_security_constants.h).
 constexpr char kUri[] = "peer_uri";
@@ -163,23 +160,29 @@ const Guard& Guard::Open() {
 absl::StatusOr<std::unique_ptr<Guard>> Guard::Load(std::string path, std::string trust_domain) {
   std::unique_ptr<Guard> guard(new Guard(std::move(path), std::move(trust_domain)));
   absl::MutexLock lock(&guard->mutex_);
-  ASSIGN_OR_RETURN(guard->seen_, pki::ReadWhole(guard->path_));
-  auto policy = Policy::Parse(guard->seen_, guard->trust_domain_);
+  // Before it is read: a change that comes meanwhile is seen later.
+  guard->seen_ = StampOf(guard->path_);
+  ASSIGN_OR_RETURN(const std::string text, pki::ReadWhole(guard->path_));
+  auto policy = Policy::Parse(text, guard->trust_domain_);
   if (!policy.ok()) return base::Annotate(policy.status(), guard->path_);
   guard->policy_ = std::make_shared<const Policy>(*std::move(policy));
-  guard->looked_ = absl::Now();
   return guard;
+}
+
+Guard::Stamp Guard::StampOf(const std::string& path) {
+  struct stat file {};
+  if (stat(path.c_str(), &file) != 0) return {};
+  return {static_cast<int64_t>(file.st_dev), static_cast<int64_t>(file.st_ino), file.st_size,
+          file.st_mtim.tv_sec, file.st_mtim.tv_nsec};
 }
 
 std::shared_ptr<const Policy> Guard::Current() const {
   absl::MutexLock lock(&mutex_);
-  const absl::Time now = absl::Now();
-  if (now - looked_ < kLook && now >= looked_) return policy_;
-  looked_ = now;
+  const Stamp stamp = StampOf(path_);
+  if (stamp == seen_) return policy_;
   const auto text = pki::ReadWhole(path_);
-  if (text.ok() && *text == seen_) return policy_;
   auto policy = text.ok() ? Policy::Parse(*text, trust_domain_) : text.status();
-  if (text.ok()) seen_ = *text;
+  seen_ = stamp;
   if (policy.ok()) {
     policy_ = std::make_shared<const Policy>(*std::move(policy));
     spdlog::info("{}",

@@ -4,7 +4,8 @@
 
 #include <grpcpp/server_context.h>
 
-#include <functional>
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,7 +15,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "controller/access/policy.h"
 #include "controller/access/rules.h"
 
@@ -83,14 +83,17 @@ class Guard {
  private:
   Guard(std::string path, std::string trust_domain)
       : path_(std::move(path)), trust_domain_(std::move(trust_domain)) {}
+  // Which file that is, and of when; zeros where there is none.
+  using Stamp = std::array<int64_t, 5>;
+  static Stamp StampOf(const std::string& path);
+  // What the file says now: it is looked at for each call.
   std::shared_ptr<const Policy> Current() const;
 
   const std::string path_;  // empty where it is open
   const std::string trust_domain_;
   mutable absl::Mutex mutex_;
   mutable std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(mutex_);
-  mutable absl::Time looked_ ABSL_GUARDED_BY(mutex_);
-  mutable std::string seen_ ABSL_GUARDED_BY(mutex_);  // the text that was read last
+  mutable Stamp seen_ ABSL_GUARDED_BY(mutex_);  // of the file that was read last
 };
 
 }  // namespace curlew::access

@@ -65,6 +65,11 @@ SELECT COALESCE(string_agg(format('%s of %s', what, r.rolname), ', ' ORDER BY wh
 WHERE r.rolname <> {owner} AND NOT r.rolsuper AND r.rolname <> 'pg_database_owner'
 )sql";
 
+// GRANT ... ON PARAMETER changes a row of the whole cluster, and fails ("tuple concurrently updated") where
+// another test does so at the same time. Who begins like this waits instead, and lets others wait. Trying
+// again would not do: the transaction that the SQL begins is broken then.
+constexpr char kAlone[] = "BEGIN; LOCK TABLE pg_catalog.pg_parameter_acl IN SHARE ROW EXCLUSIVE MODE; ";
+
 std::string With(const char* sql, const std::string& owner) {
   return absl::StrReplaceAll(sql, {{"{owner}", sql::Literal(owner)}});
 }
@@ -91,8 +96,9 @@ AgentRole::~AgentRole() {
     const std::string name = sql::Ident(role);
     const absl::Status dropped =
         Run(Cluster::Get().Conninfo("postgres"),
-            absl::StrCat("DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = ", sql::Literal(role),
-                         ") THEN DROP OWNED BY ", name, "; DROP ROLE ", name, "; END IF; END $$"));
+            absl::StrCat(kAlone,
+                         "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = ", sql::Literal(role),
+                         ") THEN DROP OWNED BY ", name, "; DROP ROLE ", name, "; END IF; END $$; COMMIT"));
     if (!dropped.ok()) ADD_FAILURE() << dropped;
   }
 }
@@ -104,7 +110,7 @@ absl::Status AgentRole::GiveAway(const std::string& conninfo) const {
 absl::Status AgentRole::SetUp(const std::string& conninfo) const {
   RETURN_IF_ERROR(GiveAway(conninfo));
   ASSIGN_OR_RETURN(const std::string sql, agent::BootstrapSql(options_));
-  return Run(conninfo, sql);
+  return Run(conninfo, absl::StrCat(kAlone, sql));
 }
 
 std::string AgentRole::NotTheOwners(const std::string& owner) { return With(kNotTheOwners, owner); }

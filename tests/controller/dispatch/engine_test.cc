@@ -74,13 +74,13 @@ class EngineTest : public ControllerTest {
     }
   }
 
-  // What an approval is answered once it stands in the queue behind a result that cannot be stored. The
-  // agent's stream and this call are two ways: an approval that came first finds no gate that waits.
-  absl::Status ApproveBehindTheResult() {
-    const absl::Time deadline = absl::Now() + absl::Seconds(30);
-    absl::Status answer = Approve(kName);
-    while (absl::IsFailedPrecondition(answer) && absl::Now() < deadline) answer = Approve(kName);
-    return answer;
+  // What a change is answered that is asked for behind a result, where nothing can be stored.
+  absl::Status TuneBehindTheResult() {
+    v1::TuneRolloutRequest request;
+    request.set_name(kName);
+    request.set_actor("bob");
+    request.mutable_tuning()->set_max_workers(1);
+    return Tune(request).status();
   }
 
   static v1::StepStatus StepOf(const v1::Rollout& rollout, const v1::Dispatch& dispatch) {
@@ -305,7 +305,7 @@ TEST_F(EngineTest, AResultIsAcknowledgedOnlyOnceItIsStored) {
   });
   store_.FailWith(absl::UnavailableError("the disk is full"));
   agent.SayResult(dispatch);
-  EXPECT_THAT(ApproveBehindTheResult(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
+  EXPECT_THAT(TuneBehindTheResult(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
   EXPECT_THAT(CreatePlan(AddNote("other")),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("disk is full")));
   const auto unchanged = GetRollout(kName);
@@ -325,7 +325,7 @@ TEST_F(EngineTest, AResultIsNotAcknowledgedWhateverIsWrongWithTheStore) {
   agent.SayAck(dispatch);
   store_.FailWith(absl::DataLossError("the store is damaged"));
   agent.SayResult(dispatch);
-  EXPECT_THAT(ApproveBehindTheResult(), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(TuneBehindTheResult(), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_FALSE(agent.Has(Kind::kResultAck));
   store_.FailWith(absl::OkStatus());
   EXPECT_THAT(agent.Take(Kind::kResultAck), IsOk());
