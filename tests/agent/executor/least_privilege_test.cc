@@ -142,6 +142,23 @@ TEST_F(LeastPrivilegeTest, AnOwnerIsWhoItIs) {
   Sql(absl::StrCat("REASSIGN OWNED BY ", role, " TO ", roles_->owner(), "; DROP OWNED BY ", role));
 }
 
+// Credentials that rotate: each login is a role of its own, which begins as the agent's.
+TEST_F(LeastPrivilegeTest, ALoginThatBeginsAsTheAgentsRoleReturnsToThat) {
+  ASSERT_NO_FATAL_FAILURE(Begin());
+  const std::string login = NewRole("LOGIN");
+  Sql(absl::StrCat("GRANT ", roles_->role(), " TO ", login, "; ALTER ROLE ", login, " SET ROLE TO ",
+                   roles_->role()));
+  // The agent before it logged in as another role, and has gone.
+  pool_.reset();
+  ASSERT_NO_FATAL_FAILURE(Take(AsUser(conninfo_, login)));
+  Succeed("add-1", Statements({"CREATE TABLE public.orders (id int)"}));
+  Succeed("add-2", Index("contacts_phone", "public.contacts"));
+  Succeed("backfill-1", Fill());
+  EXPECT_EQ(NotTheOwners(), "");
+  EXPECT_EQ(Sql("SELECT concat(count(*), ' ', min(who)) FROM contacts WHERE phone LIKE '+%'"),
+            absl::StrCat("2000 ", roles_->owner()));
+}
+
 TEST_F(LeastPrivilegeTest, PartitionsOfSeveralOwnersAreChangedByTheRightsOfAll) {
   conninfo_ = NewDatabase(
       "CREATE TABLE parts (id int, phone text) PARTITION BY LIST (id);"
