@@ -280,7 +280,7 @@ class Pod:
                 preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))  # Dies with the test.
         return self
 
-    def run(self, seconds: float = 60) -> tuple[int, str]:
+    def run(self, seconds: float = 120) -> tuple[int, str]:
         """Starts it and waits for its end: exit status, and what it printed, or said of its failure."""
         self.start()
         try:
@@ -290,7 +290,7 @@ class Pod:
             raise KubeletError(f"{self.name} has not ended within {seconds:.0f} s:\n{self.last_lines()}") from error
         return status, (self.output if status == 0 else self.log).read_text(errors="replace")
 
-    def wait_ready(self, seconds: float = 60) -> "Pod":
+    def wait_ready(self, seconds: float = 120) -> "Pod":
         """Until every probe that it has succeeds."""
         deadline = time.monotonic() + seconds
         for name in ("startupProbe", "livenessProbe", "readinessProbe"):

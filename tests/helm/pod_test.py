@@ -180,10 +180,21 @@ class Installation:
             pod.wait_ready()
 
     def leader(self) -> Pod:
-        """The controller that the health service says leads."""
-        (found,) = [pod for pod in self.controllers
-                    if kubelet.grpc_health(pod.address, 7442, "curlew.leader", 5) == 1]
-        return found
+        """The controller that the health service says leads; waits until one does."""
+        def leads(pod: Pod) -> bool:
+            try:
+                return kubelet.grpc_health(pod.address, 7442, "curlew.leader", 5) == 1
+            except OSError:
+                return False
+
+        found: list[Pod] = []
+
+        def one_leads() -> bool:
+            found[:] = [pod for pod in self.controllers if leads(pod)]
+            return len(found) == 1
+
+        self.wait_until("one controller leads", one_leads)
+        return found[0]
 
     def wait_until(self, what: str, holds, seconds: float = SECONDS) -> None:
         deadline = time.monotonic() + seconds
@@ -242,7 +253,8 @@ def roll_out(installation: Installation, authority) -> None:
         installation.node.apply(authority.issue(f"agent-{name}-tls", "agent", name))
     installation.node.apply(authority.issue("controller-tls", "controller", dns=(f"{HEADLESS}.{NAMESPACE}.svc",)))
     bob.run("rollout", "approve", ROLLOUT, "--gate", "staging/before-drop")
-    for old in sorted(installation.controllers, key=lambda pod: pod is installation.leader()):
+    leader = installation.leader()
+    for old in sorted(installation.controllers, key=lambda pod: pod is leader):
         installation.start_controller()
         installation.stop_controller(old)
     say("both controllers were replaced, the leader last")

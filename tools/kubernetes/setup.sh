@@ -27,7 +27,7 @@ version() { go list -m -f '{{.Version}}' "$1"; }
 # build NAME PACKAGE FLAGS: by Go, unless it stands there already, made from the same versions and files.
 build() {
   local name=$1 package=$2 flags=$3 stamp
-  stamp=$(cat go.mod go.sum "$package"/*.go 2>/dev/null | sha256sum | cut -d' ' -f1)
+  stamp=$({ cat go.mod go.sum; [[ $package != ./* ]] || cat "$package"/*.go; } | sha256sum | cut -d' ' -f1)
   if [[ -x $cache/bin/$name && $(cat "$cache/$name.stamp" 2>/dev/null) == "$stamp" ]]; then return; fi
   say "building $name"
   nice go build -p "${JOBS:-$(nproc)}" -ldflags "-s -w $flags" -o "$cache/bin/$name" "$package" ||
