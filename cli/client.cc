@@ -158,8 +158,12 @@ absl::Status Client::ToStatus(const grpc::Status& status) const {
   if (own) return result;
   if (absl::IsUnavailable(result)) {
     const std::string why = rpc::WhyUnreachable(controllers_, *transport_);
-    result = why.empty() ? base::Annotate(result, absl::StrCat(who, address_, " cannot be reached"))
-                         : absl::UnavailableError(why);
+    if (!why.empty()) {
+      result = base::WithDetail(absl::UnavailableError(why), base::kReason, kUnreachableReason);
+      return base::WithDetail(std::move(result), base::kHint,
+                              "docs/security.md says what to do about each of these");
+    }
+    result = base::Annotate(result, absl::StrCat(who, address_, " cannot be reached"));
   } else if (absl::IsDeadlineExceeded(result)) {
     result = absl::DeadlineExceededError(
         absl::StrCat(who, address_, " gave no answer within ", ShortDuration(timeout_)));

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::cli {
@@ -28,8 +29,15 @@ GlobalFlags DefaultFlags(const Environment& environment) {
 
 absl::StatusOr<Client*> Context::client() {
   if (client_ == nullptr) {
-    ASSIGN_OR_RETURN(auto transport, rpc::Transport::Make(flags.transport, absl::Now()));
-    ASSIGN_OR_RETURN(client_, Client::Make(flags.controller, flags.timeout, std::move(transport)));
+    auto transport = rpc::Transport::Make(flags.transport, absl::Now());
+    if (!transport.ok()) {
+      absl::Status problem =
+          base::WithDetail(transport.status(), base::kHint,
+                           "docs/security.md has the flags, curlew --help their environment variables");
+      if (absl::IsInvalidArgument(problem)) problem = base::WithDetail(problem, base::kReason, kUsageReason);
+      return problem;
+    }
+    ASSIGN_OR_RETURN(client_, Client::Make(flags.controller, flags.timeout, *std::move(transport)));
   }
   return client_.get();
 }

@@ -30,6 +30,7 @@ constexpr std::array kMeanings = {
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   if (base::Detail(status, base::kReason) == kUnreachableReason) return ExitCode::kUnreachable;
+  if (base::Detail(status, base::kReason) == kUsageReason) return ExitCode::kUsage;
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return ExitCode::kOk;

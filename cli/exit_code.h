@@ -27,6 +27,8 @@ enum class ExitCode {
 
 // base::kReason of the statuses that Client makes where the controller gave no answer.
 inline constexpr absl::string_view kUnreachableReason = "CONTROLLER_UNREACHABLE";
+// The same of a command line that is wrong, where only a verb finds that out.
+inline constexpr absl::string_view kUsageReason = "USAGE";
 
 // The status that a program ends with after `status`.
 ExitCode ExitCodeOf(const absl::Status& status);

@@ -24,6 +24,8 @@ constexpr int kLargestMetadata = 64 * 1024;
 // of the controller; agents have pauses of their own above these.
 constexpr absl::Duration kFirstReconnect = absl::Milliseconds(100);
 constexpr absl::Duration kLongestReconnect = absl::Seconds(2);
+// Names are looked up again after this at the earliest.
+constexpr absl::Duration kFirstLookUp = absl::Seconds(1);
 // A try to connect to a machine that says nothing, or to a process that froze, ends after this.
 constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
 // How long a connection may take to its first HTTP/2 SETTINGS: gRPC's own is two minutes, in which whoever
@@ -101,6 +103,8 @@ grpc::ChannelArguments ClientArguments() {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(kFirstReconnect));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kLongestReconnect));
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(kConnectTimeout));
+  // Controllers that are replaced have other addresses under the same name; gRPC's own pause is 30 s.
+  arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, Milliseconds(kFirstLookUp));
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadata);
   // The way to a controller is what --controller says: a proxy that the environment names for the web would
   // only lose it.

@@ -12,13 +12,15 @@
 namespace curlew::rpc {
 namespace {
 
+constexpr int64_t kMostPerSecond = 10;
+
 void ToOurs(gpr_log_func_args* said) {
   if (said->severity < GPR_LOG_SEVERITY_ERROR) return;
   // Anybody can make handshakes fail, as often as they like.
-  static std::atomic<int64_t> last = 0;
-  static std::atomic<int64_t> left_out = 0;
+  static std::atomic<int64_t> second = 0, in_second = 0, left_out = 0;
   const int64_t now = absl::ToUnixSeconds(absl::Now());
-  if (last.exchange(now) == now) {
+  if (second.exchange(now) != now) in_second = 0;
+  if (in_second.fetch_add(1) >= kMostPerSecond) {
     left_out.fetch_add(1);
     return;
   }

@@ -6,7 +6,7 @@ namespace curlew::rpc {
 
 // Who reads it.
 enum class GrpcLog {
-  kOurs,    // the log of a program that serves: its errors as warnings, one a second at most
+  kOurs,    // the log of a program that serves: its errors as warnings, ten a second at most
   kNobody,  // people, who are told of errors in other words
 };
 

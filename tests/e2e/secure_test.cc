@@ -65,7 +65,7 @@ TEST_F(SecureTest, PeopleAreToldWhatIsWrongWithTheirCertificate) {
   };
   expect(ListAs(certificates_.User("ann")), 0, ::testing::_);
   expect(List({"--insecure"}), 6, AllOf(HasSubstr(address_), HasSubstr("it speaks TLS")));
-  expect(List({}), 4, AllOf(HasSubstr("--tls-cert"), HasSubstr("--insecure")));
+  expect(List({}), 2, AllOf(HasSubstr("--tls-cert"), HasSubstr("--insecure")));
   Certificates others;
   rpc::TransportOptions foreign = others.User("ann");
   expect(ListAs(foreign), 6, HasSubstr("of another CA than the one in --tls-ca"));
