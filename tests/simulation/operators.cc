@@ -243,9 +243,12 @@ void Operators::Settle(const std::function<absl::StatusOr<v1::Rollout>(const std
         continue;
       case v1::ROLLOUT_STATE_PAUSED:
       case v1::ROLLOUT_STATE_FAILED:
-        // Where another rollout has left something in a target that was skipped, to resume it does not help.
-        if (now->has_rollback_time() || (started.wants_rollback && random_.Chance(0.5)) ||
-            absl::StrContains(now->reason(), "its steps differ from those that")) {
+        // Where another rollout has left something in a target that was skipped, to resume it does not help;
+        // where DROP has begun, nothing else does.
+        if (now->has_rollback_time() ||
+            ((started.wants_rollback ||
+              absl::StrContains(now->reason(), "its steps differ from those that")) &&
+             random_.Chance(0.5))) {
           Apply(started, "roll back", back);
         } else {
           Apply(started, "resume", rollout::ResumeAsked{"bob", "the end"});
