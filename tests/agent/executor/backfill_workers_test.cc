@@ -231,7 +231,8 @@ CREATE FUNCTION slow(n int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sl
   const Outcome outcome = Run("backfill-1", action);
   ASSERT_EQ(outcome.state, v1::ATTEMPT_STATE_SUCCEEDED) << outcome.error.DebugString();
   EXPECT_EQ(Counted(), "1 x 700");
-  // The first batch would have taken three seconds and a half: it was ended, and what followed was cut to size.
+  // The first batch would have taken three seconds and a half: it was ended, and what followed was cut to
+  // size.
   int64_t last = 0;
   for (const v1::Progress& report : progress_.reports()) {
     for (const v1::WorkerProgress& worker : report.workers()) last = worker.batch_rows();
