@@ -528,7 +528,7 @@ int FromEnvironment(const char* name, int otherwise) {
 TEST(SimulationTest, EveryInvariantHoldsAndEveryRolloutEnds) {
   const int only = FromEnvironment("CURLEW_SIMULATION_SEED", -1);
   const int first = std::max(only, 0);
-  const int last = only >= 0 ? only + 1 : FromEnvironment("CURLEW_SIMULATION_SEEDS", 500);
+  const int last = only >= 0 ? only + 1 : FromEnvironment("CURLEW_SIMULATION_SEEDS", CURLEW_SEEDS);
   std::map<std::string, int> ends;
   std::map<std::string, int> told;
   int inputs = 0, went_back = 0, opened_again = 0;
