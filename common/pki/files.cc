@@ -110,14 +110,13 @@ absl::StatusOr<std::string> ReadWhole(const std::string& path) {
   }
 }
 
-absl::StatusOr<std::string> ReadPrivate(const std::string& path) {
+absl::StatusOr<std::string> ReadPrivate(const std::string& path, absl::string_view what) {
   struct stat found {};
   if (stat(path.c_str(), &found) != 0) return Failed("read", path, errno);
   if ((found.st_mode & S_IRWXO) != 0) {
     return base::WithDetail(
-        absl::FailedPreconditionError(
-            absl::StrFormat("the private key %s is open to every user of this machine (mode %04o)", path,
-                            found.st_mode & 07777)),
+        absl::FailedPreconditionError(absl::StrFormat(
+            "%s %s is open to every user of this machine (mode %04o)", what, path, found.st_mode & 07777)),
         base::kHint, absl::StrCat("if others may have read it, make a new one; else: chmod o-rwx ", path));
   }
   return ReadWhole(path);

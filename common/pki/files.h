@@ -33,9 +33,9 @@ absl::StatusOr<std::optional<struct stat>> Look(const std::string& path);
 // The whole of a file of at most 1 MiB.
 absl::StatusOr<std::string> ReadWhole(const std::string& path);
 
-// The same of a private key. FAILED_PRECONDITION with base::kHint where users other than the owner and the
-// group may read it.
-absl::StatusOr<std::string> ReadPrivate(const std::string& path);
+// The same of a private key, or of another secret, which `what` calls it. FAILED_PRECONDITION with
+// base::kHint where users other than the owner and the group may read it.
+absl::StatusOr<std::string> ReadPrivate(const std::string& path, absl::string_view what = "the private key");
 
 // Makes the folder with that mode, and those that it is in for the owner alone; nothing where it is there.
 inline constexpr mode_t kOwnersFolder = 0700, kOpenFolder = 0755;

@@ -230,10 +230,12 @@ bool Acceptor::Accept(int listener) {
 }
 
 absl::StatusOr<std::unique_ptr<AcceptingServer>> AcceptingServer::Start(
-    absl::string_view address, const Transport& transport,
-    absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
+    absl::string_view address, const Transport& transport, absl::FunctionRef<void(grpc::ServerBuilder&)> add,
+    const std::shared_ptr<grpc::AuthMetadataProcessor>& door) {
   RETURN_IF_ERROR(transport.Check(address));
-  return StartWith(address, transport.ForServer(), add);
+  auto credentials = transport.ForServer();
+  if (door != nullptr && transport.secure()) credentials->SetAuthMetadataProcessor(door);
+  return StartWith(address, std::move(credentials), add);
 }
 
 absl::StatusOr<std::unique_ptr<AcceptingServer>> AcceptingServer::StartInTheOpen(

@@ -3,6 +3,7 @@
 #define CURLEW_COMMON_RPC_ACCEPTOR_H_
 
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/auth_metadata_processor.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -70,11 +71,13 @@ class Acceptor {
 // A gRPC server that takes its connections from an Acceptor. Thread-safe, as grpc::Server is.
 class AcceptingServer {
  public:
-  // A server on `address`, secured as `transport` says, with what `add` gives the builder. Errors as
-  // Transport::Check and Acceptor::Bind; INTERNAL where gRPC does not start, which it logs.
+  // A server on `address`, secured as `transport` says, with what `add` gives the builder. Calls pass `door`
+  // first, where there is one; none is asked for plain text. Errors as Transport::Check and Acceptor::Bind;
+  // INTERNAL where gRPC does not start, which it logs.
   static absl::StatusOr<std::unique_ptr<AcceptingServer>> Start(
       absl::string_view address, const Transport& transport,
-      absl::FunctionRef<void(grpc::ServerBuilder&)> add);
+      absl::FunctionRef<void(grpc::ServerBuilder&)> add,
+      const std::shared_ptr<grpc::AuthMetadataProcessor>& door = nullptr);
   // As Start, but the same for whoever comes, on any interface, in plain text: for what is no secret.
   static absl::StatusOr<std::unique_ptr<AcceptingServer>> StartInTheOpen(
       absl::string_view address, absl::FunctionRef<void(grpc::ServerBuilder&)> add);

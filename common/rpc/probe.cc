@@ -155,8 +155,9 @@ std::string OurFault(const TransportOptions& options) {
 std::string ProbeTls(const Place& place, int fd, const Transport& transport) {
   const TransportOptions& options = transport.options();
   const Owned<SSL_CTX> context(SSL_CTX_new(TLS_client_method()));
-  if (SSL_CTX_use_certificate_chain_file(context.get(), options.certificate.c_str()) != 1 ||
-      SSL_CTX_use_PrivateKey_file(context.get(), options.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+  const bool shows = !options.certificate.empty();  // who has a token alone shows none
+  if ((shows && (SSL_CTX_use_certificate_chain_file(context.get(), options.certificate.c_str()) != 1 ||
+                 SSL_CTX_use_PrivateKey_file(context.get(), options.key.c_str(), SSL_FILETYPE_PEM) != 1)) ||
       SSL_CTX_load_verify_locations(context.get(), options.ca.c_str(), nullptr) != 1) {
     return absl::StrCat("the own certificates cannot be read any more: ", Reason());
   }
@@ -195,6 +196,11 @@ std::string ProbeTls(const Place& place, int fd, const Transport& transport) {
   done = SSL_read(connection.get(), &byte, 1);
   ERR_clear_error();
   if (done == 1) return "";
+  if (!shows) {
+    return "it wants a certificate: give --tls-cert and --tls-key, or have it started with --tokens, so that "
+           "it "
+           "takes a token alone";
+  }
   return absl::StrCat("it does not take our certificate (", transport.name(), ", from ", options.certificate,
                       "): ", OurFault(options));
 }

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/bearer_token.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "common/pki/files.h"
@@ -67,6 +68,18 @@ absl::StatusOr<pki::Owned<EVP_PKEY>> ReadKey(const std::string& path) {
                   "it must be a PEM file (-----BEGIN PRIVATE KEY-----)");
 }
 
+// Whose certificates are trusted, and which of those are not.
+absl::Status CheckAuthorities(const TransportOptions& options) {
+  RETURN_IF_ERROR(ReadCertificates("--tls-ca", options.ca).status());
+  struct stat folder {};
+  if (!options.crl_directory.empty() &&
+      (stat(options.crl_directory.c_str(), &folder) != 0 || !S_ISDIR(folder.st_mode))) {
+    return Unusable("--tls-crl-dir", absl::StrCat(options.crl_directory, " is no folder"),
+                    "it holds lists of revoked certificates, named HASH.r0; curlew pki revoke makes them");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 const Transport& Transport::Plain() {
@@ -83,10 +96,30 @@ absl::StatusOr<std::unique_ptr<const Transport>> Transport::Make(const Transport
     (path->empty() ? missing : given).push_back(flag);
   }
   std::unique_ptr<Transport> transport(new Transport(options));
+  const bool token = !options.token.empty();
+  if (token && !base::IsBearerToken(options.token)) {
+    return absl::InvalidArgumentError(
+        "what --token-file or CURLEW_TOKEN give is no token: one has all of what `curlew token create` told, "
+        "curlew_ and 43 letters");
+  }
   if (options.plain_text == PlainText::kLoopbackOnly) {
+    if (token) {
+      return absl::InvalidArgumentError(
+          "--insecure and a token contradict each other, as plain text would give it away: leave --insecure "
+          "out, or --token-file and CURLEW_TOKEN");
+    }
     if (given.empty()) return transport;
     return absl::InvalidArgumentError(absl::StrCat(
         "--insecure and ", given[0], " contradict each other: leave --insecure out to speak TLS"));
+  }
+  if (token && options.certificate.empty() && options.key.empty()) {
+    if (options.ca.empty()) {
+      return absl::InvalidArgumentError(
+          "--tls-ca is missing: a token is shown to nobody but a controller with a certificate that is "
+          "trusted");
+    }
+    RETURN_IF_ERROR(CheckAuthorities(options));
+    return transport;
   }
   if (given.empty()) {
     return absl::InvalidArgumentError(
@@ -105,13 +138,7 @@ absl::StatusOr<std::unique_ptr<const Transport>> Transport::Make(const Transport
     return Unusable("--tls-key", absl::StrCat(options.key, " is not the key of ", options.certificate),
                     "a certificate and its key are made together");
   }
-  RETURN_IF_ERROR(ReadCertificates("--tls-ca", options.ca).status());
-  struct stat folder {};
-  if (!options.crl_directory.empty() &&
-      (stat(options.crl_directory.c_str(), &folder) != 0 || !S_ISDIR(folder.st_mode))) {
-    return Unusable("--tls-crl-dir", absl::StrCat(options.crl_directory, " is no folder"),
-                    "it holds lists of revoked certificates, named HASH.r0; curlew pki revoke makes them");
-  }
+  RETURN_IF_ERROR(CheckAuthorities(options));
   const pki::CertificateFacts& facts = chain[0].facts();
   if (now >= facts.ends) {
     return Unusable("--tls-cert", absl::StrCat(options.certificate, " expired at ", pki::Shown(facts.ends)),
@@ -139,6 +166,7 @@ absl::Status Transport::Check(absl::string_view address) const {
 
 namespace {
 
+// Without a certificate of our own for whoever shows a token alone.
 std::shared_ptr<grpc::experimental::FileWatcherCertificateProvider> Watch(const TransportOptions& options) {
   return std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
       options.key, options.certificate, options.ca,
@@ -147,7 +175,7 @@ std::shared_ptr<grpc::experimental::FileWatcherCertificateProvider> Watch(const 
 
 void SetUp(const TransportOptions& from, grpc::experimental::TlsCredentialsOptions* options) {
   options->watch_root_certs();
-  options->watch_identity_key_cert_pairs();
+  if (!from.certificate.empty()) options->watch_identity_key_cert_pairs();
   if (!from.crl_directory.empty()) options->set_crl_directory(from.crl_directory);
 }
 
@@ -159,7 +187,10 @@ std::shared_ptr<grpc::ChannelCredentials> Transport::ForChannel() const {
   options.set_certificate_provider(Watch(options_));
   SetUp(options_, &options);
   options.set_certificate_verifier(std::make_shared<grpc::experimental::HostNameCertificateVerifier>());
-  return grpc::experimental::TlsCredentials(options);
+  auto credentials = grpc::experimental::TlsCredentials(options);
+  if (options_.token.empty()) return credentials;
+  // gRPC sends it over connections that keep it secret, and no other.
+  return grpc::CompositeChannelCredentials(credentials, grpc::AccessTokenCredentials(options_.token));
 }
 
 void Transport::Configure(grpc::ChannelArguments* arguments) const {
@@ -170,7 +201,9 @@ std::shared_ptr<grpc::ServerCredentials> Transport::ForServer() const {
   if (!secure()) return grpc::InsecureServerCredentials();
   grpc::experimental::TlsServerCredentialsOptions options(Watch(options_));
   SetUp(options_, &options);
-  options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.set_cert_request_type(options_.client_certificates == ClientCertificates::kRequired
+                                    ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                    : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   return grpc::experimental::TlsServerCredentials(options);
 }
 

@@ -23,6 +23,9 @@ namespace curlew::rpc {
 // Whether connections carry plain text.
 enum class PlainText { kNo, kLoopbackOnly };
 
+// Servers: whether a client without a certificate is heard; one whose certificate is bad never is.
+enum class ClientCertificates { kRequired, kOptional };
+
 // What a command line says about it. Paths name PEM files.
 struct TransportOptions {
   PlainText plain_text = PlainText::kNo;
@@ -33,12 +36,16 @@ struct TransportOptions {
       crl_directory;  // revoked certificates, HASH.r0, HASH.r1, ... as `openssl rehash` names them; or empty
   std::string server_name;  // clients: the name that the server's certificate must have, where it is not the
                             // host that is dialled; or empty
+  ClientCertificates client_certificates = ClientCertificates::kRequired;
+  // Clients: a bearer token (bearer_token.h), shown with every call; with it the own certificate may be left
+  // out. Or empty. Over TLS alone, and in no message.
+  std::string token = {};
 };
 
 // Ready to be used by servers and channels. With TLS both sides show a certificate that the other's CA has
-// signed, for the use that it is put to (serverAuth, clientAuth); the files are read again within
-// kReloadInterval of a change, and connections that stand go on with what they began with until they reach
-// their age (kConnectionAge). Immutable; thread-safe.
+// signed, for the use that it is put to (serverAuth, clientAuth), but for clients that have a token, where
+// the server hears those; the files are read again within kReloadInterval of a change, and connections that
+// stand go on with what they began with until they reach their age (kConnectionAge). Immutable; thread-safe.
 class Transport {
  public:
   // Plain text, between ends on this machine.
@@ -47,7 +54,7 @@ class Transport {
   // INVALID_ARGUMENT where `options` say neither or both, or only a part of what TLS needs;
   // FAILED_PRECONDITION where a file cannot be read or is not what it should be, the key is not the
   // certificate's, or the certificate is not valid at `now`: the message names the file and what to do, and
-  // nothing of a key.
+  // nothing of a key or a token.
   static absl::StatusOr<std::unique_ptr<const Transport>> Make(const TransportOptions& options,
                                                                absl::Time now);
 
@@ -67,7 +74,8 @@ class Transport {
   std::shared_ptr<grpc::ChannelCredentials> ForChannel() const;
   // What a channel must know besides: the name to expect.
   void Configure(grpc::ChannelArguments* arguments) const;
-  // Credentials of a server: a client without a certificate of the CA's is not heard.
+  // Credentials of a server: a client without a certificate of the CA's is not heard, unless the options say
+  // otherwise.
   std::shared_ptr<grpc::ServerCredentials> ForServer() const;
 
  private:

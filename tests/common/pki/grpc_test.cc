@@ -22,7 +22,8 @@ constexpr unsigned kReloadSeconds = 1;
 
 class GrpcTest : public PkiTest {
  protected:
-  GrpcTest() {
+  explicit GrpcTest(grpc_ssl_client_certificate_request_type asks =
+                        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY) {
     EXPECT_OK(ForbidResumption());
     AuthorityFolder::Made made;
     folder_.emplace(*AuthorityFolder::Make(At("pki"), {}, absl::Now(), &made));
@@ -30,7 +31,7 @@ class GrpcTest : public PkiTest {
     grpc::experimental::TlsServerCredentialsOptions options(Watch("controller"));
     options.watch_root_certs();
     options.watch_identity_key_cert_pairs();
-    options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+    options.set_cert_request_type(asks);
     options.set_crl_directory(folder_->ListsPath());
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::experimental::TlsServerCredentials(options), &port_);
@@ -74,8 +75,8 @@ class GrpcTest : public PkiTest {
     return true;
   }
 
-  // A connection without gRPC, with the pair of that folder: the session that the server lets it take up
-  // again, or nullptr where it refuses the connection. `taken_up` says whether `session` was.
+  // A connection without gRPC, with the pair of that folder ("" for none): the session that the server lets
+  // it take up again, or nullptr where it refuses the connection. `taken_up` says whether `session` was.
   std::shared_ptr<SSL_SESSION> Talk(const std::string& name, int version, SSL_SESSION* session,
                                     bool* taken_up) {
     const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
@@ -84,8 +85,10 @@ class GrpcTest : public PkiTest {
     SSL_CTX_clear_options(context.get(), SSL_OP_NO_TICKET);
     SSL_CTX_set_min_proto_version(context.get(), version);
     SSL_CTX_set_max_proto_version(context.get(), version);
-    SSL_CTX_use_certificate_chain_file(context.get(), At(name + "/tls.crt").c_str());
-    SSL_CTX_use_PrivateKey_file(context.get(), At(name + "/tls.key").c_str(), SSL_FILETYPE_PEM);
+    if (!name.empty()) {
+      SSL_CTX_use_certificate_chain_file(context.get(), At(name + "/tls.crt").c_str());
+      SSL_CTX_use_PrivateKey_file(context.get(), At(name + "/tls.key").c_str(), SSL_FILETYPE_PEM);
+    }
     BIO* const connection = BIO_new_connect(absl::StrCat("127.0.0.1:", port_).c_str());
     EXPECT_EQ(BIO_do_connect(connection), 1);
     const std::unique_ptr<SSL, decltype(&SSL_free)> tls(SSL_new(context.get()), &SSL_free);
@@ -140,6 +143,41 @@ TEST_F(GrpcTest, NoSessionIsTakenUpAgainPastARevocation) {
     EXPECT_EQ(Talk(name, version, session.get(), &taken_up), nullptr);
     EXPECT_FALSE(taken_up);
   }
+}
+
+// A server that hears those who have none.
+class OpenGrpcTest : public GrpcTest {
+ protected:
+  OpenGrpcTest() : GrpcTest(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY) {}
+};
+
+TEST_F(OpenGrpcTest, WhoHasNoCertificateIsHeardAndWhoseIsBadIsNotAndNoSessionIsTakenUpAgain) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    bool taken_up = false;
+    const auto stranger = Talk("", version, nullptr, &taken_up);
+    ASSERT_NE(stranger, nullptr);
+    EXPECT_NE(Talk("", version, stranger.get(), &taken_up), nullptr);
+    EXPECT_FALSE(taken_up);
+    const std::string name = absl::StrCat("agent", version), serial = Put(name, Agent(name));
+    const auto session = Talk(name, version, nullptr, &taken_up);
+    ASSERT_NE(session, nullptr);
+    ASSERT_OK(folder_->Revoke(serial, absl::Now()));
+    EXPECT_EQ(Talk(name, version, nullptr, &taken_up), nullptr);
+    EXPECT_EQ(Talk(name, version, session.get(), &taken_up), nullptr);
+    // Nor with somebody's session and nothing to show.
+    Talk("", version, session.get(), &taken_up);
+    EXPECT_FALSE(taken_up);
+  }
+}
+
+TEST_F(OpenGrpcTest, AnotherCasCertificateIsRefused) {
+  AuthorityFolder::Made made;
+  ASSERT_OK_AND_ASSIGN(const AuthorityFolder other,
+                       AuthorityFolder::Make(At("other"), {}, absl::Now(), &made));
+  ASSERT_OK_AND_ASSIGN(const Pair pair, other.Issue(Agent("a"), absl::Now()));
+  ASSERT_OK_AND_ASSIGN(PairFolder to, PairFolder::Open(At("a")));
+  ASSERT_OK(to.Write(pair, {folder_->authority().certificate()}));
+  EXPECT_FALSE(Connects("a"));
 }
 
 TEST_F(GrpcTest, AnotherCasCertificateIsRefused) {

@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/bearer_token.h"
 #include "common/rpc/acceptor.h"
 #include "common/rpc/endpoint.h"
 #include "common/rpc/probe.h"
@@ -217,6 +218,62 @@ TEST_F(TransportTest, SaysWhatIsWrongOnTheCommandLine) {
   TransportOptions both = good;
   both.plain_text = PlainText::kLoopbackOnly;
   EXPECT_THAT(refused(both), HasSubstr("--insecure and --tls-cert contradict each other"));
+}
+
+// A client with a token alone: what it needs, and what it is told where that does not do.
+TEST_F(TransportTest, WhoHasATokenNeedsNoCertificateWhereTokensAreTaken) {
+  TransportOptions open = certificates_.Controller();
+  open.client_certificates = ClientCertificates::kOptional;
+  open.crl_directory = certificates_.crl_directory();
+  const auto theirs = Made(open), strict = Made(certificates_.Controller());
+  const HealthyServer server(*theirs), demanding(*strict), plain(Transport::Plain());
+  const auto ours = Made({.ca = open.ca, .token = base::NewBearerToken()});
+  EXPECT_TRUE(ours->secure());
+  EXPECT_EQ(ours->name(), "");
+  EXPECT_FALSE(ours->own().has_value());
+  EXPECT_THAT(Ask(server.address(), *ours), IsOk());
+  EXPECT_EQ(ProbeOne(server.address(), *ours), "");
+  EXPECT_THAT(Ask(demanding.address(), *ours), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(ProbeOne(demanding.address(), *ours),
+              AllOf(HasSubstr("it wants a certificate"), HasSubstr("--tls-cert"), HasSubstr("--tokens")));
+  EXPECT_THAT(Ask(plain.address(), *ours), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(ProbeOne(plain.address(), *ours), HasSubstr("speaks plain text"));
+  // The controller still shows its own, and it is looked at.
+  const auto elsewhere = Made({.ca = others_.Agent("crm").ca, .token = base::NewBearerToken()});
+  EXPECT_THAT(Ask(server.address(), *elsewhere), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(ProbeOne(server.address(), *elsewhere), HasSubstr("of another CA than the one in --tls-ca"));
+  // Who shows a certificate shows a good one.
+  EXPECT_THAT(Ask(server.address(), *Made(certificates_.Agent("crm"))), IsOk());
+  TransportOptions foreign = others_.Agent("crm");
+  foreign.ca = open.ca;
+  EXPECT_THAT(Fault(open, foreign), HasSubstr("it is of another CA than those in --tls-ca"));
+  foreign.token = base::NewBearerToken();
+  EXPECT_THAT(Fault(open, foreign), HasSubstr("it is of another CA than those in --tls-ca"));
+  const TransportOptions lost = certificates_.Agent("lost");
+  certificates_.Revoke(lost);
+  EXPECT_THAT(Fault(open, lost), HasSubstr("it may be revoked"));
+}
+
+TEST_F(TransportTest, SaysWhatIsWrongWithATokenAndNothingOfIt) {
+  const TransportOptions good = certificates_.Agent("crm");
+  const std::string token = base::NewBearerToken();
+  const auto refused = [&](TransportOptions options) {
+    const absl::Status status = Transport::Make(options, absl::Now()).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, Not(HasSubstr(options.token))));
+    return std::string(status.message());
+  };
+  EXPECT_THAT(refused({.plain_text = PlainText::kLoopbackOnly, .token = token}),
+              AllOf(HasSubstr("--insecure and a token contradict each other"), HasSubstr("CURLEW_TOKEN")));
+  EXPECT_THAT(refused({.token = token}), HasSubstr("--tls-ca is missing"));
+  EXPECT_THAT(refused({.certificate = good.certificate, .ca = good.ca, .token = token}),
+              HasSubstr("--tls-key is missing"));
+  EXPECT_THAT(refused({.ca = good.ca, .token = token.substr(0, 40)}), HasSubstr("is no token"));
+  EXPECT_THAT(
+      Transport::Make({.ca = "/no/such/file", .token = token}, absl::Now()),
+      StatusIs(absl::StatusCode::kFailedPrecondition, AllOf(HasSubstr("--tls-ca"), Not(HasSubstr(token)))));
+  TransportOptions both = good;
+  both.token = token;
+  EXPECT_THAT(Transport::Make(both, absl::Now()), IsOk());
 }
 
 TEST_F(TransportTest, SaysWhatIsWrongWithAFileAndNothingOfAKey) {
