@@ -4,12 +4,16 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/bearer_token.h"
 #include "common/base/error_detail.h"
+#include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/pki/files.h"
@@ -21,14 +25,35 @@ namespace {
 // Names of properties of the certificate (grpc_security_constants.h).
 constexpr char kUri[] = "peer_uri";
 constexpr char kCommonName[] = "x509_common_name";
+// What their identities begin with.
+constexpr absl::string_view kCommonNames = "cn:";
 
-std::vector<std::string> Property(const grpc::ServerContextBase& context, const char* name) {
+constexpr char kAuthorization[] = "authorization";
+constexpr absl::string_view kBearer = "bearer ";  // in any case (RFC 7235)
+
+std::vector<std::string> Property(const grpc::AuthContext& context, const char* name) {
   std::vector<std::string> values;
-  for (const grpc::string_ref& value : context.auth_context()->FindPropertyValues(name)) {
+  for (const grpc::string_ref& value : context.FindPropertyValues(name)) {
     values.emplace_back(value.data(), value.size());
   }
   return values;
 }
+
+// The token that an authorization shows; nullopt where it shows none.
+std::optional<absl::string_view> TokenIn(absl::string_view authorization) {
+  if (!absl::StartsWithIgnoreCase(authorization, kBearer)) return std::nullopt;
+  const absl::string_view text = authorization.substr(kBearer.size());
+  if (!base::IsBearerToken(text)) return std::nullopt;
+  return text;
+}
+
+absl::Status Unauthenticated(absl::string_view reason, absl::string_view message, absl::string_view hint) {
+  return base::WithDetail(base::WithDetail(absl::UnauthenticatedError(message), base::kReason, reason),
+                          base::kHint, hint);
+}
+
+// "ipv4:10.0.0.7:41234" without the port.
+std::string HostOf(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
 
 bool IsAgent(const std::string& identity) {
   const auto parsed = pki::ParseUri(identity);
@@ -51,13 +76,33 @@ constexpr char kAsk[] =
 
 }  // namespace
 
-Credential Credential::Of(const grpc::ServerContextBase& context) {
-  Credential credential{.identity = "", .peer = context.peer()};
-  const std::vector<std::string> uris = Property(context, kUri), names = Property(context, kCommonName);
-  if (uris.size() == 1) credential.identity = uris[0];
+std::string IdentityOfCertificate(const std::vector<std::string>& uris,
+                                  const std::vector<std::string>& common_names) {
   // Of several names none is the right one.
-  if (uris.empty() && names.size() == 1 && !names[0].empty())
-    credential.identity = absl::StrCat("cn:", names[0]);
+  if (uris.size() > 1) return "";
+  if (uris.size() == 1) {
+    const bool forged = absl::StartsWith(uris[0], kTokenIdentity) || absl::StartsWith(uris[0], kCommonNames);
+    return forged ? "" : uris[0];
+  }
+  if (common_names.size() != 1 || common_names[0].empty()) return "";
+  return absl::StrCat(kCommonNames, common_names[0]);
+}
+
+Credential Credential::Of(const grpc::ServerContextBase& context) {
+  return Of(context.client_metadata(), *context.auth_context(), context.peer());
+}
+
+Credential Credential::Of(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata,
+                          const grpc::AuthContext& context, std::string peer) {
+  Credential credential{
+      .identity = IdentityOfCertificate(Property(context, kUri), Property(context, kCommonName)),
+      .peer = std::move(peer)};
+  const auto [begin, end] = metadata.equal_range(kAuthorization);
+  if (begin == end) return credential;
+  const absl::string_view authorization(begin->second.data(), begin->second.size());
+  const auto token = std::next(begin) == end ? TokenIn(authorization) : std::nullopt;
+  credential.authorization = token.has_value() ? Authorization::kToken : Authorization::kMalformed;
+  if (token.has_value()) credential.token_hash = base::Sha256Hex(*token);
   return credential;
 }
 
@@ -153,12 +198,13 @@ absl::Status Caller::ServesAs(const std::string& id, const std::vector<std::stri
 }
 
 const Guard& Guard::Open() {
-  static const Guard* const open = new Guard("", "");
+  static const Guard* const open = new Guard("", "", nullptr);
   return *open;
 }
 
-absl::StatusOr<std::unique_ptr<Guard>> Guard::Load(std::string path, std::string trust_domain) {
-  std::unique_ptr<Guard> guard(new Guard(std::move(path), std::move(trust_domain)));
+absl::StatusOr<std::unique_ptr<Guard>> Guard::Load(std::string path, std::string trust_domain,
+                                                   const TokenTable* tokens) {
+  std::unique_ptr<Guard> guard(new Guard(std::move(path), std::move(trust_domain), tokens));
   absl::MutexLock lock(&guard->mutex_);
   // Before it is read: a change that comes meanwhile is seen later.
   guard->seen_ = StampOf(guard->path_);
@@ -195,18 +241,52 @@ std::shared_ptr<const Policy> Guard::Current() const {
   return policy_;
 }
 
+absl::StatusOr<std::string> Guard::IdentityOf(const Credential& credential) const {
+  using Authorization = Credential::Authorization;
+  if (credential.authorization == Authorization::kNone) {
+    if (!credential.identity.empty() || path_.empty()) return credential.identity;
+    if (tokens_ == nullptr) {
+      return Unauthenticated("NOBODY", "the certificate names nobody",
+                             "it needs one URI name, or a common name (curlew pki issue)");
+    }
+    return Unauthenticated("NOBODY", "there is neither a certificate that names somebody nor a token",
+                           "give --token-file or CURLEW_TOKEN, or --tls-cert and --tls-key");
+  }
+  if (path_.empty()) {
+    return Unauthenticated(
+        "TOKEN_IN_PLAIN_TEXT", "tokens are taken over TLS alone",
+        "this one has gone over the wire in plain text: revoke it (curlew token revoke NAME)");
+  }
+  if (tokens_ == nullptr) {
+    return Unauthenticated("TOKENS_OFF", "this controller takes no tokens",
+                           "leave --token-file and CURLEW_TOKEN out, or start it with --tokens");
+  }
+  if (IsAgent(credential.identity)) {
+    return base::WithDetail(absl::PermissionDeniedError(
+                                absl::StrCat(credential.identity, " is an agent, and tokens are for people")),
+                            base::kHint, "give the token with a person's certificate, or without any");
+  }
+  if (credential.authorization == Authorization::kMalformed) {
+    return Unauthenticated("TOKEN_MALFORMED", "what is shown in place of a token is none",
+                           "the metadata has one `authorization: Bearer curlew_...`, with all of what "
+                           "curlew token create has told");
+  }
+  return tokens_->IdentityOf(credential.token_hash);
+}
+
+std::string Guard::AccountOf(const Credential& credential) const {
+  const auto identity = IdentityOf(credential);
+  return identity.ok() && !identity->empty() ? *identity : HostOf(credential.peer);
+}
+
 absl::StatusOr<Caller> Guard::Enter(const Credential& credential, absl::string_view method) const {
   const Rule& rule = RuleOf(method);
+  ASSIGN_OR_RETURN(const std::string identity, IdentityOf(credential));
   if (path_.empty()) return Caller::Unknown(rule, credential.peer);
-  const std::string& identity = credential.identity;
-  if (identity.empty()) {
-    return absl::UnauthenticatedError(
-        "the certificate names nobody: it has neither one URI name nor a common name (curlew pki issue)");
-  }
   const bool for_agents = rule.place == Place::kAgentsTarget;
   if (for_agents != IsAgent(identity)) {
     return absl::PermissionDeniedError(
-        for_agents ? absl::StrCat(identity, " is no agent: its certificate has no name as spiffe://",
+        for_agents ? absl::StrCat(identity, " is no agent: it shows no certificate with a name as spiffe://",
                                   trust_domain_, "/agent/NAME")
                    : absl::StrCat(identity, " is an agent, and this is for people"));
   }

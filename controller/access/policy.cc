@@ -7,8 +7,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "common/base/status_macros.h"
 #include "common/pki/identity.h"
+#include "controller/access/token_table.h"
 #include "yaml-cpp/yaml.h"
 
 namespace curlew::access {
@@ -126,10 +128,17 @@ class PolicyReader {
   // The identity that `text` is short for.
   absl::StatusOr<std::string> IdentityOf(const std::string& text, pki::Party party) const {
     if (absl::StartsWith(text, kUriPrefix) || absl::StartsWith(text, kCommonNamePrefix)) return text;
+    if (absl::string_view name = text; absl::ConsumePrefix(&name, kTokenIdentity)) {
+      if (party != pki::Party::kUser)
+        return absl::InvalidArgumentError("agents have certificates, no tokens");
+      RETURN_IF_ERROR(CheckTokenName(name));
+      return text;
+    }
     if (!pki::CheckName(text).ok()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "\"", text,
-          "\" is neither a name (lower-case letters, digits, dashes), nor spiffe://..., nor cn:NAME"));
+          "\" is neither a name (lower-case letters, digits, dashes), nor spiffe://..., nor cn:NAME, nor "
+          "token:NAME"));
     }
     return pki::Uri({.trust_domain = policy_.trust_domain_, .party = party, .name = text});
   }
@@ -193,7 +202,7 @@ absl::StatusOr<Policy> Policy::Parse(absl::string_view yaml, absl::string_view t
 }
 
 std::vector<Grant> Policy::GrantsOf(const std::string& identity) const {
-  // "*" is for people alone, of the own trust domain.
+  // "*" is for people alone, of the own trust domain: tokens are given their roles one by one.
   const auto parsed = pki::ParseUri(identity);
   const bool user =
       parsed.ok() && parsed->party == pki::Party::kUser && parsed->trust_domain == trust_domain_;

@@ -46,7 +46,7 @@ class Policy {
   // Whose names stand without more.
   const std::string& trust_domain() const { return trust_domain_; }
 
-  // What `identity` ("spiffe://curlew/user/alice", "cn:alice") may do, in the order of the file.
+  // What `identity` ("spiffe://curlew/user/alice", "cn:alice", "token:ci") may do, in the order of the file.
   std::vector<Grant> GrantsOf(const std::string& identity) const;
 
   // Whether the agent of that identity may serve `target`: as the file says, else where it has the name of

@@ -21,6 +21,7 @@ constexpr Rule kRules[] = {
     {"curlew.v1.PlanService.GetPlan", Role::kViewer, Place::kSomewhere, ""},
     {"curlew.v1.PlanService.ListPlans", Role::kViewer, Place::kSomewhere, ""},
     {"curlew.v1.PlanService.CompilePlan", Role::kViewer, Place::kAllOfIt, kTarget},
+    {"curlew.v1.PlanService.AddPlanSignature", Role::kAuthor, Place::kSomewhere, ""},
     {"curlew.v1.RolloutService.CreateRollout", Role::kOperator, Place::kAllOfIt, kPipeline},
     {"curlew.v1.RolloutService.GetRollout", Role::kViewer, Place::kAnyOfIt, kRollout},
     {"curlew.v1.RolloutService.ListRollouts", Role::kViewer, Place::kSomewhere, "others are left out"},
@@ -52,6 +53,9 @@ constexpr Rule kRules[] = {
     {"curlew.v1.AuditService.ListAuditEntries", Role::kViewer, Place::kEverywhere, ""},
     {"curlew.v1.EnvironmentService.ApplyEnvironments", Role::kAdmin, Place::kEverywhere, ""},
     {"curlew.v1.EnvironmentService.ListEnvironments", Role::kViewer, Place::kSomewhere, ""},
+    {"curlew.v1.TokenService.CreateToken", Role::kAdmin, Place::kEverywhere, ""},
+    {"curlew.v1.TokenService.ListTokens", Role::kAdmin, Place::kEverywhere, ""},
+    {"curlew.v1.TokenService.RevokeToken", Role::kAdmin, Place::kEverywhere, ""},
     {"curlew.v1.AgentService.Session", Role::kAdmin, Place::kAgentsTarget, ""},
 };
 

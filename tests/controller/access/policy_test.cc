@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::access {
@@ -46,6 +47,24 @@ TEST(PolicyTest, AStarIsEveryUserOfTheTrustDomain) {
                             "spiffe://curlew/controller", "cn:alice"}) {
     EXPECT_THAT(policy.GrantsOf(other), IsEmpty()) << other;
   }
+}
+
+TEST(PolicyTest, TokensAreGivenTheirRolesOneByOne) {
+  const Policy policy = Parsed("roles: [{role: viewer, users: ['*']}, {role: author, users: ['token:ci']}]");
+  EXPECT_THAT(policy.GrantsOf("token:ci"), ElementsAre(Grant{.role = Role::kAuthor}));
+  for (const char* other : {"token:cd", "token:*", "token:", "ci", "cn:token:ci"}) {
+    EXPECT_THAT(policy.GrantsOf(other), IsEmpty()) << other;
+  }
+  EXPECT_THAT(policy.GrantsOf("spiffe://curlew/user/ci"), ElementsAre(Grant{.role = Role::kViewer}));
+  for (const char* wrong : {"token:", "token:*", "token:CI", "token:a.b", "Token:ci"}) {
+    EXPECT_THAT(Policy::Parse(absl::StrCat("roles: [{role: viewer, users: ['", wrong, "']}]"), "curlew"),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("line 1, column ")))
+        << wrong;
+  }
+  EXPECT_THAT(
+      Policy::Parse("roles: [{role: viewer, users: [a]}]\nagents: [{agent: 'token:ci', targets: [x]}]",
+                    "curlew"),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("agents have certificates, no tokens")));
 }
 
 TEST(PolicyTest, AnAgentServesItsNamesakeUnlessTheFileSaysWhat) {
