@@ -22,6 +22,12 @@ absl::StatusOr<v1::StoredPlan> FencedStore::GetPlan(const std::string& name) {
   return Judge(store_->GetPlan(name));
 }
 
+absl::StatusOr<v1::StoredPlan> FencedStore::PutPlanSignature(const std::string& plan,
+                                                             const v1::PlanSignature& signature,
+                                                             const store::Record& record) {
+  return Judge(store_->PutPlanSignature(plan, signature, record));
+}
+
 absl::StatusOr<std::vector<v1::StoredPlan>> FencedStore::ListPlans(const store::Page& page,
                                                                    std::string* next) {
   return Judge(store_->ListPlans(page, next));

@@ -11,6 +11,7 @@
 
 #include "controller/store/records_around.h"
 #include "controller/store/rollout_store.h"
+#include "controller/store/tokens_around.h"
 
 namespace curlew::controller {
 
@@ -25,6 +26,8 @@ class FencedStore : public store::RolloutStore {
 
   absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
+  absl::StatusOr<v1::StoredPlan> PutPlanSignature(const std::string& plan, const v1::PlanSignature& signature,
+                                                  const store::Record& record) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override;
   absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
                                const store::Record& record) override;
@@ -38,6 +41,7 @@ class FencedStore : public store::RolloutStore {
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<store::OutboxEntry>> PendingOutbox() override;
   store::RecordStore& records() override { return records_; }
+  store::TokenStore& tokens() override { return tokens_; }
 
  private:
   absl::Status Judge(absl::Status status);
@@ -55,10 +59,19 @@ class FencedStore : public store::RolloutStore {
       return fenced->Judge(ask(fenced->store_->records()));
     }
   };
+  struct JudgingTokens {
+    FencedStore* fenced;
+    template <typename Ask>
+    auto operator()(const store::RecordCall&, const Ask& ask) const
+        -> std::invoke_result_t<const Ask&, store::TokenStore&> {
+      return fenced->Judge(ask(fenced->store_->tokens()));
+    }
+  };
 
   const std::unique_ptr<store::RolloutStore> store_;
   const std::function<void()> deposed_;
   store::RecordsAround<Judging> records_{Judging{this}};
+  store::TokensAround<JudgingTokens> tokens_{JudgingTokens{this}};
 };
 
 }  // namespace curlew::controller

@@ -22,8 +22,8 @@ namespace curlew::store {
 namespace {
 
 constexpr absl::string_view kMagic = "curlew-backup\n";
-// 2: with the audit log, notifications and records of targets.
-constexpr int kFormat = 2;
+// 2: with the audit log, notifications and records of targets. 3: with bearer tokens.
+constexpr int kFormat = 3;
 constexpr size_t kDigestSize = 32;
 // No row comes near it: gRPC and SQLite refuse far smaller ones.
 constexpr uint32_t kLargestRecord = 1u << 30;

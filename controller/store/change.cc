@@ -101,6 +101,32 @@ absl::Status CheckSamePlan(const v1::StoredPlan& plan, const std::string& stored
                                                stored_digest, ", not ", plan.digest(), "); rename the plan"));
 }
 
+bool AddSignature(const v1::PlanSignature& signature, v1::StoredPlan* plan) {
+  constexpr int kMost = 100;
+  constexpr size_t kMostBytes = 1 << 20;
+  auto& kept = *plan->mutable_signatures();
+  // A signature is of one statement.
+  for (const v1::PlanSignature& other : kept) {
+    if (other.signature() == signature.signature() && other.public_key() == signature.public_key()) {
+      return false;
+    }
+  }
+  *kept.Add() = signature;
+  size_t bytes = 0;
+  int stay = 0;
+  while (stay < kept.size() && stay < kMost) {
+    bytes += kept[kept.size() - 1 - stay].ByteSizeLong();
+    if (stay > 0 && bytes > kMostBytes) break;
+    ++stay;
+  }
+  kept.DeleteSubrange(0, kept.size() - stay);
+  return true;
+}
+
+absl::Status NoPlan(absl::string_view name) {
+  return absl::NotFoundError(absl::StrCat("no plan \"", name, "\" is stored"));
+}
+
 bool IsPlanResource(const std::string& name) { return absl::StartsWith(name, "plans/"); }
 
 absl::StatusOr<PageRange> ReadPage(const Page& page) {

@@ -40,6 +40,12 @@ absl::Status CheckChange(const RolloutChange& change, const std::optional<Stored
 // digests differ.
 absl::Status CheckSamePlan(const v1::StoredPlan& plan, const std::string& stored_digest);
 
+// Adds a signature to those of the plan; false where it has it already, and nothing changes then. Of all but
+// the newest 100, and of what is more than 1 MiB together, the oldest go.
+bool AddSignature(const v1::PlanSignature& signature, v1::StoredPlan* plan);
+// NOT_FOUND.
+absl::Status NoPlan(absl::string_view name);
+
 // Whether `name` is a plan's resource name, and not its bare one.
 bool IsPlanResource(const std::string& name);
 

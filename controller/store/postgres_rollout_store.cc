@@ -162,8 +162,29 @@ absl::StatusOr<v1::StoredPlan> PostgresRolloutStore::PutPlan(const v1::StoredPla
   return plan;
 }
 
+absl::StatusOr<v1::StoredPlan> PostgresRolloutStore::PutPlanSignature(const std::string& plan,
+                                                                      const v1::PlanSignature& signature,
+                                                                      const Record& record) {
+  if (!IsStorableText(plan)) return NoPlan(plan);
+  RETURN_IF_ERROR(CheckRecord(record));
+  ASSIGN_OR_RETURN(PostgresWork work, session_.BeginFenced("cannot store the plan's signature", fence_));
+  ASSIGN_OR_RETURN(const pg::Result rows,
+                   work.Execute("SELECT encode(stored, 'hex') FROM curlew_controller.plan WHERE name = $1"
+                                " FOR UPDATE",
+                                {plan}));
+  if (rows.empty()) return NoPlan(plan);
+  ASSIGN_OR_RETURN(v1::StoredPlan stored, ReadProto<v1::StoredPlan>(rows, 0, 0, session_.name()));
+  if (!AddSignature(signature, &stored)) return stored;
+  RETURN_IF_ERROR(work.Execute("UPDATE curlew_controller.plan SET stored = decode($2, 'hex') WHERE name = $1",
+                               {plan, Hex(stored)})
+                      .status());
+  RETURN_IF_ERROR(WriteRecord(work, record));
+  RETURN_IF_ERROR(work.Commit());
+  return stored;
+}
+
 absl::StatusOr<v1::StoredPlan> PostgresRolloutStore::GetPlan(const std::string& name) {
-  const absl::Status not_found = absl::NotFoundError(absl::StrCat("no plan \"", name, "\" is stored"));
+  const absl::Status not_found = NoPlan(name);
   if (!IsStorableText(name)) return not_found;
   ASSIGN_OR_RETURN(const pg::Result rows,
                    Read("cannot read the plan",

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "controller/store/postgres_record_store.h"
 #include "controller/store/postgres_session.h"
+#include "controller/store/postgres_token_store.h"
 #include "controller/store/rollout_bytes.h"
 #include "controller/store/rollout_store.h"
 
@@ -31,6 +32,8 @@ class PostgresRolloutStore : public RolloutStore {
 
   absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
+  absl::StatusOr<v1::StoredPlan> PutPlanSignature(const std::string& plan, const v1::PlanSignature& signature,
+                                                  const Record& record) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const Page& page, std::string* next) override;
   absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
                                const Record& record) override;
@@ -43,11 +46,12 @@ class PostgresRolloutStore : public RolloutStore {
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<OutboxEntry>> PendingOutbox() override;
   RecordStore& records() override { return records_; }
+  TokenStore& tokens() override { return tokens_; }
 
  private:
   PostgresRolloutStore(const PostgresStoreOptions& options, const std::string& name,
                        const PostgresFence& fence)
-      : session_(options, name), fence_(fence), records_(&session_, fence) {}
+      : session_(options, name), fence_(fence), records_(&session_, fence), tokens_(&session_, fence) {}
 
   // One statement outside of writing; all of its rows.
   absl::StatusOr<pg::Result> Read(absl::string_view doing, absl::string_view sql,
@@ -56,6 +60,7 @@ class PostgresRolloutStore : public RolloutStore {
   PostgresSession session_;
   const PostgresFence fence_;
   PostgresRecordStore records_;
+  PostgresTokenStore tokens_;
   WrittenRuns written_runs_;
 };
 

@@ -87,6 +87,19 @@ absl::Status ReadRecords(PostgresWork& work, RowVisitor visit) {
                });
 }
 
+absl::Status ReadTokens(PostgresWork& work, RowVisitor visit) {
+  return Visit(work,
+               "DECLARE backup NO SCROLL CURSOR FOR SELECT sequence, name, hash, encode(token, 'hex')"
+               " FROM curlew_controller.token ORDER BY sequence",
+               visit, [](const pg::Result& from, int64_t i, v1::StoreRow* row) {
+                 v1::TokenRow* token = row->mutable_token();
+                 token->set_sequence(from.Int(i, 0));
+                 token->set_name(from.Text(i, 1));
+                 token->set_hash(from.Text(i, 2));
+                 token->set_token(BytesOf(from, i, 3));
+               });
+}
+
 // A sequence is of no snapshot: it may be further than the rows, never behind them.
 constexpr char kSequences[] =
     "DECLARE backup NO SCROLL CURSOR FOR"
@@ -100,6 +113,10 @@ constexpr char kSequencesOfRecords[] =
     "DECLARE backup NO SCROLL CURSOR FOR"
     " SELECT 'notification', CASE WHEN is_called THEN last_value ELSE 0 END"
     "   FROM curlew_controller.notification_id_seq";
+
+constexpr char kSequenceOfTokens[] =
+    "DECLARE backup NO SCROLL CURSOR FOR SELECT 'token', CASE WHEN is_called THEN last_value ELSE 0 END"
+    "   FROM curlew_controller.token_sequence_seq";
 
 void FillSequence(const pg::Result& from, int64_t i, v1::StoreRow* row) {
   row->mutable_sequence()->set_table(from.Text(i, 0));
@@ -161,12 +178,14 @@ absl::Status ReadPostgresRows(PostgresWork& work, RowVisitor visit) {
               plan->set_rollout(from.Text(i, 1));
               plan->set_compiled_plan(BytesOf(from, i, 2));
             }));
+  // A store of an earlier version does not have them.
   ASSIGN_OR_RETURN(const bool records, HasTable(work, "audit"));
-  if (records) {
-    RETURN_IF_ERROR(ReadRecords(work, visit));
-    RETURN_IF_ERROR(Visit(work, kSequencesOfRecords, visit, FillSequence));
-  }
-  return Visit(work, kSequences, visit, FillSequence);
+  ASSIGN_OR_RETURN(const bool tokens, HasTable(work, "token"));
+  if (records) RETURN_IF_ERROR(ReadRecords(work, visit));
+  if (tokens) RETURN_IF_ERROR(ReadTokens(work, visit));
+  if (records) RETURN_IF_ERROR(Visit(work, kSequencesOfRecords, visit, FillSequence));
+  RETURN_IF_ERROR(Visit(work, kSequences, visit, FillSequence));
+  return tokens ? Visit(work, kSequenceOfTokens, visit, FillSequence) : absl::OkStatus();
 }
 
 absl::Status WritePostgresRow(PostgresWork& work, const v1::StoreRow& row) {
@@ -263,6 +282,15 @@ absl::Status WritePostgresRow(PostgresWork& work, const v1::StoreRow& row) {
               {record.target(), Int(record.number()), Hex(bytes.record), Hex(bytes.schema)})
           .status();
     }
+    case v1::StoreRow::kToken: {
+      const v1::TokenRow& token = row.token();
+      return work
+          .Execute(
+              "INSERT INTO curlew_controller.token (sequence, name, hash, token)"
+              " VALUES ($1::bigint, $2, $3, decode($4, 'hex'))",
+              {Int(token.sequence()), token.name(), token.hash(), Hex(token.token())})
+          .status();
+    }
     case v1::StoreRow::KIND_NOT_SET:
       break;
   }
@@ -276,7 +304,8 @@ absl::StatusOr<bool> IsEmptyPostgres(PostgresWork& work) {
                                 " AND NOT EXISTS (SELECT FROM curlew_controller.rollout)"
                                 " AND NOT EXISTS (SELECT FROM curlew_controller.audit)"
                                 " AND NOT EXISTS (SELECT FROM curlew_controller.notification)"
-                                " AND NOT EXISTS (SELECT FROM curlew_controller.target_record)"));
+                                " AND NOT EXISTS (SELECT FROM curlew_controller.target_record)"
+                                " AND NOT EXISTS (SELECT FROM curlew_controller.token)"));
   return rows.Bool(0, 0);
 }
 

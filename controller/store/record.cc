@@ -10,7 +10,6 @@
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
 #include "controller/store/change.h"
-#include "google/protobuf/message.h"
 
 namespace curlew::store {
 namespace {
@@ -20,6 +19,8 @@ using google::protobuf::Message;
 
 constexpr absl::string_view kTokenPrefix = "after-";
 constexpr size_t kLongestAuditEntry = 16 << 10;
+
+}  // namespace
 
 // A proto with other bytes in a text could be written, but not read again.
 absl::Status CheckTexts(const Message& message) {
@@ -43,8 +44,6 @@ absl::Status CheckTexts(const Message& message) {
   }
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::Status CheckRecord(const Record& record) {
   for (const v1::AuditEntry& entry : record.audit) {

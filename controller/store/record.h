@@ -9,9 +9,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/store/rollout_store.h"
+#include "google/protobuf/message.h"
 
 namespace curlew::store {
 
+// INVALID_ARGUMENT where a text in `message` is not valid UTF-8.
+absl::Status CheckTexts(const google::protobuf::Message& message);
 // Whether `record` may be stored. INVALID_ARGUMENT where a text in it is not valid UTF-8.
 absl::Status CheckRecord(const Record& record);
 // The same for what is replaced, and for what is added to the records of a target; the latter also where it

@@ -12,7 +12,7 @@
 
 namespace curlew::store {
 
-// A method of RecordStore.
+// A method of RecordStore, or of TokenStore (tokens_around.h).
 struct RecordCall {
   const char* name;  // "list_audit", as metrics have it
   bool writes;

@@ -106,6 +106,29 @@ class RecordStore {
                                                                           std::string* next) = 0;
 };
 
+// A bearer token as it is kept: never what is shown, only the SHA-256 of that, 64 lower-case hexadecimal
+// digits.
+struct TokenEntry {
+  std::string hash;
+  v1::Token token;
+};
+
+// Bearer tokens. As RolloutStore in all that is said there. None is ever removed; of a name only the newest
+// may count.
+class TokenStore {
+ public:
+  virtual ~TokenStore() = default;
+
+  // Adds one, and `record` with it. ALREADY_EXISTS where the newest of its name counts still at the new one's
+  // create_time, or the hash is there; INVALID_ARGUMENT where name or hash is none.
+  virtual absl::Status AddToken(const TokenEntry& entry, const Record& record) = 0;
+  // Gives the newest token of revocation.name() the revoke_time and revoker of `revocation`, and returns it.
+  // One that is revoked stays as it is, and nothing is recorded. NOT_FOUND.
+  virtual absl::StatusOr<v1::Token> RevokeToken(const v1::Token& revocation, const Record& record) = 0;
+  // Newest first; `next` gets the next page's token or "".
+  virtual absl::StatusOr<std::vector<TokenEntry>> ListTokens(const Page& page, std::string* next) = 0;
+};
+
 // Durable storage. Not thread-safe: one thread owns it. Every method is one transaction, durable when it
 // returns OK. UNAVAILABLE where the disk is full or the store cannot be reached: nothing has changed then,
 // save with kStoreInDoubt. Texts that stand beside the protos (names, targets, kinds) are valid UTF-8 without
@@ -118,6 +141,11 @@ class RolloutStore {
   virtual absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const Record& record) = 0;
   // By resource name, or the newest with that bare plan name. NOT_FOUND.
   virtual absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) = 0;
+  // Keeps a signature beside the plan with that resource name, and returns the plan with it; the plan as it
+  // is, and no record, where it has that signature. Of more than AddSignature keeps the oldest go. NOT_FOUND.
+  virtual absl::StatusOr<v1::StoredPlan> PutPlanSignature(const std::string& plan,
+                                                          const v1::PlanSignature& signature,
+                                                          const Record& record) = 0;
   // Newest first; `next` gets the next page's token or "".
   virtual absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const Page& page, std::string* next) = 0;
 
@@ -143,6 +171,7 @@ class RolloutStore {
   // What stands beside the rollouts, in the same store: PutPlan and PutEnvironments with a record are the
   // same transaction, as is Commit with its own.
   virtual RecordStore& records() = 0;
+  virtual TokenStore& tokens() = 0;
 };
 
 }  // namespace curlew::store

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/error_detail.h"
 #include "controller/store/change.h"
+#include "controller/store/token.h"
 #include "curlew/v1/operator.pb.h"
 #include "curlew/v1/rollout.pb.h"
 #include "curlew/v1/step.pb.h"
@@ -46,6 +47,8 @@ void RowChecker::Add(const v1::StoreRow& row) {
       return AddNotification(row.notification());
     case v1::StoreRow::kTargetRecord:
       return AddTargetRecord(row.target_record());
+    case v1::StoreRow::kToken:
+      return AddToken(row.token());
     case v1::StoreRow::KIND_NOT_SET:
       return Wrong("a row is of a kind that is not known");
   }
@@ -198,6 +201,19 @@ void RowChecker::AddTargetRecord(const v1::TargetRecordRow& row) {
   }
 }
 
+// Hashes are nobody's business, not even of what is damaged.
+void RowChecker::AddToken(const v1::TokenRow& row) {
+  ++tokens_;
+  const std::string what = absl::StrCat("token \"", row.name(), "\"");
+  if (row.sequence() <= largest_["token"]) Wrong(absl::StrCat(what, " is out of order"));
+  largest_["token"] = std::max(largest_["token"], row.sequence());
+  if (!IsTokenHash(row.hash())) Wrong(absl::StrCat(what, " has a hash that is none"));
+  if (!token_hashes_.insert(row.hash()).second) Wrong(absl::StrCat(what, " has the hash of another"));
+  v1::Token token;
+  if (!token.ParseFromString(row.token())) return Wrong(absl::StrCat(what, " cannot be read"));
+  if (token.name() != row.name()) Wrong(absl::StrCat(what, " holds another name: \"", token.name(), "\""));
+}
+
 absl::Status RowChecker::Finish(absl::string_view store) {
   for (const auto& [name, events] : rollouts_) {
     if (events.next != events.last + 1) {
@@ -230,7 +246,8 @@ std::string RowChecker::Counts() const {
       Count(audit_, "audit entry", "audit entries"),
       audit_ == 0 ? "" : absl::StrCat(" (up to ", last_audit_, ", hash ", last_audit_hash_, ")"), ", ",
       Count(notifications_, "notification", "notifications"), " to be told, what is on record of ",
-      Count(static_cast<int64_t>(target_records_.size()), "target", "targets"));
+      Count(static_cast<int64_t>(target_records_.size()), "target", "targets"), ", ",
+      Count(tokens_, "bearer token", "bearer tokens"));
 }
 
 }  // namespace curlew::store

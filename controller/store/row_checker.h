@@ -19,7 +19,7 @@ namespace curlew::store {
 // as the columns beside it; that events are numbered without a gap from the first that is kept to the last
 // that the rollout counts; that what refers to a rollout finds it; that no number will be given twice; that
 // the audit log is whole, each entry hashed and chained to the one before it; that records of a target are
-// numbered without a gap.
+// numbered without a gap; that of each token there is a hash, and of no two the same.
 class RowChecker {
  public:
   void Add(const v1::StoreRow& row);
@@ -46,6 +46,7 @@ class RowChecker {
   void AddAudit(const v1::AuditRow& row);
   void AddNotification(const v1::NotificationRow& row);
   void AddTargetRecord(const v1::TargetRecordRow& row);
+  void AddToken(const v1::TokenRow& row);
   void Wrong(std::string what);
   // `what` refers to `rollout`.
   void Refer(absl::string_view what, const std::string& rollout);
@@ -58,6 +59,8 @@ class RowChecker {
   int64_t last_audit_ = 0;  // its number
   std::string last_audit_hash_{base::kNoAuditHash};
   std::map<std::string, int64_t> target_records_;  // newest number by target
+  std::set<std::string> token_hashes_;
+  int64_t tokens_ = 0;
   int64_t wrong_ = 0;
   std::vector<std::string> lines_;
 };

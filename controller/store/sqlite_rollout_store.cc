@@ -74,6 +74,28 @@ absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::PutPlan(const v1::StoredPlan&
   });
 }
 
+absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::PutPlanSignature(const std::string& plan,
+                                                                    const v1::PlanSignature& signature,
+                                                                    const Record& record) {
+  RETURN_IF_ERROR(CheckRecord(record));
+  return CatchSqlite(path(), "cannot store the plan's signature", [&]() -> absl::StatusOr<v1::StoredPlan> {
+    Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+    Statement select(*database_, "SELECT stored FROM plan WHERE name = ?");
+    select.bind(1, plan);
+    if (!select.executeStep()) return NoPlan(plan);
+    ASSIGN_OR_RETURN(v1::StoredPlan stored, ReadProto<v1::StoredPlan>(select.getColumn(0), path()));
+    if (!AddSignature(signature, &stored)) return stored;
+    select.reset();
+    Statement update(*database_, "UPDATE plan SET stored = ? WHERE name = ?");
+    BindProto(update, 1, stored);
+    update.bind(2, plan);
+    update.exec();
+    records_.Write(record);
+    transaction.commit();
+    return stored;
+  });
+}
+
 absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::GetPlan(const std::string& name) {
   return CatchSqlite(path(), "cannot read the plan", [&]() -> absl::StatusOr<v1::StoredPlan> {
     Statement select(*database_,
@@ -81,7 +103,7 @@ absl::StatusOr<v1::StoredPlan> SqliteRolloutStore::GetPlan(const std::string& na
                          ? "SELECT stored FROM plan WHERE name = ?"
                          : "SELECT stored FROM plan WHERE plan_name = ? ORDER BY sequence DESC LIMIT 1");
     select.bind(1, name);
-    if (!select.executeStep()) return absl::NotFoundError(absl::StrCat("no plan \"", name, "\" is stored"));
+    if (!select.executeStep()) return NoPlan(name);
     return ReadProto<v1::StoredPlan>(select.getColumn(0), path());
   });
 }

@@ -14,6 +14,7 @@
 #include "controller/store/rollout_bytes.h"
 #include "controller/store/rollout_store.h"
 #include "controller/store/sqlite_record_store.h"
+#include "controller/store/sqlite_token_store.h"
 
 namespace curlew::store {
 
@@ -37,6 +38,8 @@ class SqliteRolloutStore : public RolloutStore {
 
   absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
+  absl::StatusOr<v1::StoredPlan> PutPlanSignature(const std::string& plan, const v1::PlanSignature& signature,
+                                                  const Record& record) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const Page& page, std::string* next) override;
   absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
                                const Record& record) override;
@@ -49,10 +52,11 @@ class SqliteRolloutStore : public RolloutStore {
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<OutboxEntry>> PendingOutbox() override;
   RecordStore& records() override { return records_; }
+  TokenStore& tokens() override { return tokens_; }
 
  private:
   explicit SqliteRolloutStore(std::unique_ptr<SQLite::Database> database)
-      : database_(std::move(database)), records_(database_.get()) {}
+      : database_(std::move(database)), records_(database_.get()), tokens_(database_.get(), &records_) {}
 
   // What follows throws SQLite::Exception and runs within a transaction of its caller.
   void WriteRollout(const RolloutChange& change, const RolloutBytes& bytes);
@@ -67,6 +71,7 @@ class SqliteRolloutStore : public RolloutStore {
 
   std::unique_ptr<SQLite::Database> database_;
   SqliteRecordStore records_;
+  SqliteTokenStore tokens_;
   WrittenRuns written_runs_;
 };
 

@@ -79,6 +79,17 @@ absl::Status ReadRecords(SQLite::Database& database, RowVisitor visit) {
                });
 }
 
+absl::Status ReadTokens(SQLite::Database& database, RowVisitor visit) {
+  return Visit(database, "SELECT sequence, name, hash, token FROM token ORDER BY sequence", visit,
+               [](Statement& from, v1::StoreRow* row) {
+                 v1::TokenRow* token = row->mutable_token();
+                 token->set_sequence(from.getColumn(0).getInt64());
+                 token->set_name(from.getColumn(1).getString());
+                 token->set_hash(from.getColumn(2).getString());
+                 token->set_token(Bytes(from.getColumn(3)));
+               });
+}
+
 // Rollouts are whole in a backup, however they are kept.
 absl::Status ReadRollouts(SQLite::Database& database, RowVisitor visit) {
   // A store of an earlier version does not have the table.
@@ -145,9 +156,10 @@ absl::Status ReadSqliteRows(SQLite::Database& database, RowVisitor visit) {
                         }));
   // A store of an earlier version does not have them.
   if (database.tableExists("audit")) RETURN_IF_ERROR(ReadRecords(database, visit));
+  if (database.tableExists("token")) RETURN_IF_ERROR(ReadTokens(database, visit));
   return Visit(database,
                "SELECT name, seq FROM sqlite_sequence"
-               " WHERE name IN ('notification', 'outbox', 'plan', 'rollout') ORDER BY name",
+               " WHERE name IN ('notification', 'outbox', 'plan', 'rollout', 'token') ORDER BY name",
                visit, [](Statement& from, v1::StoreRow* row) {
                  v1::SequenceRow* sequence = row->mutable_sequence();
                  sequence->set_table(from.getColumn(0).getString());
@@ -240,6 +252,13 @@ void WriteSqliteRow(SQLite::Database& database, const v1::StoreRow& row) {
       insert.exec();
       return;
     }
+    case v1::StoreRow::kToken: {
+      Statement insert(database, "INSERT INTO token (sequence, name, hash, token) VALUES (?, ?, ?, ?)");
+      const v1::TokenRow& token = row.token();
+      Binder(&insert).Int(token.sequence()).Text(token.name()).Text(token.hash()).Blob(token.token());
+      insert.exec();
+      return;
+    }
     case v1::StoreRow::KIND_NOT_SET:
       return;
   }
@@ -250,7 +269,8 @@ bool IsEmptySqlite(SQLite::Database& database) {
              .execAndGet(
                  "SELECT EXISTS (SELECT 1 FROM plan) OR EXISTS (SELECT 1 FROM environment)"
                  " OR EXISTS (SELECT 1 FROM rollout) OR EXISTS (SELECT 1 FROM audit)"
-                 " OR EXISTS (SELECT 1 FROM notification) OR EXISTS (SELECT 1 FROM target_record)")
+                 " OR EXISTS (SELECT 1 FROM notification) OR EXISTS (SELECT 1 FROM target_record)"
+                 " OR EXISTS (SELECT 1 FROM token)")
              .getInt() == 0;
 }
 

@@ -29,6 +29,13 @@ absl::StatusOr<v1::StoredPlan> MeteredStore::GetPlan(const std::string& name) {
   return Timed(metrics_, "get_plan", [&] { return store_->GetPlan(name); });
 }
 
+absl::StatusOr<v1::StoredPlan> MeteredStore::PutPlanSignature(const std::string& plan,
+                                                              const v1::PlanSignature& signature,
+                                                              const store::Record& record) {
+  return Timed(metrics_, "put_plan_signature",
+               [&] { return store_->PutPlanSignature(plan, signature, record); });
+}
+
 absl::StatusOr<std::vector<v1::StoredPlan>> MeteredStore::ListPlans(const store::Page& page,
                                                                     std::string* next) {
   return Timed(metrics_, "list_plans", [&] { return store_->ListPlans(page, next); });

@@ -11,6 +11,7 @@
 #include "common/metrics/registry.h"
 #include "controller/store/records_around.h"
 #include "controller/store/rollout_store.h"
+#include "controller/store/tokens_around.h"
 #include "controller/web/rollout_ledger.h"
 
 namespace curlew::web {
@@ -51,6 +52,14 @@ struct TimedRecords {
     return Timed(metrics, call.name, [&] { return ask(store->records()); });
   }
 };
+struct TimedTokens {
+  store::RolloutStore* store;
+  StoreMetrics* metrics;
+  template <typename Ask>
+  auto operator()(const store::RecordCall& call, const Ask& ask) const {
+    return Timed(metrics, call.name, [&] { return ask(store->tokens()); });
+  }
+};
 
 // Passes every call on, and tells the ledger what was read and what was committed: nobody else needs to. For
 // one term of leadership: with it the ledger forgets. As thread-safe as the store below it.
@@ -63,11 +72,14 @@ class MeteredStore : public store::RolloutStore {
         clock_(clock),
         metrics_(metrics),
         ledger_(ledger),
-        records_(TimedRecords{store, metrics}) {}
+        records_(TimedRecords{store, metrics}),
+        tokens_(TimedTokens{store, metrics}) {}
   ~MeteredStore() override { ledger_->Forget(clock_->Now()); }
 
   absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
+  absl::StatusOr<v1::StoredPlan> PutPlanSignature(const std::string& plan, const v1::PlanSignature& signature,
+                                                  const store::Record& record) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override;
   absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
                                const store::Record& record) override;
@@ -81,6 +93,7 @@ class MeteredStore : public store::RolloutStore {
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<store::OutboxEntry>> PendingOutbox() override;
   store::RecordStore& records() override { return records_; }
+  store::TokenStore& tokens() override { return tokens_; }
 
  private:
   store::RolloutStore* const store_;
@@ -88,6 +101,7 @@ class MeteredStore : public store::RolloutStore {
   StoreMetrics* const metrics_;
   RolloutLedger* const ledger_;
   store::RecordsAround<TimedRecords> records_;
+  store::TokensAround<TimedTokens> tokens_;
 };
 
 }  // namespace curlew::web

@@ -51,7 +51,10 @@ Said Ask(const absl::Status& error) {
                    store.records().UpdateNotification({}),
                    store.records().AddTargetRecord({}, {}).status(),
                    store.records().NewestTargetRecord("t").status(),
-                   store.records().ListTargetRecords("t", {}, &next).status()};
+                   store.records().ListTargetRecords("t", {}, &next).status(),
+                   store.tokens().AddToken({}, {}),
+                   store.tokens().RevokeToken({}, {}).status(),
+                   store.tokens().ListTokens({}, &next).status()};
   return said;
 }
 

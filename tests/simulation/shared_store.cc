@@ -261,6 +261,14 @@ absl::StatusOr<v1::StoredPlan> StoreView::PutPlan(const v1::StoredPlan& plan, co
   return shared_->rows().PutPlan(plan, record);
 }
 
+absl::StatusOr<v1::StoredPlan> StoreView::PutPlanSignature(const std::string& plan,
+                                                           const v1::PlanSignature& signature,
+                                                           const store::Record& record) {
+  RETURN_IF_ERROR(Reach());
+  RETURN_IF_ERROR(shared_->Fence(epoch_));
+  return shared_->rows().PutPlanSignature(plan, signature, record);
+}
+
 absl::StatusOr<v1::StoredPlan> StoreView::GetPlan(const std::string& name) {
   RETURN_IF_ERROR(ReachToRead());
   return shared_->rows().GetPlan(name);

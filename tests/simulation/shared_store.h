@@ -18,6 +18,7 @@
 #include "controller/store/leader_lease.h"
 #include "controller/store/records_around.h"
 #include "controller/store/rollout_store.h"
+#include "controller/store/tokens_around.h"
 #include "tests/simulation/database.h"
 #include "tests/simulation/scheduler.h"
 #include "tests/support/fake_rollout_store.h"
@@ -116,6 +117,8 @@ class StoreView : public store::RolloutStore {
 
   absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override;
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override;
+  absl::StatusOr<v1::StoredPlan> PutPlanSignature(const std::string& plan, const v1::PlanSignature& signature,
+                                                  const store::Record& record) override;
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override;
   absl::Status PutEnvironments(const std::vector<v1::Environment>& environments,
                                const store::Record& record) override;
@@ -129,6 +132,7 @@ class StoreView : public store::RolloutStore {
   absl::StatusOr<v1::CompiledPlan> GetCompiledPlan(const std::string& run) override;
   absl::StatusOr<std::vector<store::OutboxEntry>> PendingOutbox() override;
   store::RecordStore& records() override { return records_; }
+  store::TokenStore& tokens() override { return tokens_; }
 
  private:
   absl::Status Reach() const;
@@ -146,12 +150,23 @@ class StoreView : public store::RolloutStore {
       return ask(view->shared_->rows().records());
     }
   };
+  struct ReachingTokens {
+    StoreView* view;
+    template <typename Ask>
+    auto operator()(const store::RecordCall& call, const Ask& ask) const
+        -> std::invoke_result_t<const Ask&, store::TokenStore&> {
+      RETURN_IF_ERROR(call.writes ? view->Reach() : view->ReachToRead());
+      if (call.writes) RETURN_IF_ERROR(view->shared_->Fence(view->epoch_));
+      return ask(view->shared_->rows().tokens());
+    }
+  };
 
   SharedStore* const shared_;
   const std::string holder_;
   Scheduler* const scheduler_;
   const StoreLuck* const luck_;
   store::RecordsAround<Reaching> records_{Reaching{this}};
+  store::TokensAround<ReachingTokens> tokens_{ReachingTokens{this}};
   const std::function<void()> die_;
   const std::function<void(absl::Duration)> stall_;
   Random random_;

@@ -15,6 +15,7 @@
 #include "controller/store/change.h"
 #include "controller/store/record.h"
 #include "controller/store/rollout_store.h"
+#include "controller/store/token.h"
 
 namespace curlew::testing {
 
@@ -167,12 +168,68 @@ class FakeRecordStore : public store::RecordStore {
   std::map<std::string, std::map<int64_t, v1::TargetRecord>> target_records_;
 };
 
+// The tokens of a FakeRolloutStore. Not thread-safe, as the contract says.
+class FakeTokenStore : public store::TokenStore {
+ public:
+  // `records` must outlive it.
+  explicit FakeTokenStore(FakeRecordStore* records) : records_(records) {}
+
+  // As FakeRolloutStore's.
+  void FailWith(absl::Status failure) { failure_ = std::move(failure); }
+
+  absl::Status AddToken(const store::TokenEntry& entry, const store::Record& record) override {
+    RETURN_IF_ERROR(failure_);
+    RETURN_IF_ERROR(store::CheckToken(entry));
+    RETURN_IF_ERROR(store::CheckRecord(record));
+    for (const auto& [sequence, kept] : entries_) {
+      if (kept.hash == entry.hash) return store::SameHash(kept.token.name());
+    }
+    if (const store::TokenEntry* newest = Newest(entry.token.name()); newest != nullptr) {
+      RETURN_IF_ERROR(store::CheckFollows(newest->token, entry.token));
+    }
+    entries_[static_cast<int64_t>(entries_.size()) + 1] = entry;
+    records_->Write(record);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<v1::Token> RevokeToken(const v1::Token& revocation, const store::Record& record) override {
+    RETURN_IF_ERROR(failure_);
+    RETURN_IF_ERROR(store::CheckRevocation(revocation));
+    RETURN_IF_ERROR(store::CheckRecord(record));
+    store::TokenEntry* const newest = Newest(revocation.name());
+    if (newest == nullptr) return store::NoToken(revocation.name());
+    if (newest->token.has_revoke_time()) return newest->token;
+    newest->token = store::Revoked(newest->token, revocation);
+    records_->Write(record);
+    return newest->token;
+  }
+
+  absl::StatusOr<std::vector<store::TokenEntry>> ListTokens(const store::Page& page,
+                                                            std::string* next) override {
+    RETURN_IF_ERROR(failure_);
+    return NewestRows(entries_, page, next);
+  }
+
+ private:
+  store::TokenEntry* Newest(const std::string& name) {
+    for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+      if (entry->second.token.name() == name) return &entry->second;
+    }
+    return nullptr;
+  }
+
+  FakeRecordStore* const records_;
+  absl::Status failure_;
+  std::map<int64_t, store::TokenEntry> entries_;  // in the order of their arrival
+};
+
 // Not thread-safe, as the contract says.
 class FakeRolloutStore : public store::RolloutStore {
  public:
   // From now on every call returns `failure` and changes nothing; OK ends that.
   void FailWith(absl::Status failure) {
     records_.FailWith(failure);
+    tokens_.FailWith(failure);
     failure_ = std::move(failure);
   }
 
@@ -190,13 +247,25 @@ class FakeRolloutStore : public store::RolloutStore {
     return plan;
   }
 
+  absl::StatusOr<v1::StoredPlan> PutPlanSignature(const std::string& plan, const v1::PlanSignature& signature,
+                                                  const store::Record& record) override {
+    RETURN_IF_ERROR(failure_);
+    RETURN_IF_ERROR(store::CheckRecord(record));
+    for (auto& [sequence, stored] : plans_) {
+      if (stored.name() != plan) continue;
+      if (store::AddSignature(signature, &stored)) records_.Write(record);
+      return stored;
+    }
+    return store::NoPlan(plan);
+  }
+
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override {
     RETURN_IF_ERROR(failure_);
     for (auto entry = plans_.rbegin(); entry != plans_.rend(); ++entry) {
       const v1::StoredPlan& plan = entry->second;
       if (name == (store::IsPlanResource(name) ? plan.name() : plan.plan().name())) return plan;
     }
-    return absl::NotFoundError(absl::StrCat("no plan \"", name, "\" is stored"));
+    return store::NoPlan(name);
   }
 
   absl::StatusOr<std::vector<v1::StoredPlan>> ListPlans(const store::Page& page, std::string* next) override {
@@ -287,6 +356,7 @@ class FakeRolloutStore : public store::RolloutStore {
   }
 
   store::RecordStore& records() override { return records_; }
+  store::TokenStore& tokens() override { return tokens_; }
 
  private:
   store::VersionedRollout* Find(const std::string& name) {
@@ -304,6 +374,7 @@ class FakeRolloutStore : public store::RolloutStore {
   }
 
   FakeRecordStore records_;
+  FakeTokenStore tokens_{&records_};
   absl::Status failure_;
   int64_t last_sequence_ = 0;
   int64_t last_outbox_id_ = 0;

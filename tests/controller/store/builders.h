@@ -76,6 +76,26 @@ inline v1::TargetRecord MakeTargetRecord(const std::string& target, const std::s
   return record;
 }
 
+// A token of which `letter`, one of a to f, makes the hash; made at that second, and counting for 100.
+inline TokenEntry MakeToken(const std::string& name, char letter, int64_t second) {
+  TokenEntry entry{.hash = std::string(64, letter), .token = {}};
+  entry.token.set_name(name);
+  entry.token.mutable_create_time()->set_seconds(second);
+  entry.token.mutable_expire_time()->set_seconds(second + 100);
+  entry.token.set_creator("ada");
+  entry.token.set_purpose("deploys");
+  return entry;
+}
+
+// What says that a token was revoked at that second.
+inline v1::Token MakeRevocation(const std::string& name, int64_t second) {
+  v1::Token revocation;
+  revocation.set_name(name);
+  revocation.mutable_revoke_time()->set_seconds(second);
+  revocation.set_revoker("eve");
+  return revocation;
+}
+
 }  // namespace curlew::store
 
 #endif  // CURLEW_TESTS_CONTROLLER_STORE_BUILDERS_H_

@@ -50,6 +50,21 @@ inline void ExpectRecordsOfFixture(RolloutStore& store) {
   EXPECT_EQ(later[0].id(), 5) << "4 was given before";
 }
 
+// The same of one of a version that has bearer tokens.
+inline void ExpectTokensOfFixture(RolloutStore& store) {
+  TokenStore& tokens = store.tokens();
+  std::string next;
+  ASSERT_OK_AND_ASSIGN(const auto listed, tokens.ListTokens({}, &next));
+  ASSERT_EQ(listed.size(), 2u);
+  EXPECT_EQ(listed[0].hash, std::string(64, 'b'));
+  EXPECT_FALSE(listed[0].token.has_revoke_time());
+  EXPECT_EQ(listed[1].token.revoker(), "eve");
+  EXPECT_THAT(tokens.AddToken(MakeToken("tokens/ci", 'c', 1'800'000'000), {}),
+              curlew::testing::StatusIs(absl::StatusCode::kAlreadyExists));
+  ASSERT_OK(tokens.RevokeToken(MakeRevocation("tokens/ci", 1'800'000'000), {}));
+  ASSERT_OK(tokens.AddToken(MakeToken("tokens/ci", 'c', 1'800'000'000), {}));
+}
+
 // The same of the runs of a rollout, wherever its version kept them.
 inline void ExpectRunsOfFixture(RolloutStore& store) {
   ASSERT_OK_AND_ASSIGN(const VersionedRollout read, store.GetRollout("rollouts/running"));

@@ -96,6 +96,7 @@ TEST_F(PostgresLocationTest, StoresOfEveryEarlierVersionAreReadRightly) {
     if (version >= 2) ExpectRunsOfFixture(*open.store);
     ExpectContentOfFixture(*open.store);
     if (version >= 2) ExpectRecordsOfFixture(*open.store);
+    if (version >= 4) ExpectTokensOfFixture(*open.store);
     EXPECT_THAT(location->Check(),
                 IsOkAndHolds(::testing::AllOf(HasSubstr(absl::StrCat("schema version ", newest)),
                                               HasSubstr("the controller at a:7441 leads (epoch 8)"))));

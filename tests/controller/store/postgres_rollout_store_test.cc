@@ -20,6 +20,7 @@
 #include "tests/controller/store/rollout_store_suite.h"
 #include "tests/controller/store/temp_folder.h"
 #include "tests/controller/store/tiny_file_system.h"
+#include "tests/controller/store/token_store_suite.h"
 
 namespace curlew::store {
 namespace {
@@ -42,6 +43,7 @@ class PostgresStore {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, RolloutStoreTest, PostgresStore);
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, RecordStoreTest, PostgresStore);
+INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, TokenStoreTest, PostgresStore);
 
 // A store whose leader is "a", and a session of the test's own.
 class PostgresRolloutStoreTest : public ::testing::Test {

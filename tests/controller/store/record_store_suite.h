@@ -162,6 +162,16 @@ TYPED_TEST_P(RecordStoreTest, APlanThatIsThereAlreadyIsNotRecordedAgain) {
   EXPECT_THAT(this->store().PutPlan(changed, MakeRecord({"changed"}, {"changed"})),
               StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_THAT(this->Actions(), ElementsAre("plan.create"));
+  // Nor is a signature.
+  v1::PlanSignature signature;
+  signature.set_signature("s");
+  for (const char* action : {"plan.sign", "again"}) {
+    ASSERT_OK(this->store().PutPlanSignature("plans/p-1", signature, MakeRecord({action})));
+  }
+  EXPECT_THAT(this->store().PutPlanSignature("plans/p-2", signature, MakeRecord({"none"})),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(this->Actions(), ElementsAre("plan.create", "plan.sign"));
+  this->ExpectChained();
   EXPECT_THAT(this->Messages(), IsEmpty());
 }
 

@@ -107,6 +107,58 @@ TYPED_TEST_P(RolloutStoreTest, RefusesAnotherPlanUnderANameThatIsTaken) {
               StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("plans/rename-phone-aaa")));
 }
 
+// The n-th signature of a plan, of about `bytes`.
+inline v1::PlanSignature MakeSignature(int n, size_t bytes = 0) {
+  v1::PlanSignature signature;
+  signature.mutable_statement()->set_id(absl::StrCat(n));
+  signature.mutable_statement()->set_environment(std::string(bytes, 'e'));
+  signature.set_public_key("key");
+  signature.set_signature(absl::StrCat("signature ", n));
+  return signature;
+}
+
+TYPED_TEST_P(RolloutStoreTest, KeepsSignaturesOfAPlanOnceAndInTheirOrder) {
+  v1::StoredPlan plan = MakePlan("p", "1");
+  ASSERT_OK(this->store().PutPlan(plan, {}));
+  ASSERT_OK(this->store().PutPlan(MakePlan("p", "2"), {}));
+  for (const int n : {1, 2, 1, 3, 2}) {
+    if (plan.signatures_size() < n) *plan.add_signatures() = MakeSignature(n);
+    ASSERT_OK_AND_ASSIGN(const v1::StoredPlan stored,
+                         this->store().PutPlanSignature(plan.name(), MakeSignature(n), {}));
+    EXPECT_TRUE(SameProto(stored, plan));
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::StoredPlan read, this->other().GetPlan(plan.name()));
+  EXPECT_TRUE(SameProto(read, plan));
+  // The plan once more takes nothing away, and another one has none of them.
+  ASSERT_OK_AND_ASSIGN(const v1::StoredPlan again, this->store().PutPlan(MakePlan("p", "1"), {}));
+  EXPECT_TRUE(SameProto(again, plan));
+  ASSERT_OK_AND_ASSIGN(const v1::StoredPlan other, this->store().GetPlan("plans/p-2"));
+  EXPECT_EQ(other.signatures_size(), 0);
+  for (const char* name : {"plans/p-3", "p", "", "plans/\xff"}) {
+    EXPECT_THAT(this->store().PutPlanSignature(name, MakeSignature(1), {}),
+                StatusIs(absl::StatusCode::kNotFound))
+        << name;
+  }
+}
+
+TYPED_TEST_P(RolloutStoreTest, OfManySignaturesTheNewestStay) {
+  ASSERT_OK(this->store().PutPlan(MakePlan("p", "1"), {}));
+  v1::StoredPlan stored;
+  for (int n = 1; n <= 103; ++n) {
+    ASSERT_OK_AND_ASSIGN(stored, this->store().PutPlanSignature("plans/p-1", MakeSignature(n), {}));
+  }
+  ASSERT_EQ(stored.signatures_size(), 100);
+  EXPECT_EQ(stored.signatures(0).statement().id(), "4");
+  EXPECT_EQ(stored.signatures(99).statement().id(), "103");
+  // Of large ones fewer, but always the newest.
+  constexpr size_t kLarge = 400 << 10;
+  for (int n = 201; n <= 203; ++n) {
+    ASSERT_OK_AND_ASSIGN(stored, this->store().PutPlanSignature("plans/p-1", MakeSignature(n, kLarge), {}));
+  }
+  ASSERT_EQ(stored.signatures_size(), 2);
+  EXPECT_EQ(stored.signatures(1).statement().id(), "203");
+}
+
 TYPED_TEST_P(RolloutStoreTest, APlanThatIsNotThereIsNotFound) {
   ASSERT_OK(this->store().PutPlan(MakePlan("rename-phone", "aaa"), {}));
   EXPECT_THAT(this->store().GetPlan("plans/rename-phone"), StatusIs(absl::StatusCode::kNotFound));
@@ -548,7 +600,8 @@ TYPED_TEST_P(RolloutStoreTest, ListsMoreRolloutsThanAPageHoldsWithoutGapOrOverla
 REGISTER_TYPED_TEST_SUITE_P(
     RolloutStoreTest, AnEmptyStoreHasNothing, GivesAPlanBackAsItWasStored,
     ABareNameMeansTheNewestPlanOfThatName, StoringAPlanTwiceKeepsTheFirst,
-    RefusesAnotherPlanUnderANameThatIsTaken, APlanThatIsNotThereIsNotFound,
+    RefusesAnotherPlanUnderANameThatIsTaken, KeepsSignaturesOfAPlanOnceAndInTheirOrder,
+    OfManySignaturesTheNewestStay, APlanThatIsNotThereIsNotFound,
     ListsPlansNewestFirstInPagesWithoutGapOrOverlap, APageThatHoldsTheRestIsTheLast,
     RefusesAPageTokenThatItDidNotMake, PutEnvironmentsReplacesTheWholePipeline, ANewRolloutHasVersionOne,
     EachChangeRaisesTheVersionAndReplacesTheState, AChangeFromAnOldVersionIsAbortedAndChangesNothing,

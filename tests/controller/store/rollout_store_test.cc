@@ -7,6 +7,7 @@
 #include "tests/controller/store/record_store_suite.h"
 #include "tests/controller/store/rollout_store_suite.h"
 #include "tests/controller/store/temp_folder.h"
+#include "tests/controller/store/token_store_suite.h"
 #include "tests/support/fake_rollout_store.h"
 
 namespace curlew::store {
@@ -39,7 +40,9 @@ class SqliteStore {
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, RolloutStoreTest, FakeStore);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, RolloutStoreTest, SqliteStore);
 INSTANTIATE_TYPED_TEST_SUITE_P(Fake, RecordStoreTest, FakeStore);
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, TokenStoreTest, FakeStore);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, RecordStoreTest, SqliteStore);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, TokenStoreTest, SqliteStore);
 
 }  // namespace
 }  // namespace curlew::store

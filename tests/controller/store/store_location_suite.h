@@ -60,7 +60,8 @@ inline OpenStore Lead(StoreLocation& location, const std::string& instance = "a"
 }
 
 // A bit of everything: two plans, an environment, a rollout with trimmed events, one with commands, of which
-// the newest are done; three entries of the audit log, one notification of three, records of two targets.
+// the newest are done; three entries of the audit log, one notification of three, records of two targets; two
+// tokens, one revoked.
 inline void Fill(RolloutStore& store) {
   ASSERT_OK(store.PutPlan(MakePlan("p", "1"), {}));
   v1::StoredPlan odd = MakePlan("q\"'\\,{}\u00fc", "2");
@@ -98,6 +99,9 @@ inline void Fill(RolloutStore& store) {
   ASSERT_OK_AND_ASSIGN(const auto notifications, records.PendingNotifications(0, 10));
   ASSERT_OK(records.RemoveNotification(notifications[0].id()));
   ASSERT_OK(records.RemoveNotification(notifications[2].id()));
+  ASSERT_OK(store.tokens().AddToken(MakeToken("tokens/ci", 'a', 1000), {}));
+  ASSERT_OK(store.tokens().RevokeToken(MakeRevocation("tokens/ci", 1001), {}));
+  ASSERT_OK(store.tokens().AddToken(MakeToken("tokens/ci", 'b', 1002), {}));
 }
 
 // An Implementation is made anew for each test. It gives two places, at both of which there is no store yet:
@@ -171,6 +175,13 @@ TYPED_TEST_P(StoreLocationTest, ARestoredStoreHoldsWhatWasBackedUp) {
   ASSERT_OK_AND_ASSIGN(const auto notifications, records.PendingNotifications(0, 10));
   ASSERT_EQ(notifications.size(), 1u);
   EXPECT_EQ(notifications[0].message(), "not yet told");
+  std::string next;
+  ASSERT_OK_AND_ASSIGN(const auto tokens, open.store->tokens().ListTokens({}, &next));
+  ASSERT_EQ(tokens.size(), 2u);
+  EXPECT_EQ(tokens[0].hash, MakeToken("tokens/ci", 'b', 1002).hash);
+  EXPECT_TRUE(SameProto(tokens[0].token, MakeToken("tokens/ci", 'b', 1002).token));
+  EXPECT_EQ(tokens[1].token.revoke_time().seconds(), 1001);
+  ASSERT_OK(open.store->tokens().AddToken(MakeToken("tokens/later", 'c', 1003), {}));
 }
 
 TYPED_TEST_P(StoreLocationTest, ARestoredStoreGoesOnCountingWhereTheOldOneWas) {
@@ -262,7 +273,8 @@ TYPED_TEST_P(StoreLocationTest, ACheckSaysWhatThereIs) {
       IsOkAndHolds(HasSubstr("2 plans, 2 environments, 2 rollouts (1 not ended), 6 events, 1 compiled plan,"
                              " 2 commands on the way,\n  3 audit entries (up to 3, hash ")));
   EXPECT_THAT(this->here().Check(),
-              IsOkAndHolds(HasSubstr("), 1 notification to be told, what is on record of 2 targets")));
+              IsOkAndHolds(HasSubstr(
+                  "), 1 notification to be told, what is on record of 2 targets, 2 bearer tokens")));
 }
 
 TYPED_TEST_P(StoreLocationTest, RefusesToRestoreIntoAStoreWithAnAuditLogOnly) {
@@ -285,6 +297,29 @@ TYPED_TEST_P(StoreLocationTest, ABackupOfTheFirstFormIsStillRestored) {
   ExpectContentOfFixture(*open.store);
   ASSERT_OK(open.store->records().Put(MakeRecord({"plan.create"}, {"told"})));
   EXPECT_EQ(open.store->records().AuditHead()->number(), 1);
+}
+
+// Written by Curlew as it was before there were bearer tokens (schema version 4 of SQLite).
+TYPED_TEST_P(StoreLocationTest, ABackupOfTheSecondFormIsStillRestored) {
+  ASSERT_OK(this->there().Restore(absl::StrCat(CURLEW_STORE_FIXTURES, "/form_2.backup")));
+  ASSERT_OK(this->there().Check());
+  const OpenStore open = Lead(this->there());
+  ExpectRunsOfFixture(*open.store);
+  ExpectContentOfFixture(*open.store);
+  ExpectRecordsOfFixture(*open.store);
+  ASSERT_OK(open.store->tokens().AddToken(MakeToken("tokens/ci", 'a', 1000), {}));
+}
+
+TYPED_TEST_P(StoreLocationTest, RefusesToRestoreIntoAStoreWithATokenOnly) {
+  this->FillHere();
+  ASSERT_OK(this->here().Backup(this->File("b")));
+  {
+    const OpenStore open = Lead(this->there());
+    ASSERT_OK(open.store->tokens().AddToken(MakeToken("tokens/ci", 'a', 1000), {}));
+    open.lease->Release();
+  }
+  EXPECT_THAT(this->there().Restore(this->File("b")),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not empty")));
 }
 
 // Whoever rewrites a backup with its digest still cannot rewrite an entry in it.
@@ -320,7 +355,8 @@ REGISTER_TYPED_TEST_SUITE_P(StoreLocationTest, WhereNoStoreIsNoneIsMadeByLooking
                             ADamagedBackupRestoresNothing, ABackupNeverOverwrites,
                             ABackupAndACheckMayRunBesideALeader, ACheckSaysWhatThereIs,
                             RefusesToRestoreIntoAStoreWithAnAuditLogOnly,
-                            ABackupOfTheFirstFormIsStillRestored,
+                            ABackupOfTheFirstFormIsStillRestored, ABackupOfTheSecondFormIsStillRestored,
+                            RefusesToRestoreIntoAStoreWithATokenOnly,
                             ABackupWhoseAuditLogWasChangedRestoresNothing, MigratingWhatIsUpToDateSaysSo);
 
 }  // namespace curlew::store

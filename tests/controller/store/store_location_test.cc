@@ -94,12 +94,14 @@ TEST_F(SqliteLocationTest, StoresOfEveryEarlierVersionAreReadRightly) {
       if (version >= 3) ExpectRunsOfFixture(*open.store);
       ExpectContentOfFixture(*open.store);
       if (version >= 3) ExpectRecordsOfFixture(*open.store);
+      if (version >= 5) ExpectTokensOfFixture(*open.store);
     }
     {
       const OpenStore open = Lead(*location_);
       if (version >= 3) ExpectRunsOfFixture(*open.store);
       ExpectContentOfFixture(*open.store);
       if (version >= 3) ExpectRecordsOfFixture(*open.store);
+      if (version >= 5) ExpectTokensOfFixture(*open.store);
     }
     EXPECT_THAT(location_->Check(), IsOkAndHolds(HasSubstr(absl::StrCat("schema version ", newest))));
     for (const auto& file : std::filesystem::directory_iterator(folder_.path()))
@@ -175,10 +177,16 @@ TEST_F(SqliteLocationTest, ACheckFindsWhatIsDamaged) {
       {"UPDATE notification SET notification = x'ff' WHERE id = 3", "notification 3 cannot be read"},
       {"UPDATE sqlite_sequence SET seq = 2 WHERE name = 'notification'",
        "table notification has number 3, but counts only up to 2"},
+      {"UPDATE token SET token = x'ff' WHERE sequence = 1", "token \"tokens/ci\" cannot be read"},
+      {"UPDATE token SET name = 'tokens/admin' WHERE sequence = 2",
+       "token \"tokens/admin\" holds another name: \"tokens/ci\""},
+      {"UPDATE token SET hash = 'x' WHERE sequence = 1", "token \"tokens/ci\" has a hash that is none"},
+      {"UPDATE sqlite_sequence SET seq = 1 WHERE name = 'token'",
+       "table token has number 2, but counts only up to 1"},
   };
   for (const auto& [damage, found] : kDamage) {
     SCOPED_TRACE(damage);
-    MakeFixture(4);
+    MakeFixture(5);
     EXPECT_OK(location_->Check());
     {
       SQLite::Database database(path_, SQLite::OPEN_READWRITE);

@@ -2,6 +2,7 @@
 #ifndef CURLEW_TESTS_CONTROLLER_SUPPORT_SHARED_STORE_H_
 #define CURLEW_TESTS_CONTROLLER_SUPPORT_SHARED_STORE_H_
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,7 @@ namespace curlew::testing {
 // A FakeRolloutStore behind a lock. Thread-safe.
 class SharedStore : public store::RolloutStore {
  public:
-  SharedStore() : records_(this) {}
+  SharedStore() : records_(this), tokens_(this) {}
 
   // See FakeRolloutStore.
   void FailWith(absl::Status failure) {
@@ -26,6 +27,8 @@ class SharedStore : public store::RolloutStore {
     absl::MutexLock lock(&mutex_);
     lost_answer_ = std::move(failure);
   }
+  // Calls hang until what this returns is gone.
+  std::unique_ptr<absl::MutexLock> Freeze() { return std::make_unique<absl::MutexLock>(&mutex_); }
   // How many commits were stored.
   int commits() {
     absl::MutexLock lock(&mutex_);
@@ -35,6 +38,11 @@ class SharedStore : public store::RolloutStore {
   absl::StatusOr<v1::StoredPlan> PutPlan(const v1::StoredPlan& plan, const store::Record& record) override {
     absl::MutexLock lock(&mutex_);
     return store_.PutPlan(plan, record);
+  }
+  absl::StatusOr<v1::StoredPlan> PutPlanSignature(const std::string& plan, const v1::PlanSignature& signature,
+                                                  const store::Record& record) override {
+    absl::MutexLock lock(&mutex_);
+    return store_.PutPlanSignature(plan, signature, record);
   }
   absl::StatusOr<v1::StoredPlan> GetPlan(const std::string& name) override {
     absl::MutexLock lock(&mutex_);
@@ -83,6 +91,7 @@ class SharedStore : public store::RolloutStore {
     return store_.PendingOutbox();
   }
   store::RecordStore& records() override { return records_; }
+  store::TokenStore& tokens() override { return tokens_; }
 
  private:
   // The records of the same store, behind the same lock.
@@ -133,12 +142,35 @@ class SharedStore : public store::RolloutStore {
    private:
     SharedStore* const owner_;
   };
+  // The same of the tokens.
+  class SharedTokens : public store::TokenStore {
+   public:
+    explicit SharedTokens(SharedStore* owner) : owner_(owner) {}
+
+    absl::Status AddToken(const store::TokenEntry& entry, const store::Record& record) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.tokens().AddToken(entry, record);
+    }
+    absl::StatusOr<v1::Token> RevokeToken(const v1::Token& revocation, const store::Record& record) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.tokens().RevokeToken(revocation, record);
+    }
+    absl::StatusOr<std::vector<store::TokenEntry>> ListTokens(const store::Page& page,
+                                                              std::string* next) override {
+      absl::MutexLock lock(&owner_->mutex_);
+      return owner_->store_.tokens().ListTokens(page, next);
+    }
+
+   private:
+    SharedStore* const owner_;
+  };
 
   absl::Mutex mutex_;
   FakeRolloutStore store_ ABSL_GUARDED_BY(mutex_);
   absl::Status lost_answer_ ABSL_GUARDED_BY(mutex_);
   int commits_ ABSL_GUARDED_BY(mutex_) = 0;
   SharedRecords records_;
+  SharedTokens tokens_;
 };
 
 }  // namespace curlew::testing

@@ -249,5 +249,22 @@ TEST_F(MeteredStoreTest, EveryCallOfTheRecordsIsCountedAndPassed) {
   EXPECT_THAT(scrape, Not(HasSubstr("curlew_store_errors_total{")));
 }
 
+TEST_F(MeteredStoreTest, SoIsEveryCallOfTheTokens) {
+  store::TokenEntry entry{.hash = std::string(64, 'a'), .token = {}};
+  entry.token.set_name("tokens/ci");
+  ASSERT_THAT(metered_->tokens().AddToken(entry, {}), IsOk());
+  std::string next;
+  EXPECT_EQ(store_.tokens().ListTokens({}, &next)->size(), 1u);
+  EXPECT_EQ(metered_->tokens().ListTokens({}, &next)->size(), 1u);
+  v1::Token revocation = entry.token;
+  revocation.mutable_revoke_time()->set_seconds(1);
+  EXPECT_TRUE(metered_->tokens().RevokeToken(revocation, {})->has_revoke_time());
+  const std::string scrape = Scrape();
+  for (const char* operation : {"add_token", "list_tokens", "revoke_token"}) {
+    EXPECT_THAT(scrape, HasSubstr(absl::StrCat("curlew_store_operation_duration_seconds_count{operation=\"",
+                                               operation, "\"} 1")));
+  }
+}
+
 }  // namespace
 }  // namespace curlew::web

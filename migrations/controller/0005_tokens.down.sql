@@ -1,0 +1,2 @@
+-- Who has a token has to show a certificate again.
+DROP TABLE token;
