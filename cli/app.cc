@@ -79,6 +79,10 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
       ->type_name("HOST:PORT")
       ->default_str(flags.controller);
   rpc::AddTransportFlags(app.get(), rpc::Side::kClient, &flags.transport);
+  app->add_option("--token-file", flags.token_file,
+                  "Bearer token to show in place of a certificate; --tls-ca is needed still (default: "
+                  "CURLEW_TOKEN, the token itself)")
+      ->type_name("FILE");
   app->add_option("--actor", flags.actor, "Who acts, for the record")
       ->type_name("NAME")
       ->default_str(flags.actor);
@@ -140,6 +144,12 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   CLI::App* audit = AddGroup(*app, {"audit", "See who changed what, and whether that is all", "", ""});
   AddAuditList(*audit, context);
   AddAuditVerify(*audit, context);
+
+  CLI::App* token =
+      AddGroup(*app, {"token", "Make and revoke bearer tokens, for who cannot have a certificate", "", ""});
+  AddTokenCreate(*token, context);
+  AddTokenList(*token, context);
+  AddTokenRevoke(*token, context);
 
   CLI::App* pki = AddGroup(*app, {"pki", "Make certificates, for people without a CA", "", ""});
   AddPkiInit(*pki, context);

@@ -59,7 +59,8 @@ Client::Client(std::string address, rpc::ControllerAddress controllers, absl::Du
       rollouts_(v1::RolloutService::NewStub(channel_)),
       targets_(v1::TargetService::NewStub(channel_)),
       environments_(v1::EnvironmentService::NewStub(channel_)),
-      audit_(v1::AuditService::NewStub(channel_)) {}
+      audit_(v1::AuditService::NewStub(channel_)),
+      tokens_(v1::TokenService::NewStub(channel_)) {}
 
 Client::Effect Client::EffectOf(const google::protobuf::Descriptor& request) {
   for (const char* prefix : {"Get", "List", "Compile", "Compare"}) {

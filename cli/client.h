@@ -79,6 +79,7 @@ class Client {
   v1::TargetService::Stub& StubOf(v1::TargetService::Stub*) { return *targets_; }
   v1::EnvironmentService::Stub& StubOf(v1::EnvironmentService::Stub*) { return *environments_; }
   v1::AuditService::Stub& StubOf(v1::AuditService::Stub*) { return *audit_; }
+  v1::TokenService::Stub& StubOf(v1::TokenService::Stub*) { return *tokens_; }
 
   const std::string address_;
   const rpc::ControllerAddress controllers_;
@@ -90,6 +91,7 @@ class Client {
   std::unique_ptr<v1::TargetService::Stub> targets_;
   std::unique_ptr<v1::EnvironmentService::Stub> environments_;
   std::unique_ptr<v1::AuditService::Stub> audit_;
+  std::unique_ptr<v1::TokenService::Stub> tokens_;
 };
 
 // Calls a List method until its last page and merges the pages.

@@ -5,10 +5,12 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
+#include "common/pki/files.h"
 
 namespace curlew::cli {
 
@@ -17,6 +19,7 @@ GlobalFlags DefaultFlags(const Environment& environment) {
   if (std::string address = environment("CURLEW_CONTROLLER"); !address.empty()) {
     flags.controller = std::move(address);
   }
+  flags.token = environment("CURLEW_TOKEN");
   flags.actor = environment("CURLEW_ACTOR");
   if (flags.actor.empty()) flags.actor = environment("USER");
   if (flags.actor.empty()) {
@@ -27,9 +30,27 @@ GlobalFlags DefaultFlags(const Environment& environment) {
   return flags;
 }
 
+namespace {
+
+// The bearer token to show; "" for none.
+absl::StatusOr<std::string> TokenOf(const GlobalFlags& flags) {
+  if (flags.token_file.empty()) return flags.token;
+  auto text = pki::ReadPrivate(flags.token_file, "the token");
+  if (!text.ok()) return base::Annotate(text.status(), "--token-file");
+  std::string token(absl::StripAsciiWhitespace(*text));
+  if (!token.empty()) return token;
+  return base::WithDetail(
+      absl::InvalidArgumentError(absl::StrCat("--token-file: ", flags.token_file, " is empty")),
+      base::kReason, kUsageReason);
+}
+
+}  // namespace
+
 absl::StatusOr<Client*> Context::client() {
   if (client_ == nullptr) {
-    auto transport = rpc::Transport::Make(flags.transport, absl::Now());
+    rpc::TransportOptions options = flags.transport;
+    ASSIGN_OR_RETURN(options.token, TokenOf(flags));
+    auto transport = rpc::Transport::Make(options, absl::Now());
     if (!transport.ok()) {
       absl::Status problem =
           base::WithDetail(transport.status(), base::kHint,

@@ -22,13 +22,17 @@ struct GlobalFlags {
   std::string controller = "127.0.0.1:7441";
   // How the way to the controller is secured.
   rpc::TransportOptions transport;
+  // Where the bearer token stands that is shown with every call, or the token itself, which counts where
+  // there is no file; or both empty.
+  std::string token_file;
+  std::string token;
   // Who acts, for the record.
   std::string actor;
   // Deadline of a call; watching has none.
   absl::Duration timeout = absl::Seconds(10);
 };
 
-// The defaults: CURLEW_CONTROLLER; CURLEW_ACTOR, else the name of the user.
+// The defaults: CURLEW_CONTROLLER; CURLEW_TOKEN; CURLEW_ACTOR, else the name of the user.
 GlobalFlags DefaultFlags(const Environment& environment);
 
 // One invocation. Not thread-safe.
@@ -44,7 +48,8 @@ struct Context {
   // What the chosen verb does; set while the command line is read.
   std::function<absl::StatusOr<ExitCode>()> action;
 
-  // The controller, owned by the context. Errors as Client::Make and rpc::Transport::Make.
+  // The controller, owned by the context. Errors as Client::Make and rpc::Transport::Make; and where the file
+  // of the token cannot be read, or every user may read it.
   absl::StatusOr<Client*> client();
   // Columns that tables may take; 0 for no limit.
   int width() const;

@@ -47,6 +47,7 @@ std::string Bare(absl::string_view name) {
 std::string RolloutName(absl::string_view written) { return WithCollection("rollouts", written); }
 std::string TargetName(absl::string_view written) { return WithCollection("targets", written); }
 std::string EnvironmentName(absl::string_view written) { return WithCollection("environments", written); }
+std::string TokenName(absl::string_view written) { return WithCollection("tokens", written); }
 
 std::string PlanName(absl::string_view written) {
   if (absl::StrContains(written, '/')) return std::string(written);

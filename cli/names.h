@@ -14,10 +14,11 @@ namespace curlew::cli {
 std::string Bare(absl::string_view name);
 
 // The resource name for what a person wrote: "x" or "rollouts/x", "x" or "targets/x", "x" or
-// "environments/x".
+// "environments/x", "x" or "tokens/x".
 std::string RolloutName(absl::string_view written);
 std::string TargetName(absl::string_view written);
 std::string EnvironmentName(absl::string_view written);
+std::string TokenName(absl::string_view written);
 
 // "plans/x" stays; "x-0123456789ab", which ends like a digest, becomes "plans/x-0123456789ab"; another bare
 // name stays: the controller takes it for the newest plan of that name.

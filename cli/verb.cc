@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -52,6 +53,20 @@ CLI::Option* AddDuration(CLI::App& verb, std::string names, absl::Duration& valu
       ->default_str(ShortDuration(value));
 }
 
+namespace {
+
+// "500ms", "10s", "5m", and whole days: "30d".
+bool ReadDuration(const std::string& text, absl::Duration* duration) {
+  int32_t days = 0;
+  if (absl::EndsWith(text, "d") && absl::SimpleAtoi(text.substr(0, text.size() - 1), &days)) {
+    *duration = days * absl::Hours(24);
+    return true;
+  }
+  return absl::ParseDuration(text, duration);
+}
+
+}  // namespace
+
 CLI::Option* AddOptionalDuration(CLI::App& verb, std::string names, absl::Duration& value,
                                  std::string description) {
   return verb
@@ -59,14 +74,14 @@ CLI::Option* AddOptionalDuration(CLI::App& verb, std::string names, absl::Durati
           std::move(names),
           [&value](const std::string& text) {
             // Valid: the check below comes first.
-            absl::ParseDuration(text, &value);
+            ReadDuration(text, &value);
           },
           std::move(description))
       ->type_name("DURATION")
       ->check([](const std::string& text) -> std::string {
         absl::Duration duration;
-        if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration()) return "";
-        return absl::StrCat("\"", text, "\" is no duration above zero; write 500ms, 10s or 5m");
+        if (ReadDuration(text, &duration) && duration > absl::ZeroDuration()) return "";
+        return absl::StrCat("\"", text, "\" is no duration above zero; write 500ms, 10s, 5m or 30d");
       });
 }
 

@@ -50,7 +50,7 @@ CLI::Option* AddArgument(CLI::App& verb, absl::string_view type, std::string& va
 CLI::Option* AddChoice(CLI::App& verb, std::string names, std::vector<std::string> choices,
                        std::string& value, std::string description);
 
-// Adds an option with a duration such as "10s", above zero.
+// Adds an option with a duration such as "10s" or "30d", above zero.
 CLI::Option* AddDuration(CLI::App& verb, std::string names, absl::Duration& value, std::string description);
 
 // The same without a default: `value` stays as it is where the option is not given.

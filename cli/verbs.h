@@ -49,6 +49,10 @@ void AddEnvList(CLI::App& group, Context& context);
 void AddAuditList(CLI::App& group, Context& context);
 void AddAuditVerify(CLI::App& group, Context& context);
 
+void AddTokenCreate(CLI::App& group, Context& context);
+void AddTokenList(CLI::App& group, Context& context);
+void AddTokenRevoke(CLI::App& group, Context& context);
+
 void AddPkiInit(CLI::App& group, Context& context);
 void AddPkiIssue(CLI::App& group, Context& context);
 void AddPkiRevoke(CLI::App& group, Context& context);

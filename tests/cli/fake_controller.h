@@ -27,7 +27,8 @@ struct WatchScript {
 class FakeController final : public v1::RolloutService::Service,
                              public v1::PlanService::Service,
                              public v1::TargetService::Service,
-                             public v1::EnvironmentService::Service {
+                             public v1::EnvironmentService::Service,
+                             public v1::TokenService::Service {
  public:
   FakeController() {
     grpc::ServerBuilder builder;
@@ -36,6 +37,7 @@ class FakeController final : public v1::RolloutService::Service,
     builder.RegisterService(static_cast<v1::PlanService::Service*>(this));
     builder.RegisterService(static_cast<v1::TargetService::Service*>(this));
     builder.RegisterService(static_cast<v1::EnvironmentService::Service*>(this));
+    builder.RegisterService(static_cast<v1::TokenService::Service*>(this));
     server_ = builder.BuildAndStart();
   }
   ~FakeController() override { server_->Shutdown(absl::ToChronoTime(absl::Now())); }
@@ -194,6 +196,18 @@ class FakeController final : public v1::RolloutService::Service,
   }
   grpc::Status ApplyEnvironments(grpc::ServerContext*, const v1::ApplyEnvironmentsRequest* request,
                                  v1::ListEnvironmentsResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status CreateToken(grpc::ServerContext*, const v1::CreateTokenRequest* request,
+                           v1::CreateTokenResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status ListTokens(grpc::ServerContext*, const v1::ListTokensRequest* request,
+                          v1::ListTokensResponse* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status RevokeToken(grpc::ServerContext*, const v1::RevokeTokenRequest* request,
+                           v1::Token* response) override {
     return Stored(*request, response);
   }
   // Three plans, one a page.

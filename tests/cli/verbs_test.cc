@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_split.h"
 #include "cli/app.h"
+#include "common/base/bearer_token.h"
 #include "common/base/error_detail.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -353,6 +354,73 @@ TEST_F(VerbsTest, ApplyingEnvironmentsSaysWhoDoesIt) {
   std::ofstream(dir_ + "/environments.yaml") << "environments:\n  - {name: staging, targets: [s]}\n";
   EXPECT_EQ(RunLine("env apply " + dir_ + "/environments.yaml --actor bob"), ExitCode::kOk) << err_.str();
   EXPECT_THAT(controller_.last_request(), HasSubstr("actor: \"bob\""));
+}
+
+TEST_F(VerbsTest, ATokenIsPrintedAloneAndAllElseBesideIt) {
+  controller_.Set(Parse<v1::CreateTokenResponse>(
+      "secret: 'curlew_text' token { name: 'tokens/ci' expire_time { seconds: 1769817600 } }"));
+  EXPECT_EQ(RunLine("token create ci --expires 30d --purpose deploys"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(controller_.last_request(),
+            "token_id: \"ci\" lifetime { seconds: 2592000 } purpose: \"deploys\" actor: \"ann\"");
+  EXPECT_EQ(out_.str(), "curlew_text\n");
+  EXPECT_THAT(err_.str(), AllOf(HasSubstr("token ci counts until 2026-01-31 00:00:00"),
+                                HasSubstr("users: [\"token:ci\"]"), Not(HasSubstr("curlew_text"))));
+  EXPECT_EQ(RunLine("token create ci"), ExitCode::kOk);
+  EXPECT_EQ(controller_.last_request(), "token_id: \"ci\" actor: \"ann\"");
+  EXPECT_EQ(RunLine("token create ci --expires never"), ExitCode::kUsage);
+  EXPECT_EQ(RunLine("token create"), ExitCode::kUsage);
+}
+
+TEST_F(VerbsTest, TokensAreListedAndRevoked) {
+  EXPECT_EQ(RunLine("token list"), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("No tokens yet"));
+  controller_.Set(Parse<v1::ListTokensResponse>(
+      "tokens { name: 'tokens/ci' create_time { seconds: 1 } expire_time { seconds: 4102444800 } creator: "
+      "'ada' "
+      "  purpose: 'deploys' }"
+      "tokens { name: 'tokens/ci' expire_time { seconds: 4102444800 } revoke_time { seconds: 1769817600 } }"
+      "tokens { name: 'tokens/old' expire_time { seconds: 1769817600 } }"));
+  EXPECT_EQ(RunLine("token list"), ExitCode::kOk);
+  EXPECT_EQ(controller_.last_request(), "page_size: 500");
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("counts"), HasSubstr("2100-01-01"), HasSubstr("deploys"),
+                                HasSubstr("revoked"), HasSubstr("2026-01-31"), HasSubstr("expired")));
+  EXPECT_EQ(RunLine("token list -o json"), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("\"revoke_time\""));
+  controller_.Set(Parse<v1::Token>("name: 'tokens/ci' revoker: 'ann' revoke_time { seconds: 1769817600 }"));
+  EXPECT_EQ(RunLine("token revoke ci --reason lost"), ExitCode::kOk);
+  EXPECT_EQ(controller_.last_request(), "name: \"tokens/ci\" reason: \"lost\" actor: \"ann\"");
+  EXPECT_EQ(out_.str(), "token ci was revoked at 2026-01-31 00:00:00 by ann\n");
+}
+
+TEST_F(VerbsTest, ATokenComesFromAFileOfOnesOwnOrTheEnvironmentAndIsNeverShown) {
+  const std::string token = base::NewBearerToken(), path = dir_ + "/ci.token";
+  const auto refused = [&](const std::string& line, ExitCode code) {
+    EXPECT_EQ(RunLine(line), code) << err_.str();
+    EXPECT_THAT(err_.str(), Not(HasSubstr(token)));
+    return err_.str();
+  };
+  // The fixture's controller speaks plain text.
+  context_.flags.token = token;
+  EXPECT_THAT(refused("target list", ExitCode::kUsage),
+              HasSubstr("--insecure and a token contradict each other"));
+  context_.flags.token = token.substr(0, 30);
+  EXPECT_THAT(refused("target list", ExitCode::kUsage), HasSubstr("is no token"));
+  context_.flags.token.clear();
+  std::ofstream(path) << token << "\n";
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  EXPECT_THAT(refused("target list --token-file " + path, ExitCode::kPrecondition),
+              AllOf(HasSubstr("the token " + path + " is open to every user"), HasSubstr("chmod o-rwx")));
+  std::filesystem::permissions(path, std::filesystem::perms(0600));
+  EXPECT_THAT(refused("target list --token-file " + path, ExitCode::kUsage),
+              HasSubstr("--insecure and a token contradict each other"));
+  std::ofstream(path) << "\n";
+  EXPECT_THAT(refused("target list --token-file " + path, ExitCode::kUsage), HasSubstr("is empty"));
+  EXPECT_THAT(refused("target list --token-file " + dir_ + "/none", ExitCode::kNotFound), HasSubstr("/none"));
+  // What needs no controller needs no token either.
+  EXPECT_EQ(RunLine("plan validate " + plan() + " --token-file " + dir_ + "/none"), ExitCode::kOk);
+  const GlobalFlags flags = DefaultFlags(
+      [&](const std::string& name) { return name == "CURLEW_TOKEN" ? token : std::string("x"); });
+  EXPECT_EQ(flags.token, token);
 }
 
 TEST_F(VerbsTest, TheActorComesFromTheEnvironment) {
