@@ -152,7 +152,8 @@ void Candidate::End(const std::string& why) {
 }
 
 absl::Status Candidate::StandBy() {
-  ASSIGN_OR_RETURN(standby_, StandbyServer::Start(options_.server.listen, *options_.server.transport));
+  ASSIGN_OR_RETURN(standby_, StandbyServer::Start(options_.server.listen, *options_.server.transport,
+                                                  options_.server.guard));
   address_ = WithPort(options_.server.listen, standby_->port());
   // Port 0 was any; from now on it is this one.
   options_.server.listen = address_;

@@ -4,6 +4,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/rpc/endpoint.h"
+#include "controller/access/strangers_door.h"
 
 namespace curlew::controller {
 namespace {
@@ -15,13 +16,17 @@ constexpr absl::Duration kPause = absl::Milliseconds(20);
 
 absl::StatusOr<std::unique_ptr<rpc::AcceptingServer>> Listen(
     const std::string& listen, const rpc::Transport& transport, int* port,
-    absl::FunctionRef<void(grpc::ServerBuilder&)> add) {
+    absl::FunctionRef<void(grpc::ServerBuilder&)> add,
+    const std::shared_ptr<grpc::AuthMetadataProcessor>& door) {
   const absl::Time end = absl::Now() + kLongest;
   while (true) {
-    auto server = rpc::AcceptingServer::Start(listen, transport, [&](grpc::ServerBuilder& builder) {
-      rpc::ConfigureServer(&builder);
-      add(builder);
-    });
+    auto server = rpc::AcceptingServer::Start(
+        listen, transport,
+        [&](grpc::ServerBuilder& builder) {
+          rpc::ConfigureServer(&builder);
+          add(builder);
+        },
+        door);
     if (server.ok()) {
       *port = (*server)->port();
       return server;
@@ -34,6 +39,14 @@ absl::StatusOr<std::unique_ptr<rpc::AcceptingServer>> Listen(
     }
     absl::SleepFor(kPause);
   }
+}
+
+std::shared_ptr<grpc::AuthMetadataProcessor> DoorFor(const rpc::Transport& transport,
+                                                     const access::Guard* guard) {
+  if (!transport.secure() || transport.options().client_certificates == rpc::ClientCertificates::kRequired) {
+    return nullptr;
+  }
+  return std::make_shared<access::StrangersDoor>(guard);
 }
 
 }  // namespace curlew::controller

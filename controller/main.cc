@@ -32,6 +32,7 @@
 #include "common/rpc/transport_flags.h"
 #include "controller/access/guard.h"
 #include "controller/access/rules.h"
+#include "controller/access/token_table.h"
 #include "controller/audit/signer.h"
 #include "controller/audit_key_command.h"
 #include "controller/candidate.h"
@@ -55,6 +56,7 @@ struct Flags {
   std::string lease_time = "15s";
   rpc::TransportOptions transport;
   std::string access;
+  bool tokens = false;
   std::string health;
   std::string metrics;
   std::string drift_interval = "1h";
@@ -124,6 +126,10 @@ void AddFlags(CLI::App* app, Flags* flags) {
          "Who may do what: a YAML file of roles and agents (docs/access.md), read again when it changes; "
          "needed with certificates")
       ->type_name("FILE");
+  app->add_flag(
+      "--tokens", flags->tokens,
+      "Hear clients without a certificate, too, that show a bearer token (curlew token create); what "
+      "each may do stands in the access file, as token:NAME");
   app->add_option(
          "--health", flags->health,
          "Address to answer gRPC health checks on, and nothing else, in plain text for whoever asks: "
@@ -189,9 +195,14 @@ absl::StatusOr<controller::ServerOptions> OptionsOf(const Flags& flags) {
 }
 
 // Null where there are no certificates, by which one is told from another.
-absl::StatusOr<std::unique_ptr<access::Guard>> GuardOf(const Flags& flags, const rpc::Transport& transport) {
+absl::StatusOr<std::unique_ptr<access::Guard>> GuardOf(const Flags& flags, const rpc::Transport& transport,
+                                                       const access::TokenTable* tokens) {
   RETURN_IF_ERROR(access::CheckRules());
   if (!transport.secure()) {
+    if (flags.tokens) {
+      return absl::InvalidArgumentError(
+          "--tokens needs certificates: with --insecure a token would go over the wire in plain text");
+    }
     if (flags.access.empty()) return nullptr;
     return absl::InvalidArgumentError(
         "--access needs certificates: with --insecure nobody can be told from another");
@@ -205,7 +216,8 @@ absl::StatusOr<std::unique_ptr<access::Guard>> GuardOf(const Flags& flags, const
   }
   const auto own = pki::ParseUri(transport.name());
   auto guard =
-      access::Guard::Load(flags.access, own.ok() ? own->trust_domain : std::string(pki::kDefaultTrustDomain));
+      access::Guard::Load(flags.access, own.ok() ? own->trust_domain : std::string(pki::kDefaultTrustDomain),
+                          flags.tokens ? tokens : nullptr);
   if (guard.ok()) return guard;
   return absl::InvalidArgumentError(absl::StrCat("--access: ", guard.status().message()));
 }
@@ -322,7 +334,9 @@ class LastResort {
 // How connections are secured, for the log.
 std::string Shown(const rpc::Transport& transport) {
   if (!transport.secure()) return "plain text";
-  return absl::StrCat("TLS as ", transport.name(), ", until ", pki::Shown(transport.own()->ends));
+  const bool tokens = transport.options().client_certificates == rpc::ClientCertificates::kOptional;
+  return absl::StrCat("TLS as ", transport.name(), ", until ", pki::Shown(transport.own()->ends),
+                      tokens ? "; takes tokens" : "");
 }
 
 // Leads and stands by, until a signal ends it, and tells `health`, which may be null. Returns the signal.
@@ -344,10 +358,15 @@ int Run(controller::Candidate* candidate, controller::HealthServer* health, cons
 absl::Status Serve(const Flags& flags) {
   controller::CandidateOptions options;
   ASSIGN_OR_RETURN(options.server, OptionsOf(flags));
-  ASSIGN_OR_RETURN(const auto transport, rpc::Transport::Make(flags.transport, absl::Now()));
+  rpc::TransportOptions secured = flags.transport;
+  if (flags.tokens) secured.client_certificates = rpc::ClientCertificates::kOptional;
+  ASSIGN_OR_RETURN(const auto transport, rpc::Transport::Make(secured, absl::Now()));
   RETURN_IF_ERROR(transport->Check(flags.listen));
   options.server.transport = transport.get();
-  ASSIGN_OR_RETURN(const auto guard, GuardOf(flags, *transport));
+  const base::SystemClock clock;
+  access::TokenTable tokens(&clock);
+  if (flags.tokens) options.server.tokens = &tokens;
+  ASSIGN_OR_RETURN(const auto guard, GuardOf(flags, *transport, &tokens));
   if (guard != nullptr) options.server.guard = guard.get();
   options.advertise = flags.advertise;
   ASSIGN_OR_RETURN(const absl::Duration term, LeaderLease(flags));
@@ -355,7 +374,6 @@ absl::Status Serve(const Flags& flags) {
   const sigset_t signals = BlockSignals();
   base::SetUpLog("controller", flags.log_level,
                  flags.log_format == "json" ? base::LogFormat::kJson : base::LogFormat::kText);
-  const base::SystemClock clock;
   // Before everything that it is told of.
   std::unique_ptr<web::ControllerMetrics> metrics;
   if (!flags.metrics.empty()) {

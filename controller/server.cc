@@ -1,5 +1,3 @@
-#include "controller/server.h"
-
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
@@ -15,6 +13,7 @@
 #include "common/rpc/endpoint.h"
 #include "controller/listen.h"
 #include "controller/notify/planner.h"
+#include "controller/server.h"
 
 namespace curlew::controller {
 
@@ -70,19 +69,25 @@ Server::Server(store::RolloutStore* store, const base::Clock* clock, ServerOptio
       rollout_service_(&engine_, options_.guard),
       target_service_(&engine_, options_.guard),
       environment_service_(&engine_, options_.guard),
-      audit_service_(&engine_, options_.audit_signer, options_.guard) {}
+      audit_service_(&engine_, options_.audit_signer, options_.guard),
+      token_service_(&engine_, options_.tokens, options_.guard) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store, const base::Clock* clock,
                                                       ServerOptions options) {
   RETURN_IF_ERROR(options.transport->Check(options.listen));
   std::unique_ptr<Server> server(new Server(store, clock, std::move(options)));
   RETURN_IF_ERROR(server->engine_.Start());
+  absl::Status loaded;
   server->engine_.loop().Run([&] {
+    if (server->options_.tokens != nullptr) {
+      loaded = service::LoadTokens(server->engine_.store().tokens(), server->options_.tokens);
+    }
     server->engine_.ObserveTargets([sessions = &server->sessions_] { sessions->TargetsChanged(); });
     server->sessions_.TargetsChanged();
     server->retention_.Start();
     if (server->relay_ != nullptr) server->relay_->Start();
   });
+  RETURN_IF_ERROR(loaded);
   RETURN_IF_ERROR(server->Serve());
   if (server->options_.metrics != nullptr) {
     server->options_.metrics->Leads(&server->engine_, server->options_.epoch);
@@ -94,20 +99,23 @@ absl::Status Server::Serve() {
   if (options_.before_listening) options_.before_listening();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  ASSIGN_OR_RETURN(server_,
-                   Listen(options_.listen, *options_.transport, &port_, [&](grpc::ServerBuilder& builder) {
-                     if (options_.metrics != nullptr) options_.metrics->CountRpcs(&builder);
-                     builder.RegisterService(&agent_service_);
-                     builder.RegisterService(&plan_service_);
-                     builder.RegisterService(&rollout_service_);
-                     builder.RegisterService(&target_service_);
-                     builder.RegisterService(&environment_service_);
-                     builder.RegisterService(&audit_service_);
-                   }));
+  ASSIGN_OR_RETURN(server_, Listen(
+                                options_.listen, *options_.transport, &port_,
+                                [&](grpc::ServerBuilder& builder) {
+                                  if (options_.metrics != nullptr) options_.metrics->CountRpcs(&builder);
+                                  builder.RegisterService(&agent_service_);
+                                  builder.RegisterService(&plan_service_);
+                                  builder.RegisterService(&rollout_service_);
+                                  builder.RegisterService(&target_service_);
+                                  builder.RegisterService(&environment_service_);
+                                  builder.RegisterService(&audit_service_);
+                                  builder.RegisterService(&token_service_);
+                                },
+                                DoorFor(*options_.transport, options_.guard)));
   for (const char* name : {v1::AgentService::service_full_name(), v1::PlanService::service_full_name(),
                            v1::RolloutService::service_full_name(), v1::TargetService::service_full_name(),
                            v1::EnvironmentService::service_full_name(), v1::AuditService::service_full_name(),
-                           rpc::kLeaderService}) {
+                           v1::TokenService::service_full_name(), rpc::kLeaderService}) {
     server_->GetHealthCheckService()->SetServingStatus(name, true);
   }
   return absl::OkStatus();
@@ -130,6 +138,7 @@ void Server::Shutdown(absl::string_view why) {
     cut.join();
     server_.reset();
   }
+  if (options_.tokens != nullptr) options_.tokens->Clear();
   engine_.Stop();
   check_runner_.Stop();
 }

@@ -13,6 +13,7 @@
 #include "common/rpc/acceptor.h"
 #include "common/rpc/transport.h"
 #include "controller/access/guard.h"
+#include "controller/access/token_table.h"
 #include "controller/audit/signer.h"
 #include "controller/checks/http_check_runner.h"
 #include "controller/dispatch/engine.h"
@@ -23,6 +24,7 @@
 #include "controller/service/plan_service.h"
 #include "controller/service/rollout_service.h"
 #include "controller/service/target_service.h"
+#include "controller/service/token_service.h"
 #include "controller/session/session_manager.h"
 #include "controller/session/session_service.h"
 #include "controller/store/rollout_store.h"
@@ -37,6 +39,9 @@ struct ServerOptions {
   const rpc::Transport* transport = &rpc::Transport::Plain();
   // Who may do what. Not owned.
   const access::Guard* guard = &access::Guard::Open();
+  // The tokens that the guard judges by, loaded for as long as it leads; null where none are taken. Not
+  // owned.
+  access::TokenTable* tokens = nullptr;
   // Where it names no runner of checks, the server's own makes those over HTTP.
   dispatch::EngineOptions engine;
   session::SessionOptions session;
@@ -92,6 +97,7 @@ class Server {
   service::TargetService target_service_;
   service::EnvironmentService environment_service_;
   service::AuditService audit_service_;
+  service::TokenService token_service_;
   std::unique_ptr<rpc::AcceptingServer> server_;
   int port_ = 0;
 };

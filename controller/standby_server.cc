@@ -31,6 +31,16 @@ absl::Status Answer(const std::string& listen, const std::string& leader) {
                          "leads is found"));
 }
 
+// To whom nobody knows.
+absl::Status AnswerToStrangers() {
+  return base::WithDetail(
+      base::WithDetail(absl::UnavailableError("this controller stands by: another one leads, or none yet"),
+                       base::kReason, rpc::kStandbyReason),
+      base::kHint,
+      "name all controllers, with commas between, so that the one that leads is found; who it is is told to "
+      "those with a certificate");
+}
+
 }  // namespace
 
 // Answers all that is asked.
@@ -50,25 +60,32 @@ class StandbyServer::Refusal : public grpc::ServerGenericBidiReactor {
 };
 
 grpc::ServerGenericBidiReactor* StandbyServer::RefuseEverything::CreateReactor(
-    grpc::GenericCallbackServerContext* /*context*/) {
+    grpc::GenericCallbackServerContext* context) {
+  if (!standby_->guard_->Known(access::Credential::Of(*context)).ok())
+    return new Refusal(AnswerToStrangers());
   absl::MutexLock lock(&standby_->mutex_);
   return new Refusal(standby_->answer_);
 }
 
-StandbyServer::StandbyServer(std::string listen) : listen_(std::move(listen)) {}
+StandbyServer::StandbyServer(std::string listen, const access::Guard* guard)
+    : listen_(std::move(listen)), guard_(guard) {}
 
 absl::StatusOr<std::unique_ptr<StandbyServer>> StandbyServer::Start(const std::string& listen,
-                                                                    const rpc::Transport& transport) {
-  std::unique_ptr<StandbyServer> standby(new StandbyServer(listen));
+                                                                    const rpc::Transport& transport,
+                                                                    const access::Guard* guard) {
+  std::unique_ptr<StandbyServer> standby(new StandbyServer(listen, guard));
   standby->SetLeader("");
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  ASSIGN_OR_RETURN(standby->server_,
-                   Listen(listen, transport, &standby->port_, [&](grpc::ServerBuilder& builder) {
-                     // A new one for each try: gRPC takes each once only.
-                     standby->service_ = std::make_unique<RefuseEverything>(standby.get());
-                     builder.RegisterCallbackGenericService(standby->service_.get());
-                   }));
+  ASSIGN_OR_RETURN(standby->server_, Listen(
+                                         listen, transport, &standby->port_,
+                                         [&](grpc::ServerBuilder& builder) {
+                                           // A new one for each try: gRPC takes each once only.
+                                           standby->service_ =
+                                               std::make_unique<RefuseEverything>(standby.get());
+                                           builder.RegisterCallbackGenericService(standby->service_.get());
+                                         },
+                                         DoorFor(transport, guard)));
   standby->SetLeader("");  // with the port's number
   standby->server_->GetHealthCheckService()->SetServingStatus(rpc::kLeaderService, false);
   return standby;

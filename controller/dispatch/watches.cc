@@ -101,6 +101,12 @@ std::vector<v1::Waiting> Watches::AgentsWaiting(const std::string& rollout) cons
   return waiting;
 }
 
+void Watches::TellAll() {
+  for (const auto& [rollout, of_rollout] : watchers_) {
+    for (Watcher* watcher : of_rollout) watcher->Changed();
+  }
+}
+
 void Watches::EndAll(const absl::Status& status) {
   end_ = status;
   // End may lead to Remove.

@@ -60,6 +60,8 @@ class Watches {
 
   // A transition of `rollout` was stored.
   void Changed(const v1::Rollout& rollout);
+  // Something has changed that is of no rollout: who may watch. Tells all watchers.
+  void TellAll();
   // The newest progress of a target of `rollout`.
   void MadeProgress(const std::string& rollout, const v1::Progress& progress);
   // What its targets are waiting for, as their agents said last.

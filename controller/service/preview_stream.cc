@@ -1,5 +1,3 @@
-#include "controller/service/preview_stream.h"
-
 #include <map>
 #include <string>
 #include <utility>
@@ -15,6 +13,7 @@
 #include "controller/dispatch/names.h"
 #include "controller/dispatch/preflight_requests.h"
 #include "controller/service/call.h"
+#include "controller/service/preview_stream.h"
 #include "controller/service/rollout_rules.h"
 
 namespace curlew::service {
@@ -89,6 +88,7 @@ void PreviewStream::Go() {
   if (ended_ || writing_) return;
   if (next_told_ == items_.size()) return End(absl::OkStatus());
   if (!items_[next_told_].found) return;
+  if (const absl::Status may = May(); !may.ok()) return End(may);
   v1::TargetPreview preview = std::move(items_[next_told_++].preview);
   if (preview.has_compiled_plan()) {
     if (!reference_.has_value()) reference_ = preview.compiled_plan();
@@ -131,6 +131,11 @@ void PreviewStream::Found(size_t index) {
   --at_work_;
   items_[index].found = true;
   Go();
+}
+
+void PreviewStream::Changed() {
+  if (ended_) return;
+  if (const absl::Status may = May(); !may.ok()) End(may);
 }
 
 void PreviewStream::End(const absl::Status& status) {

@@ -33,8 +33,8 @@ class PreviewStream : public grpc::ServerWriteReactor<v1::TargetPreview>,
   // Begins. The object must be owned by a shared_ptr.
   void Start(grpc::CallbackServerContext* context, v1::PreviewRolloutRequest request);
 
-  // Watcher, on the loop's thread: of the controller's end.
-  void Changed() override {}
+  // Watcher, on the loop's thread: of the controller's end, and where callers may have lost their rights.
+  void Changed() override;
   void End(const absl::Status& status) override;
 
   void OnWriteDone(bool ok) override;
@@ -49,6 +49,8 @@ class PreviewStream : public grpc::ServerWriteReactor<v1::TargetPreview>,
 
   // On the loop's thread.
   absl::Status Begin();
+  // Whether who began may be told still: a token may have expired since, or a role be gone.
+  absl::Status May() const { return door_.Enter(credential_).status(); }
   // Asks whom it may ask, and tells what comes next where it is known.
   void Go();
   void Ask(size_t index);

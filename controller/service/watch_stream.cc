@@ -1,5 +1,3 @@
-#include "controller/service/watch_stream.h"
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +6,7 @@
 #include "common/rpc/peer_version.h"
 #include "controller/service/call.h"
 #include "controller/service/rollout_view.h"
+#include "controller/service/watch_stream.h"
 
 namespace curlew::service {
 
@@ -33,14 +32,19 @@ void WatchStream::Begin() {
     return End(
         BadField("after_event", absl::StrCat("after_event is ", cursor_.event, "; it must not be negative")));
   }
-  const absl::Status allowed = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const access::Caller caller, door_.Enter(credential_));
-    ASSIGN_OR_RETURN(const auto stored, engine_->rollouts().Get(rollout_));
-    return caller.InAny(EnvironmentsOf(stored.rollout));
-  }();
-  if (!allowed.ok()) return End(allowed);
+  // Who is nobody does not learn whether there is such a rollout.
+  if (const auto caller = door_.Enter(credential_); !caller.ok()) return End(caller.status());
+  const auto stored = engine_->rollouts().Get(rollout_);
+  if (!stored.ok()) return End(stored.status());
+  environments_ = EnvironmentsOf(stored->rollout);
+  if (const absl::Status may = May(); !may.ok()) return End(may);
   engine_->rollouts().watches().Add(rollout_, this);
   Pump();
+}
+
+absl::Status WatchStream::May() const {
+  ASSIGN_OR_RETURN(const access::Caller caller, door_.Enter(credential_));
+  return caller.InAny(environments_);
 }
 
 void WatchStream::Changed() {
@@ -55,6 +59,7 @@ void WatchStream::End(const absl::Status& status) { writes_.FinishAfterQueue(rpc
 
 void WatchStream::Pump() {
   if (writing_) return;
+  if (const absl::Status may = May(); !may.ok()) return End(may);
   auto batch = engine_->rollouts().watches().Read(rollout_, &cursor_);
   if (!batch.ok()) return End(batch.status());
   writing_ = !batch->messages.empty();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/rpc/write_queue.h"
@@ -19,7 +20,8 @@
 namespace curlew::service {
 
 // Reads a batch when the one before has been written, so that a slow client holds up nobody and costs
-// nothing. Reactions only post to the loop; it owns itself until OnDone.
+// nothing. Before every batch it sees whether the caller may watch still. Reactions only post to the loop; it
+// owns itself until OnDone.
 class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
                     public dispatch::Watcher,
                     public std::enable_shared_from_this<WatchStream> {
@@ -40,6 +42,8 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
 
  private:
   void Begin();
+  // Whether who began may watch still: a token may have expired since, or a role be gone.
+  absl::Status May() const;
   void Pump();
 
   dispatch::Engine* const engine_;
@@ -50,6 +54,7 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
   std::string rollout_;
   v1::RolloutView view_ = v1::ROLLOUT_VIEW_UNSPECIFIED;
   // The loop's.
+  std::vector<std::string> environments_;  // of the rollout
   dispatch::WatchCursor cursor_;
   bool writing_ = false;      // a batch is being written
   bool pump_posted_ = false;  // many changes, one read
