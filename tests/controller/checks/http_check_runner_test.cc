@@ -54,10 +54,8 @@ class Server {
       response.set_content(std::string(8 << 20, 'x'), "text/plain");
     });
     server_.Get("/api/v1/query", [this](const httplib::Request& request, httplib::Response& response) {
-      {
-        absl::MutexLock lock(&mutex_);
-        query_ = request.get_param_value("query");
-      }
+      absl::MutexLock lock(&mutex_);
+      query_ = request.get_param_value("query");
       response.set_content(answer_, "application/json");
     });
     port_ = server_.bind_to_any_port("127.0.0.1");
@@ -71,7 +69,10 @@ class Server {
   }
 
   std::string Url(const std::string& path) const { return absl::StrCat("http://127.0.0.1:", port_, path); }
-  void AnswerQueriesWith(std::string answer) { answer_ = std::move(answer); }
+  void AnswerQueriesWith(std::string answer) {
+    absl::MutexLock lock(&mutex_);
+    answer_ = std::move(answer);
+  }
   std::string query() {
     absl::MutexLock lock(&mutex_);
     return query_;
