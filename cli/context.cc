@@ -34,7 +34,7 @@ namespace {
 
 // The bearer token to show; "" for none.
 absl::StatusOr<std::string> TokenOf(const GlobalFlags& flags) {
-  if (flags.token_file.empty()) return flags.token;
+  if (flags.token_file.empty()) return std::string(absl::StripAsciiWhitespace(flags.token));
   auto text = pki::ReadPrivate(flags.token_file, "the token");
   if (!text.ok()) return base::Annotate(text.status(), "--token-file");
   std::string token(absl::StripAsciiWhitespace(*text));

@@ -22,7 +22,8 @@ void AddTokenCreate(CLI::App& group, Context& context) {
       "controller's access file, where it has the name token:NAME; without a role it may do nothing. The "
       "token alone goes to the standard output, everything else to the standard error. Nobody keeps it: "
       "who has lost it makes another.",
-      "# For a pipeline, for 30 days\n"
+      "# For a pipeline, for 30 days, into a file that nobody else may read\n"
+      "umask 077\n"
       "curlew token create ci --expires 30d --purpose 'deploys crm' > ci.token\n"
       "# Use it\n"
       "curlew target list --token-file ci.token --tls-ca ca.crt"};

@@ -400,7 +400,7 @@ TEST_F(VerbsTest, ATokenComesFromAFileOfOnesOwnOrTheEnvironmentAndIsNeverShown) 
     return err_.str();
   };
   // The fixture's controller speaks plain text.
-  context_.flags.token = token;
+  context_.flags.token = token + "\n";
   EXPECT_THAT(refused("target list", ExitCode::kUsage),
               HasSubstr("--insecure and a token contradict each other"));
   context_.flags.token = token.substr(0, 30);
