@@ -2,6 +2,7 @@
 #ifndef CURLEW_COMMON_PLAN_PLAN_READER_H_
 #define CURLEW_COMMON_PLAN_PLAN_READER_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/status.h"
@@ -24,11 +25,14 @@ absl::Status ReadYaml(absl::string_view text, absl::string_view file, google::pr
 // A plan from YAML: ReadYaml, then Validate, with the line of the operation at fault in the message.
 absl::StatusOr<v1::Plan> ReadPlan(absl::string_view text, absl::string_view file);
 
-// What can be judged without a schema: name, at least one operation, required fields, ranges of settings,
-// expressions and types that parse, table names that parse, duplicate names (two operations that create the
-// same column, index or constraint), queries of verifications and checks that do more than read one value.
-// INVALID_ARGUMENT; base::kField holds the path,
-// "operations[2].add_check.expression".
+// The largest plan: operations, and bytes of the canonical form that Digest is made of.
+inline constexpr int kMostOperations = 1000;
+inline constexpr size_t kLargestPlan = size_t{1} << 20;
+
+// What can be judged without a schema: size, name, at least one operation, required fields, ranges of
+// settings, expressions and types that parse, table names that parse, duplicate names (two operations that
+// create the same column, index or constraint), queries of verifications and checks that do more than read
+// one value. INVALID_ARGUMENT; base::kField holds the path, "operations[2].add_check.expression".
 absl::Status Validate(const v1::Plan& plan);
 
 // An environments file. Resource names get their prefix "environments/" and positions. INVALID_ARGUMENT for

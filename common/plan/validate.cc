@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/canonical_json.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
 #include "common/plan/check.h"
@@ -167,9 +168,23 @@ class Validator {
   std::map<std::tuple<v1::ObjectKind, sql::TableName, std::string>, std::string> created_;
 };
 
+absl::Status CheckSize(size_t bytes) {
+  if (bytes <= kLargestPlan) return absl::OkStatus();
+  return FieldError("operations", absl::StrCat("the plan has ", bytes, " bytes, more than ", kLargestPlan,
+                                               "; make several plans of it, and keep data out of them: a "
+                                               "backfill computes what it writes"));
+}
+
 }  // namespace
 
 absl::Status Validate(const v1::Plan& plan) {
+  if (plan.operations_size() > kMostOperations) {
+    return FieldError("operations",
+                      absl::StrCat("has ", plan.operations_size(), " entries, more than ", kMostOperations,
+                                   "; make several plans of them, each with what belongs together"));
+  }
+  // Before it is looked at closely; the canonical form, which has all names in it, can only be larger.
+  RETURN_IF_ERROR(CheckSize(plan.ByteSizeLong()));
   if (!IsId(plan.name())) {
     return FieldError("name", plan.name().empty()
                                   ? "is required; a plan is called by it"
@@ -182,7 +197,8 @@ absl::Status Validate(const v1::Plan& plan) {
     RETURN_IF_ERROR(CheckRules(plan.operations(i), absl::StrCat("operations[", i, "]")));
   }
   RETURN_IF_ERROR(ValidateSafety(plan));
-  return ValidateSettings(plan.settings());
+  RETURN_IF_ERROR(ValidateSettings(plan.settings()));
+  return CheckSize(base::CanonicalJson(plan).size());
 }
 
 }  // namespace curlew::plan

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/canonical_json.h"
 #include "common/base/error_detail.h"
 #include "common/plan/plan_reader.h"
 #include "curlew/v1/options.pb.h"
@@ -342,6 +343,48 @@ TEST(SqlRulesTest, WhatIsIrreversibleRunsInTheLastPhase) {
 TEST(SqlRulesTest, StatementsHaveToBeThere) {
   EXPECT_THAT(Check("  - sql: {up: ' ; ', down: SELECT 1}\n"),
               RefusedFor("operations[0].sql.up", "no statement"));
+}
+
+// --- Size. ---
+
+TEST(ValidateSizeTest, APlanHasAThousandOperationsAtMost) {
+  v1::Plan plan;
+  plan.set_name("p");
+  for (int i = 0; i < kMostOperations; ++i) {
+    v1::AddColumn* column = plan.add_operations()->mutable_add_column();
+    column->set_table("t");
+    column->set_column(absl::StrCat("c", i));
+    column->set_type("text");
+  }
+  EXPECT_OK(Validate(plan));
+  *plan.add_operations() = plan.operations(0);
+  EXPECT_THAT(Validate(plan),
+              RefusedFor("operations", "has 1001 entries, more than 1000; make several plans"));
+}
+
+TEST(ValidateSizeTest, APlanHasAMebibyteInItsCanonicalFormAtMost) {
+  v1::Plan plan;
+  plan.set_name("p");
+  v1::AddCheck* check = plan.add_operations()->mutable_add_check();
+  check->set_table("t");
+  check->set_name("n");
+  const auto with = [&](size_t letters) {
+    check->set_expression(absl::StrCat("c <> '", std::string(letters, 'x'), "'"));
+    return Validate(plan);
+  };
+  const size_t rest = base::CanonicalJson(plan).size() + std::string(R"(,"expression":"c <> ''")").size();
+  EXPECT_OK(with(kLargestPlan - rest));
+  EXPECT_THAT(with(kLargestPlan - rest + 1), RefusedFor("operations", "1048577 bytes, more than 1048576"));
+  EXPECT_THAT(with(60 << 20), RefusedFor("operations", "more than 1048576"));
+}
+
+TEST(ValidateSizeTest, AFileIsToldItsLine) {
+  std::string text = "name: p\noperations:\n";
+  for (int i = 0; i <= kMostOperations; ++i) {
+    absl::StrAppend(&text, "  - add_column: {table: t, column: c", i, ", type: text}\n");
+  }
+  EXPECT_THAT(ReadPlan(text, "p.yaml"),
+              StatusIs(absl::StatusCode::kInvalidArgument, AllOf(StartsWith("p.yaml:2"), HasSubstr("1001"))));
 }
 
 }  // namespace
