@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -22,6 +23,8 @@ constexpr absl::Duration kRetryPause = absl::Milliseconds(200);
 // How long one of several is asked what it is, where none leads.
 constexpr absl::Duration kAsk = absl::Seconds(1);
 constexpr absl::Duration kLongestPreview = absl::Minutes(10);
+// How often a call is tried in all that is refused because this identity calls too often.
+constexpr int kMostTries = 5;
 
 std::unique_ptr<grpc::ClientContext> NewContext(absl::Time deadline) {
   auto context = std::make_unique<grpc::ClientContext>();
@@ -36,6 +39,21 @@ bool MayHaveReachedIt(const grpc::Status& status) {
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return true;
   return status.error_code() == grpc::StatusCode::UNAVAILABLE &&
          !absl::StrContains(status.error_message(), "failed to connect");
+}
+
+// Waits as long as the controller asks for that refused a call, a little longer each time and not as long as
+// others that were refused. False, at once, where it did not ask, that is too often, or beyond `deadline`.
+bool WaitsForItsTurn(const absl::Status& refused, int tries, absl::Time deadline) {
+  absl::Duration pause;
+  if (!absl::IsResourceExhausted(refused) || tries >= kMostTries ||
+      !absl::ParseDuration(base::Detail(refused, rpc::kRetryAfter), &pause)) {
+    return false;
+  }
+  absl::BitGen random;
+  pause = (pause + absl::Milliseconds(50)) * (tries + absl::Uniform(random, 0.0, 1.0));
+  if (absl::Now() + pause > deadline) return false;
+  absl::SleepFor(pause);
+  return true;
 }
 
 }  // namespace
@@ -71,12 +89,13 @@ Client::Effect Client::EffectOf(const google::protobuf::Descriptor& request) {
 
 absl::Status Client::Invoke(Effect effect, absl::FunctionRef<grpc::Status(grpc::ClientContext*)> call) {
   const absl::Time deadline = absl::Now() + timeout_;
-  while (true) {
+  for (int tries = 1;; ++tries) {
     RETURN_IF_ERROR(WaitForLeader(deadline));
     const auto context = NewContext(deadline);
     const grpc::Status status = call(context.get());
     if (status.ok()) return absl::OkStatus();
     const absl::Status result = ToStatus(status);
+    if (WaitsForItsTurn(result, tries, deadline)) continue;
     const bool nothing_done = base::Detail(result, base::kReason) == rpc::kStandbyReason;
     const bool lost = status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details().empty();
     const bool again = nothing_done || (lost && effect == Effect::kReads);
@@ -141,11 +160,15 @@ std::unique_ptr<grpc::ClientReader<v1::WatchRolloutResponse>> Client::Watch(
 absl::Status Client::Preview(const v1::PreviewRolloutRequest& request,
                              absl::FunctionRef<void(const v1::TargetPreview&)> each) {
   RETURN_IF_ERROR(WaitForLeader());
-  const auto context = NewContext(absl::Now() + std::max(timeout_, kLongestPreview));
-  const auto reader = rollouts_->PreviewRollout(context.get(), request);
-  v1::TargetPreview preview;
-  while (reader->Read(&preview)) each(preview);
-  return ToStatus(reader->Finish());
+  const absl::Time turn = absl::Now() + timeout_;
+  for (int tries = 1;; ++tries) {
+    const auto context = NewContext(absl::Now() + std::max(timeout_, kLongestPreview));
+    const auto reader = rollouts_->PreviewRollout(context.get(), request);
+    v1::TargetPreview preview;
+    while (reader->Read(&preview)) each(preview);
+    const absl::Status result = ToStatus(reader->Finish());
+    if (!WaitsForItsTurn(result, tries, turn)) return result;
+  }
 }
 
 absl::Status Client::ToStatus(const grpc::Status& status) const {

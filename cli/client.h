@@ -22,7 +22,10 @@ namespace curlew::cli {
 // Told of one controller, a call is tried once. Told of several, calls wait for one that leads, up to ten
 // seconds, and are repeated over a failover where that is safe: those that only read, whenever the connection
 // was lost; the others only where the answer says that nothing was done (rpc::kStandbyReason). A change whose
-// answer was lost or too late is not repeated: it may have happened, and its hint says so. Thread-safe.
+// answer was lost or too late is not repeated: it may have happened, and its hint says so.
+//
+// A call that is refused because this identity calls too often (RESOURCE_EXHAUSTED with rpc::kRetryAfter) is
+// repeated up to four times, after the pause that the controller asks for, within the deadline. Thread-safe.
 class Client {
  public:
   // `address` is as rpc::ParseControllers has it; it is connected to on the first call, as

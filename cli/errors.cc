@@ -31,6 +31,8 @@ absl::string_view UsualNextStep(const absl::Status& status) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
       return "check that it runs and can be reached, then repeat the command";
+    case absl::StatusCode::kResourceExhausted:
+      return "wait a moment, and repeat the command";
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
       return "ask for the right, or use other credentials";

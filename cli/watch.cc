@@ -18,6 +18,7 @@
 #include "cli/watch_stream.h"
 #include "common/base/error_detail.h"
 #include "common/base/proto_time.h"
+#include "common/rpc/error.h"
 
 namespace curlew::cli {
 namespace {
@@ -39,6 +40,9 @@ bool WorthAnotherTry(const absl::Status& status) {
       return false;
   }
 }
+
+// Whether it is refused because this identity calls too often just now.
+bool IsTooSoon(const absl::Status& status) { return !base::Detail(status, rpc::kRetryAfter).empty(); }
 
 int ScreenHeight() {
   winsize size = {};
@@ -207,8 +211,8 @@ absl::StatusOr<ExitCode> Watch(Context& context, const WatchOptions& options) {
       printer.Finish(state, outcome, options);
       return outcome;
     }
-    if (!WorthAnotherTry(ended.status) ||
-        (!ended.status.ok() && !progressed && !ever_progressed && !(*client)->several()))
+    if (!WorthAnotherTry(ended.status) || (!ended.status.ok() && !progressed && !ever_progressed &&
+                                           !(*client)->several() && !IsTooSoon(ended.status)))
       return ended.status;
     ever_progressed = true;
     if (progressed || lost_since == absl::InfiniteFuture()) {

@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "common/base/error_detail.h"
+#include "common/base/proto_time.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -40,6 +42,14 @@ void AddPreconditionFailure(const absl::Status& status, google::rpc::Status* det
   details->add_details()->PackFrom(failure);
 }
 
+void AddRetryInfo(const absl::Status& status, google::rpc::Status* details) {
+  absl::Duration after;
+  if (!absl::ParseDuration(base::Detail(status, kRetryAfter), &after)) return;
+  google::rpc::RetryInfo info;
+  *info.mutable_retry_delay() = base::ToProto(after);
+  details->add_details()->PackFrom(info);
+}
+
 }  // namespace
 
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -66,6 +76,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kFailedPrecondition && !info.reason().empty()) {
     AddPreconditionFailure(status, &rich);
   }
+  AddRetryInfo(status, &rich);
   return grpc::Status(code, message, rich.SerializeAsString());
 }
 

@@ -147,6 +147,26 @@ TEST_F(ClientTest, NeverRepeatsAChangeThatMayHaveBeenDone) {
   EXPECT_EQ(leader_.asked(), 3);
 }
 
+TEST_F(ClientTest, WhoCallsTooOftenWaitsAndTriesAgainAFewTimes) {
+  const absl::Status refused = base::WithDetail(
+      base::WithDetail(absl::ResourceExhaustedError("too often"), base::kReason, "TOO_MANY_CALLS"),
+      rpc::kRetryAfter, "1ms");
+  const auto client = Make(leader_.address());
+  leader_.AnswerWith({refused, refused, refused, refused});
+  EXPECT_THAT(Change(*client), IsOk()) << "nothing was done: a change may be repeated";
+  EXPECT_EQ(leader_.asked(), 5);
+  leader_.AnswerWith({refused, refused, refused, refused, refused});
+  EXPECT_THAT(Read(*client), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("too often")));
+  EXPECT_EQ(leader_.asked(), 10);
+  // Not where it is told no time, and not beyond its own.
+  leader_.AnswerWith({absl::ResourceExhaustedError("the disk is full")});
+  EXPECT_THAT(Read(*client), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(leader_.asked(), 11);
+  leader_.AnswerWith({base::WithDetail(absl::ResourceExhaustedError("too often"), rpc::kRetryAfter, "1h")});
+  EXPECT_THAT(Read(*client), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(leader_.asked(), 12);
+}
+
 TEST_F(ClientTest, OneControllerIsAskedOnce) {
   const auto client = Make(leader_.address());
   leader_.AnswerWith({Standby("stands by"), kLost, kLost});

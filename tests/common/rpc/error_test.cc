@@ -65,6 +65,18 @@ TEST(ErrorTest, AFailedPreconditionNamesItsSubject) {
   EXPECT_EQ(failure.violations(0).subject(), "targets/crm");
 }
 
+TEST(ErrorTest, WhenToTryAgainIsARetryInfo) {
+  const absl::Status status =
+      base::WithDetail(absl::ResourceExhaustedError("too often"), kRetryAfter, "1.25s");
+  const auto rich = RichStatus(ToGrpc(status));
+  ASSERT_EQ(rich.details_size(), 2);
+  google::rpc::RetryInfo info;
+  ASSERT_TRUE(rich.details(1).UnpackTo(&info));
+  EXPECT_EQ(info.retry_delay().seconds(), 1);
+  EXPECT_EQ(info.retry_delay().nanos(), 250'000'000);
+  EXPECT_EQ(base::Detail(FromGrpc(ToGrpc(status)), kRetryAfter), "1.25s");
+}
+
 TEST(ErrorTest, LongMessagesAreCutBetweenCharacters) {
   std::string message;
   while (message.size() < 20000) message += "é€";
