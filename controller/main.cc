@@ -17,7 +17,10 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/clock.h"
@@ -37,6 +40,7 @@
 #include "controller/audit_key_command.h"
 #include "controller/candidate.h"
 #include "controller/health_server.h"
+#include "controller/limits/limiter.h"
 #include "controller/notify/config.h"
 #include "controller/notify/sender.h"
 #include "controller/store/store_location.h"
@@ -57,6 +61,10 @@ struct Flags {
   rpc::TransportOptions transport;
   std::string access;
   bool tokens = false;
+  std::string rate_limit;
+  int rate_burst = limits::Options().call_burst;
+  int stream_limit = limits::Options().streams;
+  std::string call_deadline = absl::FormatDuration(limits::Options().call_deadline);
   std::string health;
   std::string metrics;
   std::string drift_interval = "1h";
@@ -130,6 +138,27 @@ void AddFlags(CLI::App* app, Flags* flags) {
       "--tokens", flags->tokens,
       "Hear clients without a certificate, too, that show a bearer token (curlew token create); what "
       "each may do stands in the access file, as token:NAME");
+  app->add_option("--rate-limit", flags->rate_limit,
+                  "How often each identity may call in the long run (docs/limits.md); 0 for as often as it "
+                  "likes, which is the default with --insecure, else 50/s")
+      ->type_name("N/s");
+  app->add_option("--rate-burst", flags->rate_burst,
+                  "How many calls an identity may make at once that has made none for a while")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app->add_option(
+         "--stream-limit", flags->stream_limit,
+         "How many watches and previews an identity may have open, where --rate-limit is not 0; 0 for "
+         "as many as it likes")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app->add_option(
+         "--call-deadline", flags->call_deadline,
+         "After which a call is answered in any case, where its caller does not ask for that earlier")
+      ->type_name("DURATION")
+      ->capture_default_str();
   app->add_option(
          "--health", flags->health,
          "Address to answer gRPC health checks on, and nothing else, in plain text for whoever asks: "
@@ -191,6 +220,33 @@ absl::StatusOr<controller::ServerOptions> OptionsOf(const Flags& flags) {
     ASSIGN_OR_RETURN(options.engine.drift.interval, ParseDuration("--drift-interval", flags.drift_interval));
   }
   options.engine.reconnect_grace = options.session.lease_time;
+  return options;
+}
+
+// With --insecure nobody can be told from another on the same machine: nothing is limited unless it is asked
+// for.
+absl::StatusOr<limits::Options> LimitsOf(const Flags& flags) {
+  const bool insecure = flags.transport.plain_text == rpc::PlainText::kLoopbackOnly;
+  limits::Options options = insecure && flags.rate_limit.empty() ? limits::Options::Off() : limits::Options();
+  ASSIGN_OR_RETURN(options.call_deadline, ParseDuration("--call-deadline", flags.call_deadline));
+  if (!flags.rate_limit.empty()) {
+    absl::string_view number = flags.rate_limit;
+    absl::ConsumeSuffix(&number, "/s");
+    constexpr double kMost = 1e6;
+    if (!absl::SimpleAtod(number, &options.calls_per_second) || !(options.calls_per_second >= 0) ||
+        options.calls_per_second > kMost) {
+      return absl::InvalidArgumentError(absl::StrCat("--rate-limit: \"", flags.rate_limit,
+                                                     "\" is no rate; write for example 50/s, or 0 for none"));
+    }
+  }
+  if (options.calls_per_second == 0) {
+    const absl::Duration deadline = options.call_deadline;
+    options = limits::Options::Off();
+    options.call_deadline = deadline;
+    return options;
+  }
+  options.call_burst = flags.rate_burst;
+  options.streams = flags.stream_limit;
   return options;
 }
 
@@ -368,6 +424,9 @@ absl::Status Serve(const Flags& flags) {
   if (flags.tokens) options.server.tokens = &tokens;
   ASSIGN_OR_RETURN(const auto guard, GuardOf(flags, *transport, &tokens));
   if (guard != nullptr) options.server.guard = guard.get();
+  ASSIGN_OR_RETURN(const limits::Options limited, LimitsOf(flags));
+  limits::Limiter limiter(limited);
+  options.server.limiter = &limiter;
   options.advertise = flags.advertise;
   ASSIGN_OR_RETURN(const absl::Duration term, LeaderLease(flags));
   ASSIGN_OR_RETURN(const auto location, store::StoreLocation::Parse(flags.store, term));
@@ -394,6 +453,7 @@ absl::Status Serve(const Flags& flags) {
   std::unique_ptr<controller::HealthServer> health;
   if (!flags.health.empty()) {
     ASSIGN_OR_RETURN(health, controller::HealthServer::Start(flags.health));
+    options.server.health = health.get();
     spdlog::info("{}", base::WithFields("answers health checks", {{"address", health->address()}}));
   }
   const Events events(signals);

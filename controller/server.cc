@@ -1,3 +1,5 @@
+#include "controller/server.h"
+
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_builder.h>
@@ -13,7 +15,6 @@
 #include "common/rpc/endpoint.h"
 #include "controller/listen.h"
 #include "controller/notify/planner.h"
-#include "controller/server.h"
 
 namespace curlew::controller {
 
@@ -64,13 +65,13 @@ Server::Server(store::RolloutStore* store, const base::Clock* clock, ServerOptio
       retention_(&engine_.loop(), &engine_.store(), clock, options_.events),
       relay_(MakeRelay(&engine_, clock, options_)),
       sessions_(&engine_, options_.session),
-      agent_service_(&engine_, &sessions_, options_.guard),
-      plan_service_(&engine_, options_.guard),
-      rollout_service_(&engine_, options_.guard),
-      target_service_(&engine_, options_.guard),
-      environment_service_(&engine_, options_.guard),
-      audit_service_(&engine_, options_.audit_signer, options_.guard),
-      token_service_(&engine_, options_.tokens, options_.guard) {}
+      agent_service_(&engine_, &sessions_, options_.guard, options_.limiter),
+      plan_service_(&engine_, options_.guard, options_.limiter),
+      rollout_service_(&engine_, options_.guard, options_.limiter),
+      target_service_(&engine_, options_.guard, options_.limiter),
+      environment_service_(&engine_, options_.guard, options_.limiter),
+      audit_service_(&engine_, options_.audit_signer, options_.guard, options_.limiter),
+      token_service_(&engine_, options_.tokens, options_.guard, options_.limiter) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store, const base::Clock* clock,
                                                       ServerOptions options) {
@@ -92,6 +93,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(store::RolloutStore* store
   if (server->options_.metrics != nullptr) {
     server->options_.metrics->Leads(&server->engine_, server->options_.epoch);
   }
+  if (server->options_.health != nullptr) server->options_.health->WatchLoop(&server->engine_.loop());
   return server;
 }
 
@@ -125,6 +127,7 @@ Server::~Server() { Shutdown(); }
 
 void Server::Shutdown(absl::string_view why) {
   if (options_.metrics != nullptr) options_.metrics->StandsBy();
+  if (options_.health != nullptr) options_.health->WatchLoop(nullptr);
   if (server_ != nullptr) {
     server_->GetHealthCheckService()->Shutdown();
     // Calls are answered by the loop, so it runs on until the last one is done; streams that do not end by

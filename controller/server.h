@@ -18,6 +18,8 @@
 #include "controller/checks/http_check_runner.h"
 #include "controller/dispatch/engine.h"
 #include "controller/dispatch/event_retention.h"
+#include "controller/health_server.h"
+#include "controller/limits/limiter.h"
 #include "controller/notification_relay.h"
 #include "controller/notify/sender.h"
 #include "controller/service/audit_service.h"
@@ -42,6 +44,8 @@ struct ServerOptions {
   // The tokens that the guard judges by, loaded for as long as it leads; null where none are taken. Not
   // owned.
   access::TokenTable* tokens = nullptr;
+  // How much each may ask for. Not owned.
+  limits::Limiter* limiter = &limits::Limiter::Off();
   // Where it names no runner of checks, the server's own makes those over HTTP.
   dispatch::EngineOptions engine;
   session::SessionOptions session;
@@ -52,6 +56,8 @@ struct ServerOptions {
   std::function<void()> before_listening;
   // Is told of the term, its store and its calls; null for nobody. Not owned.
   web::ControllerMetrics* metrics = nullptr;
+  // Watches the loop while it leads; null for nobody. Not owned.
+  HealthServer* health = nullptr;
   // Signs the head of the audit log; null for nobody. Not owned.
   const audit::HeadSigner* audit_signer = nullptr;
   // Takes what is to be told to its receivers; null where nobody is told. Not owned.

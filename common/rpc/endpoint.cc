@@ -31,6 +31,8 @@ constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
 // How long a connection may take to its first HTTP/2 SETTINGS: gRPC's own is two minutes, in which whoever
 // only connects fills the table of files.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(5);
+// Calls that are open on one connection: an agent has one, a client that watches a few.
+constexpr int kMostStreams = 1000;
 constexpr size_t kServerMemory = size_t{512} * 1024 * 1024;
 
 constexpr absl::string_view kDns = "dns:///";
@@ -182,6 +184,7 @@ void ConfigureServer(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, Milliseconds(kConnectionGrace));
   builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kLargestMetadata);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostStreams);
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder->SetMaxReceiveMessageSize(kLargestMessage);
   builder->SetMaxSendMessageSize(kLargestMessage);

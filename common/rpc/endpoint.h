@@ -82,8 +82,8 @@ absl::StatusOr<ControllerAddress> ParseControllers(absl::string_view text, const
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(absl::string_view text,
                                                            const Transport& transport);
 
-// Settings of the server: keepalive and the shortest ping it accepts, connection age, message sizes, a quota
-// of memory; a port that is in use is refused, not shared.
+// Settings of the server: keepalive and the shortest ping it accepts, connection age, message sizes, calls
+// that are open on a connection, a quota of memory; a port that is in use is refused, not shared.
 void ConfigureServer(grpc::ServerBuilder* builder);
 
 }  // namespace curlew::rpc

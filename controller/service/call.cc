@@ -1,21 +1,88 @@
 #include "controller/service/call.h"
 
+#include <grpcpp/alarm.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/error_detail.h"
+#include "common/base/log.h"
 #include "common/base/proto_time.h"
 #include "common/rpc/endpoint.h"
 #include "common/rpc/error.h"
 #include "common/rpc/peer_version.h"
 #include "controller/dispatch/names.h"
+#include "controller/service/kept_messages.h"
 
 namespace curlew::service {
 namespace {
 
 constexpr int kDefaultPage = 50;
 constexpr int kLargestPage = 500;
+
+// The answer of one call: given by its work, or by its deadline where that comes first. Thread-safe.
+class PendingAnswer : public std::enable_shared_from_this<PendingAnswer> {
+ public:
+  // `messages` are kept until it is gone.
+  PendingAnswer(grpc::ServerUnaryReactor* reactor, std::shared_ptr<KeptMessages> messages, std::string method)
+      : reactor_(reactor), messages_(std::move(messages)), method_(std::move(method)) {}
+
+  // Gives an answer at the caller's deadline, or after `longest` where that is earlier. Once, first of all.
+  void AwaitDeadline(absl::Time callers, absl::Duration longest) {
+    begun_ = absl::Now();
+    const absl::Time deadline = std::min(callers, begun_ + longest);
+    // The alarm ends with what it calls, so that must not hold on to it afterwards.
+    alarm_.Set(absl::ToChronoTime(deadline), [self = shared_from_this()](bool reached) mutable {
+      const auto last = std::move(self);
+      if (reached) last->GiveTooLate();
+    });
+  }
+  // Work on it begins. False where it has been answered already.
+  bool Begin() {
+    State waiting = State::kWaits;
+    return state_.compare_exchange_strong(waiting, State::kWorked);
+  }
+  // The first answer is the one that counts.
+  void Give(const absl::Status& status) {
+    if (state_.exchange(State::kAnswered) == State::kAnswered) return;
+    reactor_->Finish(rpc::ToGrpc(status));
+    alarm_.Cancel();
+  }
+
+ private:
+  enum class State { kWaits, kWorked, kAnswered };
+
+  void GiveTooLate() {
+    const State before = state_.exchange(State::kAnswered);
+    if (before == State::kAnswered) return;
+    const std::string name = method_.substr(method_.rfind('.') + 1);
+    const std::string waited = absl::FormatDuration(absl::Trunc(absl::Now() - begun_, absl::Milliseconds(1)));
+    const bool begun = before == State::kWorked;
+    const absl::Status status = absl::DeadlineExceededError(
+        begun ? absl::StrCat(name, " is not done within ", waited,
+                             ": an agent that was asked, or the controller's store, has not answered")
+              : absl::StrCat("the controller did not come to ", name, " within ", waited,
+                             ": it is held up, for example by its store; nothing was done"));
+    spdlog::warn("{}", base::WithFields(status.message(), {{"method", method_}}));
+    reactor_->Finish(rpc::ToGrpc(base::WithDetail(
+        status, base::kHint,
+        begun ? "where the call changes something, look whether it was done (curlew rollout list, curlew "
+                "rollout show ROLLOUT) before you repeat it"
+              : "repeat it; where that lasts, see the controller's log and its store")));
+  }
+
+  grpc::ServerUnaryReactor* const reactor_;  // not touched after the answer
+  const std::shared_ptr<KeptMessages> messages_;
+  const std::string method_;
+  absl::Time begun_;
+  std::atomic<State> state_ = State::kWaits;
+  grpc::Alarm alarm_;
+};
 
 }  // namespace
 
@@ -30,21 +97,30 @@ grpc::ServerUnaryReactor* AnswerLater(
     grpc::CallbackServerContext* context, dispatch::Loop* loop, Door door,
     std::function<void(const access::Caller& caller, std::function<void(absl::Status)> done)> work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (const absl::Status status = rpc::CheckClientVersion(context); !status.ok()) {
+  auto credential = access::Credential::Of(*context);
+  const auto messages = KeptMessages::Of(context);
+  absl::Status status = rpc::CheckClientVersion(context);
+  if (status.ok() && messages == nullptr) {
+    status = absl::InternalError(absl::StrCat(door.method, " does not keep its messages (KeepMessages)"));
+  }
+  if (status.ok()) status = door.MayCall(credential, messages->RequestBytes());
+  if (!status.ok()) {
     reactor->Finish(rpc::ToGrpc(status));
     return reactor;
   }
-  const bool posted = loop->Post([reactor, credential = access::Credential::Of(*context),
-                                  door = std::move(door), work = std::move(work)] {
-    const auto caller = door.Enter(credential);
-    if (!caller.ok()) return reactor->Finish(rpc::ToGrpc(caller.status()));
-    work(*caller, [reactor](const absl::Status& status) { reactor->Finish(rpc::ToGrpc(status)); });
-  });
+  const auto answer = std::make_shared<PendingAnswer>(reactor, messages, door.method);
+  answer->AwaitDeadline(absl::FromChrono(context->deadline()), door.limiter->options().call_deadline);
+  const bool posted = loop->Post(
+      [answer, credential = std::move(credential), door = std::move(door), work = std::move(work)] {
+        if (!answer->Begin()) return;
+        const auto caller = door.Enter(credential);
+        if (!caller.ok()) return answer->Give(caller.status());
+        work(*caller, [answer](const absl::Status& result) { answer->Give(result); });
+      });
   if (!posted) {
     // As one that stands by: nothing was done, and the call may be repeated elsewhere.
-    reactor->Finish(rpc::ToGrpc(
-        base::WithDetail(absl::UnavailableError("the controller is shutting down; try again later"),
-                         base::kReason, rpc::kStandbyReason)));
+    answer->Give(base::WithDetail(absl::UnavailableError("the controller is shutting down; try again later"),
+                                  base::kReason, rpc::kStandbyReason));
   }
   return reactor;
 }

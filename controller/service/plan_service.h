@@ -6,6 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "controller/dispatch/engine.h"
 #include "controller/service/call.h"
+#include "controller/service/kept_messages.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
 namespace curlew::service {
@@ -13,9 +14,12 @@ namespace curlew::service {
 // Behaviour and errors of each call stand in operator.proto. Thread-safe.
 class PlanService : public v1::PlanService::CallbackService {
  public:
-  // Both must outlive every call.
-  explicit PlanService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open())
-      : engine_(engine), guard_(guard) {}
+  // All must outlive every call.
+  explicit PlanService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open(),
+                       limits::Limiter* limiter = &limits::Limiter::Off())
+      : engine_(engine), guard_(guard), limiter_(limiter) {
+    KeepMessages(this);
+  }
 
   grpc::ServerUnaryReactor* CreatePlan(grpc::CallbackServerContext* context,
                                        const v1::CreatePlanRequest* request,
@@ -34,11 +38,12 @@ class PlanService : public v1::PlanService::CallbackService {
                       v1::StoredPlan* response);
 
   Door At(absl::string_view method) const {
-    return {guard_, absl::StrCat(v1::PlanService::service_full_name(), ".", method)};
+    return {guard_, absl::StrCat(v1::PlanService::service_full_name(), ".", method), limiter_};
   }
 
   dispatch::Engine* const engine_;
   const access::Guard* const guard_;
+  limits::Limiter* const limiter_;
 };
 
 }  // namespace curlew::service

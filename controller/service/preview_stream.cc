@@ -40,6 +40,12 @@ void PreviewStream::Start(grpc::CallbackServerContext* context, v1::PreviewRollo
     writes_.FinishNow(rpc::ToGrpc(status));
     return;
   }
+  auto pass = door_.MayStream(credential_, request.ByteSizeLong());
+  if (!pass.ok()) {
+    writes_.FinishNow(rpc::ToGrpc(pass.status()));
+    return;
+  }
+  pass_ = *std::move(pass);
   request_ = std::move(request);
   const bool posted = engine_->loop().Post([self = self_] {
     if (const absl::Status status = self->Begin(); !status.ok()) return self->End(status);
@@ -157,6 +163,7 @@ void PreviewStream::OnDone() {
     self->ended_ = true;
     self->engine_->rollouts().watches().Remove("", self.get());
   });
+  pass_.reset();
   self_.reset();  // may end this object
 }
 

@@ -60,6 +60,7 @@ class PreviewStream : public grpc::ServerWriteReactor<v1::TargetPreview>,
   dispatch::Engine* const engine_;
   const Door door_;
   access::Credential credential_;
+  limits::Pass pass_;  // until OnDone
   rpc::WriteQueue<PreviewStream, v1::TargetPreview> writes_;
   std::shared_ptr<PreviewStream> self_;
   v1::PreviewRolloutRequest request_;

@@ -12,6 +12,7 @@
 #include "controller/dispatch/engine.h"
 #include "controller/rollout/machine.h"
 #include "controller/service/call.h"
+#include "controller/service/kept_messages.h"
 #include "controller/service/newest_rollouts.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
@@ -21,9 +22,12 @@ namespace curlew::service {
 // Thread-safe.
 class RolloutService : public v1::RolloutService::CallbackService {
  public:
-  // Both must outlive every call.
-  explicit RolloutService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open())
-      : engine_(engine), guard_(guard) {}
+  // All must outlive every call.
+  explicit RolloutService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open(),
+                          limits::Limiter* limiter = &limits::Limiter::Off())
+      : engine_(engine), guard_(guard), limiter_(limiter) {
+    KeepMessages(this);
+  }
 
   grpc::ServerUnaryReactor* CreateRollout(grpc::CallbackServerContext* context,
                                           const v1::CreateRolloutRequest* request,
@@ -98,11 +102,12 @@ class RolloutService : public v1::RolloutService::CallbackService {
                                    const v1::ChangeRolloutRequest* request, v1::Rollout* response);
 
   Door At(absl::string_view method) const {
-    return {guard_, absl::StrCat(v1::RolloutService::service_full_name(), ".", method)};
+    return {guard_, absl::StrCat(v1::RolloutService::service_full_name(), ".", method), limiter_};
   }
 
   dispatch::Engine* const engine_;
   const access::Guard* const guard_;
+  limits::Limiter* const limiter_;
 };
 
 }  // namespace curlew::service

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "controller/dispatch/engine.h"
 #include "controller/service/call.h"
+#include "controller/service/kept_messages.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
 namespace curlew::service {
@@ -18,9 +19,12 @@ namespace curlew::service {
 // Behaviour and errors of each call stand in operator.proto. Thread-safe.
 class TargetService : public v1::TargetService::CallbackService {
  public:
-  // Both must outlive every call.
-  explicit TargetService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open())
-      : engine_(engine), guard_(guard) {}
+  // All must outlive every call.
+  explicit TargetService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open(),
+                         limits::Limiter* limiter = &limits::Limiter::Off())
+      : engine_(engine), guard_(guard), limiter_(limiter) {
+    KeepMessages(this);
+  }
 
   grpc::ServerUnaryReactor* GetTarget(grpc::CallbackServerContext* context,
                                       const v1::GetTargetRequest* request, v1::Target* response) override;
@@ -57,19 +61,23 @@ class TargetService : public v1::TargetService::CallbackService {
                     v1::ListTargetsResponse* response);
 
   Door At(absl::string_view method) const {
-    return {guard_, absl::StrCat(v1::TargetService::service_full_name(), ".", method)};
+    return {guard_, absl::StrCat(v1::TargetService::service_full_name(), ".", method), limiter_};
   }
 
   dispatch::Engine* const engine_;
   const access::Guard* const guard_;
+  limits::Limiter* const limiter_;
 };
 
 // As above.
 class EnvironmentService : public v1::EnvironmentService::CallbackService {
  public:
-  // Both must outlive every call.
-  explicit EnvironmentService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open())
-      : engine_(engine), guard_(guard) {}
+  // All must outlive every call.
+  explicit EnvironmentService(dispatch::Engine* engine, const access::Guard* guard = &access::Guard::Open(),
+                              limits::Limiter* limiter = &limits::Limiter::Off())
+      : engine_(engine), guard_(guard), limiter_(limiter) {
+    KeepMessages(this);
+  }
 
   grpc::ServerUnaryReactor* ApplyEnvironments(grpc::CallbackServerContext* context,
                                               const v1::ApplyEnvironmentsRequest* request,
@@ -83,11 +91,12 @@ class EnvironmentService : public v1::EnvironmentService::CallbackService {
                      v1::ListEnvironmentsResponse* response);
 
   Door At(absl::string_view method) const {
-    return {guard_, absl::StrCat(v1::EnvironmentService::service_full_name(), ".", method)};
+    return {guard_, absl::StrCat(v1::EnvironmentService::service_full_name(), ".", method), limiter_};
   }
 
   dispatch::Engine* const engine_;
   const access::Guard* const guard_;
+  limits::Limiter* const limiter_;
 };
 
 }  // namespace curlew::service

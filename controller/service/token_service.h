@@ -10,6 +10,7 @@
 #include "controller/access/token_table.h"
 #include "controller/dispatch/engine.h"
 #include "controller/service/call.h"
+#include "controller/service/kept_messages.h"
 #include "controller/store/rollout_store.h"
 #include "curlew/v1/operator.grpc.pb.h"
 
@@ -24,8 +25,11 @@ class TokenService : public v1::TokenService::CallbackService {
   // All must outlive every call; `table`, which the guard judges by, is null where no tokens are taken: then
   // none is made, and those that there are can be listed and revoked.
   TokenService(dispatch::Engine* engine, access::TokenTable* table,
-               const access::Guard* guard = &access::Guard::Open())
-      : engine_(engine), guard_(guard), table_(table) {}
+               const access::Guard* guard = &access::Guard::Open(),
+               limits::Limiter* limiter = &limits::Limiter::Off())
+      : engine_(engine), guard_(guard), limiter_(limiter), table_(table) {
+    KeepMessages(this);
+  }
 
   grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* context,
                                         const v1::CreateTokenRequest* request,
@@ -43,11 +47,12 @@ class TokenService : public v1::TokenService::CallbackService {
   absl::Status Revoke(const v1::RevokeTokenRequest& request, const std::string& actor, v1::Token* response);
 
   Door At(absl::string_view method) const {
-    return {guard_, absl::StrCat(v1::TokenService::service_full_name(), ".", method)};
+    return {guard_, absl::StrCat(v1::TokenService::service_full_name(), ".", method), limiter_};
   }
 
   dispatch::Engine* const engine_;
   const access::Guard* const guard_;
+  limits::Limiter* const limiter_;
   access::TokenTable* const table_;
 };
 

@@ -1,3 +1,5 @@
+#include "controller/service/watch_stream.h"
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -6,7 +8,6 @@
 #include "common/rpc/peer_version.h"
 #include "controller/service/call.h"
 #include "controller/service/rollout_view.h"
-#include "controller/service/watch_stream.h"
 
 namespace curlew::service {
 
@@ -18,6 +19,12 @@ void WatchStream::Start(grpc::CallbackServerContext* context, std::string rollou
     writes_.FinishNow(rpc::ToGrpc(status));
     return;
   }
+  auto pass = door_.MayStream(credential_, 0);
+  if (!pass.ok()) {
+    writes_.FinishNow(rpc::ToGrpc(pass.status()));
+    return;
+  }
+  pass_ = *std::move(pass);
   rollout_ = std::move(rollout);
   view_ = view;
   cursor_.event = after_event;
@@ -81,6 +88,7 @@ void WatchStream::OnWriteDone(bool ok) {
 void WatchStream::OnDone() {
   engine_->loop().Post(
       [self = self_] { self->engine_->rollouts().watches().Remove(self->rollout_, self.get()); });
+  pass_.reset();
   self_.reset();  // may end this object
 }
 

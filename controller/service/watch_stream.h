@@ -49,6 +49,7 @@ class WatchStream : public grpc::ServerWriteReactor<v1::WatchRolloutResponse>,
   dispatch::Engine* const engine_;
   const Door door_;
   access::Credential credential_;
+  limits::Pass pass_;  // until OnDone
   rpc::WriteQueue<WatchStream, v1::WatchRolloutResponse> writes_;
   std::shared_ptr<WatchStream> self_;
   std::string rollout_;

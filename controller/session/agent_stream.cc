@@ -15,6 +15,9 @@ constexpr absl::Duration kLastWrite = absl::Seconds(2);
 void AgentStream::Start() {
   self_ = shared_from_this();
   credential_ = access::Credential::Of(*context_);
+  if (const absl::Status status = limiter_->Session(guard_->AccountOf(credential_)); !status.ok()) {
+    return FinishNow(status);
+  }
   if (!loop_->Post([self = self_] { self->handler_->Opened(self); })) {
     return FinishNow(absl::UnavailableError("the controller is shutting down"));
   }

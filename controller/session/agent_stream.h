@@ -13,6 +13,7 @@
 #include "common/rpc/write_queue.h"
 #include "controller/access/guard.h"
 #include "controller/dispatch/loop.h"
+#include "controller/limits/limiter.h"
 #include "controller/session/agent_peer.h"
 #include "curlew/v1/agent.pb.h"
 
@@ -24,15 +25,17 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
                     public std::enable_shared_from_this<AgentStream> {
  public:
   // All but `context` must outlive it. Call Start next.
-  AgentStream(grpc::CallbackServerContext* context, const access::Guard* guard, dispatch::Loop* loop,
-              StreamHandler* handler, const base::Clock* clock)
+  AgentStream(grpc::CallbackServerContext* context, const access::Guard* guard, limits::Limiter* limiter,
+              dispatch::Loop* loop, StreamHandler* handler, const base::Clock* clock)
       : AgentPeer(loop, clock),
         context_(context),
         guard_(guard),
+        limiter_(limiter),
         loop_(loop),
         handler_(handler),
         writes_(this) {}
-  // Begins to read. The object must be owned by a shared_ptr.
+  // Begins to read, unless its agent has begun too many sessions (limits::Limiter). The object must be owned
+  // by a shared_ptr.
   void Start();
 
   // --- AgentPeer, on the loop's thread. ---
@@ -55,6 +58,7 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
 
   grpc::CallbackServerContext* const context_;
   const access::Guard* const guard_;
+  limits::Limiter* const limiter_;
   dispatch::Loop* const loop_;
   StreamHandler* const handler_;
   rpc::WriteQueue<AgentStream, v1::ControllerMessage> writes_;

@@ -10,6 +10,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/error_detail.h"
 #include "common/base/log.h"
 #include "common/base/proto_time.h"
 #include "common/base/version.h"
@@ -77,6 +78,7 @@ void SessionManager::Received(AgentPeer* stream, const v1::AgentMessage& message
   if (stream->id() == 0) {
     return End(stream, absl::InvalidArgumentError("the first message of a session must be Hello"));
   }
+  if (message.has_heartbeat() && !MayStay(stream)) return;
   engine_->Received(stream, message);
   // An agent trusts its leases only as long as it is told that it is heard. Nothing is said unasked: it would
   // be believed although nobody hears the agent.
@@ -204,11 +206,25 @@ void SessionManager::ExpireLater(int64_t session, absl::Duration lease_time, abs
     AgentPeer* stream = Find(session);
     if (stream == nullptr) return;
     const absl::Duration silence = stream->Silence();
-    if (silence < lease_time) return ExpireLater(session, lease_time, lease_time - silence);
+    if (silence < lease_time) {
+      // Also of one that says everything but heartbeats.
+      if (MayStay(stream)) ExpireLater(session, lease_time, lease_time - silence);
+      return;
+    }
     End(stream,
         absl::UnavailableError(absl::StrCat("the agent was not heard for ", absl::FormatDuration(silence),
                                             "; its leases have run out")));
   });
+}
+
+bool SessionManager::MayStay(AgentPeer* stream) {
+  const absl::Status status = stream->MayBe(stream->hello());
+  if (status.ok()) return true;
+  spdlog::warn("{}", base::WithFields("agent may not stay", {{"agent", stream->agent_id()},
+                                                             {"session", absl::StrCat(stream->id())},
+                                                             {"message", status.message()}}));
+  End(stream, base::Annotate(status, "the right to this session was taken away"));
+  return false;
 }
 
 AgentPeer* SessionManager::Find(int64_t session) {

@@ -52,6 +52,9 @@ class SessionManager : public StreamHandler {
   void Apply(const LeaseChanges& changes);
   // Ends a session and passes on its leases.
   void End(AgentPeer* stream, const absl::Status& status);
+  // Whether the agent may still be who it is, and serve what it said; else its session is ended. Rights may
+  // be taken away at any time: it is asked at every heartbeat, and as often as leases would run out.
+  bool MayStay(AgentPeer* stream);
   void ExpireLater(int64_t session, absl::Duration lease_time, absl::Duration delay);
   AgentPeer* Find(int64_t session);
 

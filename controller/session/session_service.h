@@ -16,13 +16,14 @@ class SessionService : public v1::AgentService::CallbackService {
  public:
   // All must outlive every call.
   SessionService(dispatch::Engine* engine, SessionManager* manager,
-                 const access::Guard* guard = &access::Guard::Open())
-      : engine_(engine), manager_(manager), guard_(guard) {}
+                 const access::Guard* guard = &access::Guard::Open(),
+                 limits::Limiter* limiter = &limits::Limiter::Off())
+      : engine_(engine), manager_(manager), guard_(guard), limiter_(limiter) {}
 
   grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* Session(
       grpc::CallbackServerContext* context) override {
-    const auto stream =
-        std::make_shared<AgentStream>(context, guard_, &engine_->loop(), manager_, &engine_->clock());
+    const auto stream = std::make_shared<AgentStream>(context, guard_, limiter_, &engine_->loop(), manager_,
+                                                      &engine_->clock());
     stream->Start();
     return stream.get();
   }
@@ -31,6 +32,7 @@ class SessionService : public v1::AgentService::CallbackService {
   dispatch::Engine* const engine_;
   SessionManager* const manager_;
   const access::Guard* const guard_;
+  limits::Limiter* const limiter_;
 };
 
 }  // namespace curlew::session

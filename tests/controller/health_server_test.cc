@@ -4,8 +4,10 @@
 #include <grpcpp/create_channel.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/rpc/endpoint.h"
+#include "controller/dispatch/thread_loop.h"
 #include "tests/support/raw_call.h"
 #include "tests/support/status_matchers.h"
 
@@ -41,6 +43,33 @@ TEST(HealthServerTest, SaysThatItLivesAndWhetherItLeadsAndNothingElse) {
   EXPECT_THAT(testing::RawCall(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()),
                                "/curlew.v1.PlanService/ListPlans", ""),
               StatusIs(absl::StatusCode::kUnimplemented));
+}
+
+TEST(HealthServerTest, IsNotHealthyWhileTheLoopStandsStill) {
+  auto server = HealthServer::Start("0.0.0.0:0",
+                                    {.deadline = absl::Milliseconds(100), .period = absl::Milliseconds(20)});
+  ASSERT_THAT(server, IsOk());
+  const std::string address =
+      absl::StrCat("127.0.0.1", (*server)->address().substr((*server)->address().rfind(':')));
+  const auto becomes = [&](int wanted) {
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    absl::StatusOr<int> now = Health(address, "");
+    while (!(now.ok() && *now == wanted) && absl::Now() < end) now = Health(address, "");
+    return now;
+  };
+  dispatch::ThreadLoop loop;
+  (*server)->WatchLoop(&loop);
+  EXPECT_THAT(Health(address, ""), testing::IsOkAndHolds(kServing));
+  absl::Notification goes_on;
+  loop.Post([&] { goes_on.WaitForNotification(); });
+  EXPECT_THAT(becomes(kNotServing), testing::IsOkAndHolds(kNotServing));
+  EXPECT_THAT(Health(address, rpc::kLeaderService), testing::IsOkAndHolds(kNotServing));
+  goes_on.Notify();
+  EXPECT_THAT(becomes(kServing), testing::IsOkAndHolds(kServing));
+  // A term that ends is no loop that stands still.
+  (*server)->WatchLoop(nullptr);
+  loop.Stop();
+  EXPECT_THAT(Health(address, ""), testing::IsOkAndHolds(kServing));
 }
 
 TEST(HealthServerTest, RefusesWhatIsNoAddress) {

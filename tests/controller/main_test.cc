@@ -90,6 +90,14 @@ TEST_F(MainTest, RefusesTimesThatMakeNoSense) {
   auto hasty = Start({"--leader-lease", "900ms"});
   EXPECT_THAT(hasty->Wait(absl::Seconds(20)), IsOkAndHolds(2));
   EXPECT_THAT(hasty->output(), HasSubstr("--leader-lease"));
+  auto late = Start({"--call-deadline", "soon"});
+  EXPECT_THAT(late->Wait(absl::Seconds(20)), IsOkAndHolds(2));
+  EXPECT_THAT(late->output(), HasSubstr("--call-deadline: \"soon\" is no duration"));
+  for (const std::string rate : {"often", "-1/s", "5/min", "nan"}) {
+    auto flood = Start({"--rate-limit=" + rate});
+    EXPECT_THAT(flood->Wait(absl::Seconds(20)), IsOkAndHolds(2)) << rate;
+    EXPECT_THAT(flood->output(), HasSubstr("--rate-limit")) << rate;
+  }
   auto too_short = Start({"--lease-time", "1s", "--heartbeat-interval", "900ms"});
   EXPECT_THAT(too_short->Wait(absl::Seconds(20)), IsOkAndHolds(2));
 }

@@ -44,6 +44,36 @@ constexpr char kTarget[] = "work";
 // What HTTP/2 begins with, and an empty SETTINGS.
 constexpr absl::string_view kHandshake("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
 
+// A frame of HTTP/2.
+std::string Frame(char type, char flags, int stream, absl::string_view payload) {
+  std::string frame;
+  for (const int shift : {16, 8, 0}) frame.push_back(static_cast<char>(payload.size() >> shift));
+  frame.push_back(type);
+  frame.push_back(flags);
+  for (const int shift : {24, 16, 8, 0}) frame.push_back(static_cast<char>(stream >> shift));
+  return absl::StrCat(frame, payload);
+}
+
+// The beginning of a call of CreatePlan: its headers, and of a message that says it has 60 MiB the first
+// bytes. It is never gone on with.
+std::string UnfinishedCall(int stream, size_t bytes) {
+  std::string headers;
+  for (const auto& [name, value] : std::vector<std::pair<absl::string_view, absl::string_view>>{
+           {":method", "POST"},
+           {":scheme", "http"},
+           {":path", "/curlew.v1.PlanService/CreatePlan"},
+           {":authority", "localhost"},
+           {"content-type", "application/grpc"},
+           {"te", "trailers"}}) {
+    // Literal, never indexed, in the letters themselves.
+    absl::StrAppend(&headers, "\x10", std::string(1, static_cast<char>(name.size())), name);
+    absl::StrAppend(&headers, std::string(1, static_cast<char>(value.size())), value);
+  }
+  const std::string message = absl::StrCat(absl::string_view("\0\3\xc0\0\0", 5), std::string(bytes, 'x'));
+  constexpr char kHeaders = 1, kData = 0, kEndHeaders = 4;
+  return absl::StrCat(Frame(kHeaders, kEndHeaders, stream, headers), Frame(kData, 0, stream, message));
+}
+
 // A connection of TCP that has sent `bytes`; closed with this object.
 class Connection {
  public:
@@ -108,12 +138,21 @@ class BadSessionTest : public ::testing::Test {
   }
 
   // `files` is how many files it may have open; 0 for as many as this process.
-  void StartController(int files = 0) {
+  void StartController(int files = 0, const std::vector<std::string>& flags = {}) {
     port_ = testing::FreePort();
     const std::string limit = files > 0 ? absl::StrCat("ulimit -n ", files, "; ") : "";
-    auto process = Process::Start(
-        {.argv = {"/bin/sh", "-c", limit + "exec \"$@\"", "sh", CURLEW_BIN "/curlew-controller", "--insecure",
-                  "--listen", Address(), "--store", folder_ + "/store.db"}});
+    std::vector<std::string> argv = {"/bin/sh",
+                                     "-c",
+                                     limit + "exec \"$@\"",
+                                     "sh",
+                                     CURLEW_BIN "/curlew-controller",
+                                     "--insecure",
+                                     "--listen",
+                                     Address(),
+                                     "--store",
+                                     folder_ + "/store.db"};
+    argv.insert(argv.end(), flags.begin(), flags.end());
+    auto process = Process::Start({.argv = argv});
     ASSERT_THAT(process, IsOk());
     controller_ = *std::move(process);
     ASSERT_THAT(controller_->WaitForOutput("listening", absl::Seconds(20)), IsOk());
@@ -424,6 +463,48 @@ TEST_F(BadSessionTest, ThousandsThatComeAndSayNothingHarmNobody) {
             << files << ", " << most_files << ", " << Files() << "; resident " << megabytes << ", "
             << most_megabytes << ", " << Megabytes() << " MB\n";
   StopGoodAgent();
+}
+
+TEST_F(BadSessionTest, CallsThatAreNeverFinishedCostOthersNothing) {
+  constexpr int kConnections = 100, kStreams = 5000;
+  StartController();
+  StartGoodAgent();
+  RunRollout("first");
+  const absl::Duration before = Percentile99(Measure(500, [] { return false; }));
+  const int files = Files(), megabytes = Megabytes();
+  // Many that send a little, and one that opens more calls than it may.
+  auto slow = Dial(port_, kConnections, absl::StrCat(kHandshake, UnfinishedCall(1, 8000)));
+  std::string many(kHandshake);
+  for (int i = 0; i < kStreams; ++i) absl::StrAppend(&many, UnfinishedCall(2 * i + 1, 10));
+  slow.push_back(std::make_unique<Connection>(port_, many));
+  RunRollout("second");
+  const absl::Duration during = Percentile99(Measure(500, [] { return false; }));
+  const int most_megabytes = Megabytes(), most_files = Files();
+  EXPECT_LT(most_megabytes, megabytes + 100) << "what is announced takes no room";
+  EXPECT_LT(during, 10 * before + absl::Milliseconds(100));
+  slow.clear();
+  EXPECT_TRUE(FilesComeDownTo(files + 5)) << Files() << " files, " << files << " before";
+  RunRollout("third");
+  std::cout << kConnections << " connections with a call each, one with " << kStreams
+            << ", none of them finished: a call takes " << before << " before, " << during
+            << " meanwhile (99 %); files " << files << ", " << most_files << ", " << Files() << "; resident "
+            << megabytes << ", " << most_megabytes << ", " << Megabytes() << " MB\n";
+  StopGoodAgent();
+}
+
+TEST_F(BadSessionTest, ALimitThatIsAskedForHoldsForAHostToo) {
+  StartController(/*files=*/0, {"--rate-limit", "0.01/s", "--rate-burst", "10"});
+  v1::ListTargetsResponse targets;
+  int calls = 0;
+  absl::Status status;
+  while (status.ok() && calls < 100) {
+    status = Call(&v1::TargetService::Stub::ListTargets, v1::TargetService::NewStub(Channel()),
+                  v1::ListTargetsRequest(), &targets);
+    ++calls;
+  }
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("more often than 0.01 times")));
+  EXPECT_EQ(calls, 10 - 2 + 1) << "two were made before: another connection is no other account";
 }
 
 TEST_F(BadSessionTest, MoreConnectionsThanFilesMayBeOpenAreRefusedAndTheRestGoesOn) {
