@@ -165,8 +165,15 @@ class Cluster:
     def psql(self, script: str, database: str = DATABASE, variables: dict[str, str] | None = None) -> str:
         """Runs a script by psql as superuser and returns what it printed."""
         options = [f"-v{name}={value}" for name, value in (variables or {}).items()]
-        return run([str(postgres_bin() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-h", "127.0.0.1",
-                    "-p", str(self.port), "-U", SUPERUSER, "-d", database], input=script, env=self._environment())
+        return run([*self._psql(database), *options], input=script, env=self._environment())
+
+    def session(self, statement: str, database: str = DATABASE) -> subprocess.Popen:
+        """A session of psql as superuser that begins with a statement and lasts until its stdin is closed."""
+        psql = subprocess.Popen(self._psql(database), text=True, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, env=self._environment())
+        psql.stdin.write(statement + ";\n")
+        psql.stdin.flush()
+        return psql
 
     def schema_dump(self, which: str = "--exclude-schema=curlew", database: str = DATABASE) -> str:
         """The schema as pg_dump writes it, without Curlew's own unless asked otherwise, and without the lines that are
@@ -174,6 +181,10 @@ class Cluster:
         text = run([str(postgres_bin() / "pg_dump"), "--schema-only", which, "-h", "127.0.0.1",
                     "-p", str(self.port), "-U", SUPERUSER, "-d", database], env=self._environment())
         return "\n".join(line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict")))
+
+    def _psql(self, database: str) -> list[str]:
+        return [str(postgres_bin() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
+                "-p", str(self.port), "-U", SUPERUSER, "-d", database]
 
     def _environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PG")}

@@ -3,8 +3,8 @@
 
 helm renders the chart; kubelet.py runs its containers with the commands, arguments, environment, files, user, rights
 and probes that stand in the rendered objects, each with an address of its own, over mTLS with certificates of
-`curlew pki`, on a real PostgreSQL. A rollout goes from staging to production, while certificates are renewed and every
-controller is replaced as a rolling upgrade does it. In the end nothing may be lost, and no secret stand anywhere.
+`curlew pki`, on a real PostgreSQL. A rollout goes from staging to production, while certificates are renewed and, in the
+middle of a backfill, every controller is replaced as a rolling upgrade does it. In the end nothing may be lost, and no secret stand anywhere.
 
 Needs root, for namespaces; skipped elsewhere.
 """
@@ -36,6 +36,7 @@ ROWS = 5000
 SECONDS = 180
 NO_ANSWER = 6  # An exit status of curlew.
 REPEATABLE = (("env", "apply"), ("target", "list"), ("rollout", "show"))
+HELD_DATABASE = "crm_2"  # Of production-1.
 DATABASES = ("crm", "crm_2", "crm_3")
 HEADLESS = "curlew-controller-headless"
 ROLLOUT = "release-42"
@@ -89,6 +90,50 @@ class PodCurlew(Curlew):
             # On a machine that is busy there may be no answer for a while; what may be done twice is done again.
             if status != NO_ANSWER or arguments[:2] not in REPEATABLE or time.monotonic() > deadline:
                 raise CurlewError(f"curlew {' '.join(arguments)} ended with status {status}:\n{output}")
+
+
+class HeldRow:
+    """The last row of contacts, which nobody can update while this context lasts: a trigger, which is a part of the
+    schema from the beginning, waits for a lock that a session of the test's has. No lock on the table stands in the
+    way of what comes before and after."""
+
+    LOCK = 4242
+
+    def __init__(self, cluster: Cluster, database: str):
+        self._cluster, self._database = cluster, database
+        self._row = int(self._ask("SELECT max(id) FROM contacts"))
+        cluster.psql(f"""
+CREATE FUNCTION public.waits_for_the_test() RETURNS trigger LANGUAGE plpgsql
+AS 'BEGIN PERFORM pg_advisory_xact_lock({self.LOCK}); RETURN NEW; END';
+CREATE TRIGGER waits_for_the_test BEFORE UPDATE ON public.contacts FOR EACH ROW WHEN (NEW.id = {self._row})
+  EXECUTE FUNCTION public.waits_for_the_test();
+""", database=database)
+        self._session: subprocess.Popen | None = None
+
+    def __enter__(self) -> HeldRow:
+        self._session = self._cluster.session(f"SELECT pg_advisory_lock({self.LOCK})", database=self._database)
+        deadline = time.monotonic() + SECONDS
+        while self._locks("granted") == 0:
+            expect(self._session.poll() is None and time.monotonic() < deadline, "the test did not get its lock")
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._session.stdin.close()
+        self._session.wait(SECONDS)
+
+    def is_waited_for(self) -> bool:
+        return self._locks("NOT granted") > 0
+
+    def is_filled(self) -> bool:
+        return self._ask(f"SELECT phone_number IS NOT NULL FROM contacts WHERE id = {self._row}") == "t"
+
+    def _locks(self, condition: str) -> int:
+        return int(self._ask("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 0"
+                             f" AND objid = {self.LOCK} AND {condition}"))
+
+    def _ask(self, query: str) -> str:
+        return self._cluster.psql(f"COPY ({query}) TO STDOUT", database=self._database).strip()
 
 
 class Installation:
@@ -244,22 +289,36 @@ def roll_out(installation: Installation, authority) -> None:
     curlew.run("env", "apply", "/files/environments.yaml")
     installation.wait_until("every target is served", lambda: all_served(curlew))
     say("every target is served")
+    held = HeldRow(installation.cluster, HELD_DATABASE)
     curlew.run("rollout", "start", "/files/plan.yaml", "--id", ROLLOUT)
     installation.wait_until("the gate of staging", lambda: reached_gate(curlew, "staging/before-drop"))
     say("staging is at the gate before DROP")
 
-    # Every certificate is made anew, and every controller replaced, each by one with another address.
+    # Every certificate is made anew.
     for name in ("staging", "production-one", "production-two"):
         installation.node.apply(authority.issue(f"agent-{name}-tls", "agent", name))
     installation.node.apply(authority.issue("controller-tls", "controller", dns=(f"{HEADLESS}.{NAMESPACE}.svc",)))
     bob.run("rollout", "approve", ROLLOUT, "--gate", "staging/before-drop")
-    leader = installation.leader()
-    for old in sorted(installation.controllers, key=lambda pod: pod is leader):
-        installation.start_controller()
-        installation.stop_controller(old)
-    say("both controllers were replaced, the leader last")
     installation.wait_until("the gate of production", lambda: reached_gate(curlew, "production/before"))
-    bob.run("rollout", "approve", ROLLOUT, "--gate", "production/before")
+
+    # In the middle of a backfill, which cannot end before, every controller is replaced, each by one with another
+    # address: the leader last, as a rolling upgrade may have it.
+    with held:
+        bob.run("rollout", "approve", ROLLOUT, "--gate", "production/before")
+        installation.wait_until("the backfill of production-1 comes to the row that is held",
+                                lambda: backfill_attempt(curlew, "production-1") and held.is_waited_for())
+        attempt = backfill_attempt(curlew, "production-1")
+        say("production-1 is in the middle of its backfill")
+        leader = installation.leader()
+        for old in sorted(installation.controllers, key=lambda pod: pod is leader):
+            installation.start_controller()
+            installation.stop_controller(old)
+        say("both controllers were replaced, the leader last")
+        installation.wait_until("the new leader knows the agents", lambda: all_served(curlew))
+        expect(not held.is_filled(), "the backfill came to its end while the controllers were replaced")
+        expect(backfill_attempt(curlew, "production-1") == attempt,
+               f"attempt {attempt} did not go on under the new controllers")
+        say("and the same attempt goes on")
     installation.wait_until("the end", lambda: curlew.show(ROLLOUT).state == "SUCCEEDED")
     say("the rollout has succeeded")
     for database in DATABASES:
@@ -268,6 +327,16 @@ def roll_out(installation: Installation, authority) -> None:
         columns = installation.cluster.psql("COPY (SELECT attname FROM pg_attribute WHERE attrelid = 'contacts'::regclass"
                                             " AND NOT attisdropped) TO STDOUT", database=database)
         expect("phone" not in columns.split(), f"{database} still has the old column")
+
+
+def backfill_attempt(curlew: PodCurlew, target: str) -> int:
+    """Number of the attempt of a BACKFILL step that is running; 0 where there is none."""
+    seen: Rollout = curlew.show(ROLLOUT)
+    expect(seen.state == "RUNNING", f"the rollout is {seen.state}: {seen.describe_failure()}")
+    for step in seen.run(target).get("steps", []):
+        if step.get("phase") == "PHASE_BACKFILL" and step.get("state") == "STEP_STATE_ACTIVE":
+            return int(step.get("attempt", {}).get("number", 0))
+    return 0
 
 
 def all_served(curlew: PodCurlew) -> bool:

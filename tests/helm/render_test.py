@@ -242,6 +242,25 @@ class Rendered(unittest.TestCase):
                     with self.subTest(f"{name}, {labels['curlew/agent']}"):
                         self.assertEqual(allowed[labels["curlew/agent"]], [labels["curlew/target"]])
 
+    def test_trust_stands_in_the_agents_file(self):
+        found = rendered()["everything"]
+        (agent,) = [d for d in of_kind("Deployment", found) if "curlew/agent" in d["metadata"]["labels"]]
+        self.assertIn("--config=/etc/curlew/agent/agent.yaml",
+                      agent["spec"]["template"]["spec"]["containers"][0]["args"])
+        file = chart.yaml.safe_load(named("ConfigMap", agent["metadata"]["name"], found)["data"]["agent.yaml"])
+        entry = load(SCENARIOS["everything"])["agents"][0]
+        self.assertEqual(file, chart.yaml.safe_load(entry["config"]) | {"trust": {
+            "environment": "production", "plan_keys": entry["trust"]["planKeys"],
+            "approver_keys": entry["trust"]["approverKeys"], "drop_approvals": 2}})
+        # Alone, too, and where the text before it ends without a line's end.
+        for config in ("", "check_role: reader", "check_role: reader\n"):
+            values = load(MINIMAL)
+            values["agents"][0] |= {"config": config, "trust": {"planKeys": entry["trust"]["planKeys"], "dropApprovals": 0}}
+            maps = of_kind("ConfigMap", objects(render(values=values)))
+            (text,) = [m["data"]["agent.yaml"] for m in maps if "agent.yaml" in m["data"]]
+            self.assertEqual(chart.yaml.safe_load(text), (chart.yaml.safe_load(config) or {}) | {"trust": {
+                "environment": "staging", "plan_keys": entry["trust"]["planKeys"], "drop_approvals": 0}})
+
     def test_holds_no_secret_and_gives_no_rights(self):
         for name, found in rendered().items():
             with self.subTest(name):

@@ -63,6 +63,26 @@ maps key by key, lists as a whole. root, agent; gives YAML. */}}
 {{- mustMergeOverwrite (deepCopy .root.Values.agentDefaults) .agent | toYaml -}}
 {{- end }}
 
+{{/* The agent's file: its config, and whom it trusts. root, agent (with the defaults): agent.yaml, or nothing. */}}
+{{- define "curlew.agent.config" -}}
+{{- .agent.config -}}
+{{- with .agent.trust -}}
+{{- if .planKeys -}}
+{{- if and $.agent.config (not (hasSuffix "\n" $.agent.config)) }}
+{{ end -}}
+trust:
+  environment: {{ $.agent.environment | quote }}
+  plan_keys:
+    {{- toYaml .planKeys | nindent 4 }}
+  {{- with .approverKeys }}
+  approver_keys:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  drop_approvals: {{ int .dropApprovals }}
+{{ end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Where a program listens on every interface: root, port. */}}
 {{- define "curlew.listen" -}}
 {{- if eq .root.Values.ipFamily "IPv6" }}[::]{{ else }}0.0.0.0{{ end }}:{{ .port }}

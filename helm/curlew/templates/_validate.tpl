@@ -47,7 +47,7 @@ names the value and what to do; all are told at once. Nothing of a value that co
 {{- end -}}
 
 {{- /* Flags that the chart gives itself. */}}
-{{- $given := "^--(insecure|tls-[a-z-]+|listen|advertise|health|metrics|store|notifications|audit-key|id|controller|target|throttle|config|log-level|log-format)(=|$)" -}}
+{{- $given := "^--(insecure|tls-[a-z-]+|listen|advertise|health|metrics|store|access|tokens|rate-limit|rate-burst|stream-limit|notifications|audit-key|id|controller|target|throttle|config|log-level|log-format)(=|$)" -}}
 {{- range $controller.extraArgs -}}
 {{- if regexMatch $given . -}}
 {{- $faults = append $faults (printf "controller.extraArgs: %s is given by the chart itself: use its values, and no --insecure in a cluster" (splitList "=" . | first)) -}}
@@ -98,6 +98,25 @@ names the value and what to do; all are told at once. Nothing of a value that co
 {{- if regexMatch $given . -}}
 {{- $faults = append $faults (printf "%s: extraArgs: %s is given by the chart itself: use its values, and no --insecure in a cluster" $where (splitList "=" . | first)) -}}
 {{- end -}}
+{{- end -}}
+{{- $trust := $agent.trust -}}
+{{- if $trust.planKeys -}}
+{{- $keys := len (default dict $trust.approverKeys) -}}
+{{- $needed := int $trust.dropApprovals -}}
+{{- if and (eq $keys 0) (gt $needed 0) -}}
+{{- $faults = append $faults (printf "%s: trust.approverKeys is empty, so nobody can sign for DROP steps: name who may, or set trust.dropApprovals to 0, and the plan's signature is enough for them" $where) -}}
+{{- else if and (gt $keys 0) (eq $needed 0) -}}
+{{- $faults = append $faults (printf "%s: trust.dropApprovals is 0, and trust.approverKeys name who signs for DROP steps: set it to 1 at least, or remove the keys" $where) -}}
+{{- else if gt $needed $keys -}}
+{{- $faults = append $faults (printf "%s: trust.dropApprovals is %d, and trust.approverKeys has %d: no DROP step could ever run" $where $needed $keys) -}}
+{{- end -}}
+{{- if regexMatch "(?m)^[\"']?trust[\"']?\\s*:" $agent.config -}}
+{{- $faults = append $faults (printf "%s: config says whom the agent trusts, and so does trust: keep trust" $where) -}}
+{{- else if regexMatch "^\\s*\\{|(?m)^(---|\\.\\.\\.)" $agent.config -}}
+{{- $faults = append $faults (printf "%s: trust is written below config, which must be plain lines for that, `checks:` and so on: no braces around them, no --- or ..." $where) -}}
+{{- end -}}
+{{- else if $trust.approverKeys -}}
+{{- $faults = append $faults (printf "%s: trust.approverKeys is set, and trust.planKeys is not: without keys for plans the agent asks for no signature at all. Name who signs plans, or remove the keys" $where) -}}
 {{- end -}}
 {{- $database := .database -}}
 {{- $ways := list -}}
