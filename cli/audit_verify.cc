@@ -9,9 +9,9 @@
 #include "cli/units.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
-#include "common/base/audit_key.h"
 #include "common/base/error_detail.h"
 #include "common/base/status_macros.h"
+#include "common/signing/audit_head.h"
 
 namespace curlew::cli {
 namespace {
@@ -27,10 +27,10 @@ struct Options {
   std::string signature;
 };
 
-absl::StatusOr<std::optional<base::AuditPublicKey>> ReadKey(const std::string& path) {
+absl::StatusOr<std::optional<signing::PublicKey>> ReadKey(const std::string& path) {
   if (path.empty()) return std::nullopt;
   ASSIGN_OR_RETURN(const std::string pem, ReadFile(path, kLargestKey));
-  auto key = base::AuditPublicKey::FromPem(pem);
+  auto key = signing::PublicKey::FromPem(pem);
   if (!key.ok()) {
     return base::WithDetail(base::Annotate(key.status(), path), base::kHint,
                             "take the file that ends in .pub, which curlew-controller audit-key made");
@@ -67,14 +67,14 @@ std::string AboutSignature(const v1::AuditHead& head, bool has_key) {
 }
 
 // Whether the head that was kept is one that a controller has signed.
-absl::Status CheckKept(const KeptHead& kept, const std::string& signature, const base::AuditPublicKey& key) {
+absl::Status CheckKept(const KeptHead& kept, const std::string& signature, const signing::PublicKey& key) {
   v1::AuditHead head;
   head.set_number(kept.number);
   head.set_hash(kept.hash);
   head.set_signature(signature);
   head.set_key_id(key.id());
   return base::WithDetail(
-      base::Annotate(key.Verify(head), "the head that was kept"), base::kHint,
+      base::Annotate(signing::VerifyHead(key, head), "the head that was kept"), base::kHint,
       "it was changed where it was kept, or signed with another key: take it from elsewhere");
 }
 
@@ -98,7 +98,8 @@ absl::StatusOr<ExitCode> Verify(Context& context, const Options& options) {
   check.Finish(head);
   std::vector<std::string> problems = check.problems();
   if (key.has_value()) {
-    if (const absl::Status status = key->Verify(head); !status.ok()) problems.emplace_back(status.message());
+    if (const absl::Status status = signing::VerifyHead(*key, head); !status.ok())
+      problems.emplace_back(status.message());
   }
   if (!options.signature.empty()) {
     RETURN_IF_ERROR(CheckKept(*kept, options.signature, *key));

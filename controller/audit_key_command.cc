@@ -4,20 +4,20 @@
 #include <memory>
 #include <string>
 
-#include "controller/audit/key_file.h"
+#include "common/signing/key_files.h"
 
 namespace curlew::controller {
 namespace {
 
 int Run(const std::string& path) {
-  const auto pair = audit::MakeKeyPair(path);
+  const auto pair = signing::MakeKeyFiles(path);
   if (!pair.ok()) {
     std::cerr << "curlew-controller: " << pair.status().message() << "\n";
     return 1;
   }
   std::cout << "private key: " << path << " (for --audit-key; only its owner may read it)\n"
             << "public key:  " << pair->public_path << " (for curlew audit verify --public-key)\n"
-            << "key id:      " << pair->id << "\n";
+            << "key id:      " << pair->key.id() << "\n";
   return 0;
 }
 

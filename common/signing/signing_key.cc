@@ -9,6 +9,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/error_detail.h"
 #include "common/base/hash.h"
 #include "common/base/status_macros.h"
 #include "common/pki/files.h"
@@ -69,7 +70,9 @@ absl::StatusOr<PublicKey> PublicKey::FromPem(absl::string_view pem) {
 absl::Status PublicKey::Verify(absl::string_view text, absl::string_view signature) const {
   std::string raw;
   const Digest context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  // As with keys, one signature has one text.
   const bool right = absl::Base64Unescape(signature, &raw) && raw.size() == kSignatureBytes &&
+                     absl::Base64Escape(raw) == signature &&
                      EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) == 1 &&
                      EVP_DigestVerify(context.get(), Bytes(raw), raw.size(), Bytes(text), text.size()) == 1;
   ERR_clear_error();

@@ -1,5 +1,6 @@
 #include "common/signing/statements.h"
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,16 @@ absl::Status CheckHex(absl::string_view field, absl::string_view text, size_t le
 absl::Status CheckId(absl::string_view id) { return CheckHex("id", id, 16, 64); }
 absl::Status CheckDigest(absl::string_view field, absl::string_view digest) {
   return CheckHex(field, digest, 64, 64);
+}
+
+// Others have no canonical form.
+absl::Status CheckTime(absl::string_view field, bool given, const google::protobuf::Timestamp& time) {
+  if (!given) return Wrong(field, "is missing; it is required");
+  constexpr int64_t kFirst = -62135596800, kLast = 253402300799;
+  constexpr int32_t kNanos = 1'000'000'000;
+  const bool right =
+      time.seconds() >= kFirst && time.seconds() <= kLast && time.nanos() >= 0 && time.nanos() < kNanos;
+  return right ? absl::OkStatus() : Wrong(field, "is no time of the years 1 to 9999");
 }
 
 template <typename Signature, typename Statement>
@@ -77,8 +88,8 @@ absl::Status CheckForm(const v1::PlanStatement& statement) {
       return Wrong("targets", "is not sorted, or has a target twice or an empty one");
     }
   }
-  if (!statement.has_not_before()) return Wrong("not_before", "is missing; it is required");
-  if (!statement.has_expire_time()) return Wrong("expire_time", "is missing; it is required");
+  RETURN_IF_ERROR(CheckTime("not_before", statement.has_not_before(), statement.not_before()));
+  RETURN_IF_ERROR(CheckTime("expire_time", statement.has_expire_time(), statement.expire_time()));
   if (base::FromProto(statement.expire_time()) <= base::FromProto(statement.not_before())) {
     return Wrong("expire_time", "is not after not_before");
   }
@@ -105,8 +116,7 @@ absl::Status CheckForm(const v1::DecisionStatement& statement) {
     if (target.empty()) return Wrong("compiled_digests", "has a target without a name");
     RETURN_IF_ERROR(CheckDigest("compiled_digests", digest));
   }
-  if (!statement.has_expire_time()) return Wrong("expire_time", "is missing; it is required");
-  return absl::OkStatus();
+  return CheckTime("expire_time", statement.has_expire_time(), statement.expire_time());
 }
 
 absl::StatusOr<PublicKey> Verify(const v1::PlanSignature& signature) { return VerifyText(signature); }

@@ -1,46 +1,30 @@
 #include "controller/audit/signer.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <spdlog/spdlog.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "common/base/audit_chain.h"
-#include "common/base/audit_key.h"
+#include "common/base/error_detail.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
+#include "common/pki/files.h"
+#include "common/pki/secret.h"
+#include "common/signing/audit_head.h"
 
 namespace curlew::audit {
-namespace {
-
-constexpr size_t kSignatureBytes = 64;
-
-// Nobody is asked for a pass phrase.
-int NoPassphrase(char*, int, int, void*) { return 0; }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<HeadSigner>> HeadSigner::Load(const std::string& path) {
-  const std::unique_ptr<FILE, decltype(&std::fclose)> file(std::fopen(path.c_str(), "re"), &std::fclose);
-  if (file == nullptr) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("the audit key ", path, " cannot be read"));
+  // Whoever may read it: a mounted secret is the group's, or everybody's in its pod.
+  absl::StatusOr<std::string> text = pki::ReadWhole(path);
+  if (!text.ok()) {
+    return base::Annotate(text.status(), absl::StrCat("the audit key ", path, " cannot be read"));
   }
-  Key key(PEM_read_PrivateKey(file.get(), nullptr, NoPassphrase, nullptr));
-  ERR_clear_error();
-  const auto id = key == nullptr
-                      ? absl::InvalidArgumentError("it holds no private key in PEM without a pass phrase")
-                      : base::AuditKeyId(key.get());
-  if (!id.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("the audit key ", path, ": ", id.status().message(),
+  const pki::Secret pem(*std::move(text));
+  auto key = signing::SigningKey::FromPem(pem.Reveal());
+  if (!key.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("the audit key ", path, ": ", key.status().message(),
                                                    "; curlew-controller audit-key FILE makes one"));
   }
-  return std::unique_ptr<HeadSigner>(new HeadSigner(std::move(key), *id));
+  return std::unique_ptr<HeadSigner>(new HeadSigner(*std::move(key)));
 }
 
 absl::StatusOr<v1::AuditHead> HeadSigner::Vouch(const v1::AuditHead& head, Read read) const {
@@ -63,23 +47,7 @@ absl::StatusOr<v1::AuditHead> HeadSigner::Vouch(const v1::AuditHead& head, Read 
 }
 
 v1::AuditHead HeadSigner::Sign(int64_t number, absl::string_view hash) const {
-  const std::string text = base::AuditHeadText(number, hash);
-  unsigned char signature[kSignatureBytes];
-  size_t size = sizeof signature;
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  if (EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
-      EVP_DigestSign(context.get(), signature, &size, reinterpret_cast<const unsigned char*>(text.data()),
-                     text.size()) != 1) {
-    // Only memory can be short: the key was read and used before.
-    ERR_print_errors_fp(stderr);
-    std::abort();
-  }
-  v1::AuditHead head;
-  head.set_number(number);
-  head.set_hash(std::string(hash));
-  head.set_signature(absl::Base64Escape(absl::string_view(reinterpret_cast<const char*>(signature), size)));
-  head.set_key_id(key_id_);
-  return head;
+  return signing::SignHead(key_, number, hash);
 }
 
 }  // namespace curlew::audit

@@ -2,8 +2,6 @@
 #ifndef CURLEW_CONTROLLER_AUDIT_SIGNER_H_
 #define CURLEW_CONTROLLER_AUDIT_SIGNER_H_
 
-#include <openssl/evp.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -15,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "common/signing/signing_key.h"
 #include "curlew/v1/rollout.pb.h"
 
 namespace curlew::audit {
@@ -36,22 +35,16 @@ class HeadSigner {
   // `read`.
   absl::StatusOr<v1::AuditHead> Vouch(const v1::AuditHead& head, Read read) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The head with its signature, over base::AuditHeadText, and key_id.
+  // The head with its signature, as signing::SignHead makes it.
   v1::AuditHead Sign(int64_t number, absl::string_view hash) const;
 
   // SHA-256 of the public key (raw, 32 bytes), hexadecimal.
-  const std::string& key_id() const { return key_id_; }
+  const std::string& key_id() const { return key_.public_key().id(); }
 
  private:
-  struct FreeKey {
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-  };
-  using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
+  explicit HeadSigner(signing::SigningKey key) : key_(std::move(key)) {}
 
-  HeadSigner(Key key, std::string key_id) : key_(std::move(key)), key_id_(std::move(key_id)) {}
-
-  const Key key_;
-  const std::string key_id_;
+  const signing::SigningKey key_;
   mutable absl::Mutex mutex_;
   // What was signed last; number 0 for nothing yet.
   mutable v1::AuditHead last_ ABSL_GUARDED_BY(mutex_);

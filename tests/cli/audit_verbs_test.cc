@@ -7,12 +7,14 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/synchronization/mutex.h"
 #include "cli/app.h"
 #include "common/base/audit_chain.h"
-#include "common/base/audit_key.h"
+#include "common/base/hash.h"
 #include "curlew/v1/operator.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
@@ -39,7 +41,12 @@ class Key {
     EVP_MD_CTX_free(context);
     return absl::Base64Escape(absl::string_view(reinterpret_cast<char*>(signature), size));
   }
-  std::string Id() const { return *base::AuditKeyId(key_.get()); }
+  std::string Id() const {
+    unsigned char raw[32];
+    size_t size = sizeof raw;
+    EXPECT_EQ(EVP_PKEY_get_raw_public_key(key_.get(), raw, &size), 1);
+    return base::Sha256Hex(absl::string_view(reinterpret_cast<char*>(raw), size));
+  }
   void WritePublic(const std::string& path) const {
     FILE* file = fopen(path.c_str(), "w");
     PEM_write_PUBKEY(file, key_.get());
@@ -66,24 +73,27 @@ class AuditVerbsTest : public ::testing::Test, private v1::AuditService::Service
     context_.zone = absl::UTCTimeZone();
     for (const char* actor : {"ann", "bob", "cat", "dan", "eve"}) Add(actor);
   }
-  ~AuditVerbsTest() override {
+  ~AuditVerbsTest() override { std::filesystem::remove_all(folder_); }
+  // Not as late as in the destructor: this is the service that it calls.
+  void TearDown() override {
     server_->Shutdown(absl::ToChronoTime(absl::Now()));
-    std::filesystem::remove_all(folder_);
+    server_->Wait();
   }
 
   grpc::Status ListAuditEntries(grpc::ServerContext*, const v1::ListAuditEntriesRequest* request,
                                 v1::ListAuditEntriesResponse* response) override {
-    for (const v1::AuditEntry& entry : log_) {
+    absl::MutexLock lock(&mutex_);
+    for (const v1::AuditEntry& entry : served_) {
       if (entry.number() > request->after() && response->entries_size() < std::min(2, request->page_size())) {
         *response->add_entries() = entry;
       }
     }
-    response->mutable_head()->set_number(log_.back().number());
-    response->mutable_head()->set_hash(log_.back().hash());
-    if (signs_) {
+    response->mutable_head()->set_number(served_.back().number());
+    response->mutable_head()->set_hash(served_.back().hash());
+    if (serves_signed_) {
       response->mutable_head()->set_key_id(key_.Id());
       response->mutable_head()->set_signature(key_.Sign(
-          absl::StrCat("curlew-audit-head\n", log_.back().number(), "\n", log_.back().hash(), "\n")));
+          absl::StrCat("curlew-audit-head\n", served_.back().number(), "\n", served_.back().hash(), "\n")));
     }
     return grpc::Status::OK;
   }
@@ -106,14 +116,23 @@ class AuditVerbsTest : public ::testing::Test, private v1::AuditService::Service
   ExitCode RunLine(const std::string& line) {
     out_.str("");
     err_.str("");
+    {
+      absl::MutexLock lock(&mutex_);
+      served_ = log_;
+      serves_signed_ = signs_;
+    }
     return cli::Run(context_, std::vector<std::string>(absl::StrSplit(line, ' ', absl::SkipEmpty())));
   }
   std::string WithKey() const { return absl::StrCat(" --public-key ", folder_, "/key.pub"); }
 
   const std::string folder_ = absl::StrCat(::testing::TempDir(), "/curlew-audit-verbs-", getpid());
   const Key key_;
+  // What the next line is served.
   bool signs_ = true;
   std::vector<v1::AuditEntry> log_;
+  absl::Mutex mutex_;
+  bool serves_signed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<v1::AuditEntry> served_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::Server> server_;
   std::ostringstream out_, err_;
   Context context_;

@@ -13,7 +13,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/proto_time.h"
-#include "controller/audit/key_file.h"
+#include "common/signing/key_files.h"
 #include "controller/dispatch/thread_loop.h"
 #include "tests/controller/notify/receiver.h"
 #include "tests/support/fake_rollout_store.h"
@@ -318,7 +318,7 @@ TEST_F(NotificationRelayTest, TheHeadOfTheAuditLogGoesWithIt) {
   const std::string folder = absl::StrCat(::testing::TempDir(), "/curlew-relay-", getpid());
   std::filesystem::create_directory(folder);
   const absl::Cleanup removed = [&] { std::filesystem::remove_all(folder); };
-  ASSERT_OK_AND_ASSIGN(const audit::KeyPair pair, audit::MakeKeyPair(folder + "/key"));
+  ASSERT_OK_AND_ASSIGN(const signing::KeyFiles pair, signing::MakeKeyFiles(folder + "/key"));
   ASSERT_OK_AND_ASSIGN(signer_, audit::HeadSigner::Load(folder + "/key"));
   Receiver receiver;
   store::Record record{.audit = {v1::AuditEntry()}, .notifications = {Of("ops")}};
@@ -331,7 +331,7 @@ TEST_F(NotificationRelayTest, TheHeadOfTheAuditLogGoesWithIt) {
   const auto head = nlohmann::json::parse(receiver.received()[0].body)["audit_head"];
   EXPECT_EQ(head["number"], 1);
   EXPECT_EQ(head["hash"], (*store_.AuditHead()).hash());
-  EXPECT_EQ(head["key_id"], pair.id);
+  EXPECT_EQ(head["key_id"], pair.key.id());
   EXPECT_EQ(head["signature"], signer_->Sign(1, (*store_.AuditHead()).hash()).signature());
 }
 

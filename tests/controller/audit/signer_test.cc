@@ -6,17 +6,19 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/audit_chain.h"
-#include "common/base/audit_key.h"
-#include "controller/audit/key_file.h"
+#include "common/signing/audit_head.h"
+#include "common/signing/key_files.h"
 #include "tests/support/status_matchers.h"
 
 namespace curlew::audit {
 namespace {
 
+using ::curlew::signing::KeyFiles;
+using ::curlew::signing::MakeKeyFiles;
+using ::curlew::signing::VerifyHead;
 using ::curlew::testing::IsOk;
 using ::curlew::testing::StatusIs;
 using ::testing::AllOf;
@@ -38,51 +40,46 @@ class SignerTest : public ::testing::Test {
     std::ofstream(folder_ + "/" + name) << text;
     return folder_ + "/" + name;
   }
-  static base::AuditPublicKey PublicKey(const std::string& path) {
-    std::ifstream file(path);
-    const std::string pem{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    return *base::AuditPublicKey::FromPem(pem);
-  }
 
   const std::string folder_ = absl::StrCat(::testing::TempDir(), "/curlew-signer-", getpid());
 };
 
 TEST_F(SignerTest, WhatItSignsIsVerified) {
-  ASSERT_OK_AND_ASSIGN(const KeyPair pair, MakeKeyPair(folder_ + "/key"));
+  ASSERT_OK_AND_ASSIGN(const KeyFiles pair, MakeKeyFiles(folder_ + "/key"));
   ASSERT_OK_AND_ASSIGN(const auto signer, HeadSigner::Load(folder_ + "/key"));
-  const base::AuditPublicKey key = PublicKey(pair.public_path);
+  const signing::PublicKey key = *signing::LoadPublicKey(pair.public_path);
   const v1::AuditHead head = signer->Sign(412, "ab12");
   EXPECT_EQ(head.number(), 412);
   EXPECT_EQ(head.hash(), "ab12");
-  EXPECT_EQ(head.key_id(), pair.id);
-  EXPECT_THAT(key.Verify(head), IsOk());
+  EXPECT_EQ(head.key_id(), pair.key.id());
+  EXPECT_THAT(VerifyHead(key, head), IsOk());
 
   v1::AuditHead changed = head;
   changed.set_number(411);
-  EXPECT_THAT(key.Verify(changed), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(VerifyHead(key, changed), StatusIs(absl::StatusCode::kDataLoss));
   changed = head;
   changed.set_hash("ab13");
-  EXPECT_THAT(key.Verify(changed), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(VerifyHead(key, changed), StatusIs(absl::StatusCode::kDataLoss));
   changed = head;
   changed.set_signature("bm9uZQ==");
-  EXPECT_THAT(key.Verify(changed), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(VerifyHead(key, changed), StatusIs(absl::StatusCode::kDataLoss));
   changed.set_signature("%%");
-  EXPECT_THAT(key.Verify(changed), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(VerifyHead(key, changed), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST_F(SignerTest, AnotherKeyOrNoneIsToldApartFromAWrongSignature) {
-  ASSERT_OK_AND_ASSIGN(const KeyPair mine, MakeKeyPair(folder_ + "/mine"));
-  ASSERT_OK_AND_ASSIGN(const KeyPair other, MakeKeyPair(folder_ + "/other"));
+  ASSERT_OK_AND_ASSIGN(const KeyFiles mine, MakeKeyFiles(folder_ + "/mine"));
+  ASSERT_OK_AND_ASSIGN(const KeyFiles other, MakeKeyFiles(folder_ + "/other"));
   ASSERT_OK_AND_ASSIGN(const auto signer, HeadSigner::Load(folder_ + "/mine"));
-  const base::AuditPublicKey key = PublicKey(other.public_path);
-  EXPECT_THAT(key.Verify(signer->Sign(1, "aa")),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(mine.id)));
-  EXPECT_THAT(key.Verify(v1::AuditHead()),
+  const signing::PublicKey key = *signing::LoadPublicKey(other.public_path);
+  EXPECT_THAT(VerifyHead(key, signer->Sign(1, "aa")),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(mine.key.id())));
+  EXPECT_THAT(VerifyHead(key, v1::AuditHead()),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not signed")));
   // Whoever claims the right key without having it.
   v1::AuditHead forged = signer->Sign(1, "aa");
-  forged.set_key_id(other.id);
-  EXPECT_THAT(key.Verify(forged), StatusIs(absl::StatusCode::kDataLoss));
+  forged.set_key_id(other.key.id());
+  EXPECT_THAT(VerifyHead(key, forged), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST_F(SignerTest, ReadsAKeyThatSomethingElseMade) {
@@ -121,14 +118,14 @@ absl::StatusOr<v1::AuditHead> Vouch(const HeadSigner& signer, const std::vector<
 }
 
 TEST_F(SignerTest, ALogThatGrowsIsSignedAndOneThatWasChangedIsNot) {
-  ASSERT_OK_AND_ASSIGN(const KeyPair pair, MakeKeyPair(folder_ + "/key"));
+  ASSERT_OK_AND_ASSIGN(const KeyFiles pair, MakeKeyFiles(folder_ + "/key"));
   ASSERT_OK_AND_ASSIGN(const auto signer, HeadSigner::Load(folder_ + "/key"));
-  const base::AuditPublicKey key = PublicKey(pair.public_path);
+  const signing::PublicKey key = *signing::LoadPublicKey(pair.public_path);
   const auto log = Log(9, "ann");
   for (const int size : {0, 1, 1, 3, 7}) {
     ASSERT_OK_AND_ASSIGN(const v1::AuditHead head, Vouch(*signer, {log.begin(), log.begin() + size}));
     EXPECT_EQ(head.number(), size);
-    EXPECT_THAT(key.Verify(head), IsOk()) << size;
+    EXPECT_THAT(VerifyHead(key, head), IsOk()) << size;
   }
   for (const auto& other : {Log(9, "mallory"), Log(3, "ann"), Log(0, "ann")}) {
     ASSERT_OK_AND_ASSIGN(const v1::AuditHead head, Vouch(*signer, other));
@@ -137,11 +134,11 @@ TEST_F(SignerTest, ALogThatGrowsIsSignedAndOneThatWasChangedIsNot) {
   }
   // What it was.
   ASSERT_OK_AND_ASSIGN(const v1::AuditHead head, Vouch(*signer, log));
-  EXPECT_THAT(key.Verify(head), IsOk());
+  EXPECT_THAT(VerifyHead(key, head), IsOk());
 }
 
 TEST_F(SignerTest, SignsNothingThatItCannotCompare) {
-  ASSERT_OK_AND_ASSIGN(const KeyPair pair, MakeKeyPair(folder_ + "/key"));
+  ASSERT_OK_AND_ASSIGN(const KeyFiles pair, MakeKeyFiles(folder_ + "/key"));
   ASSERT_OK_AND_ASSIGN(const auto signer, HeadSigner::Load(folder_ + "/key"));
   const auto log = Log(1, "ann");
   ASSERT_THAT(Vouch(*signer, log), IsOk());

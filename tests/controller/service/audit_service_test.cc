@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/audit_chain.h"
 #include "common/rpc/error.h"
-#include "controller/audit/key_file.h"
+#include "common/signing/key_files.h"
 #include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
 
@@ -99,7 +99,7 @@ TEST_F(AuditServiceTest, TheHeadIsSignedWhereThereIsAKey) {
       std::filesystem::temp_directory_path() / absl::StrCat("curlew-audit-", getpid());
   std::filesystem::create_directory(folder);
   const std::string path = folder / "key";
-  const auto keys = audit::MakeKeyPair(path);
+  const auto keys = signing::MakeKeyFiles(path);
   ASSERT_THAT(keys, IsOk());
   const auto signer = audit::HeadSigner::Load(path);
   std::filesystem::remove_all(folder);
@@ -111,7 +111,7 @@ TEST_F(AuditServiceTest, TheHeadIsSignedWhereThereIsAKey) {
   ASSERT_THAT(listed, IsOk());
   EXPECT_EQ(listed->head().number(), 1);
   EXPECT_EQ(listed->head().hash(), listed->entries(0).hash());
-  EXPECT_EQ(listed->head().key_id(), keys->id);
+  EXPECT_EQ(listed->head().key_id(), keys->key.id());
   EXPECT_EQ(listed->head().signature(), (*signer)->Sign(1, listed->head().hash()).signature());
   EXPECT_NE(listed->head().signature(), "");
   server_.reset();  // before the key
