@@ -21,6 +21,8 @@ class AgentLink {
   // Who is there.
   virtual const std::string& agent_id() const = 0;
   virtual const std::string& agent_version() const = 0;
+  // Whether it runs signed plans alone.
+  virtual bool requires_signatures() const { return false; }
   // When a message last came.
   virtual absl::Time last_heard() const = 0;
 };

@@ -1,14 +1,17 @@
 #include "controller/dispatch/audit_of.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "common/base/hash.h"
 #include "common/base/proto_time.h"
 
 namespace curlew::dispatch {
@@ -24,11 +27,19 @@ std::vector<const v1::Gate*> GatesOf(const v1::Rollout& rollout) {
   return gates;
 }
 
+std::vector<std::string> Signatures(const v1::Gate& gate) {
+  std::vector<std::string> signatures;
+  for (const v1::Approval& approval : gate.approvals())
+    signatures.push_back(approval.signature().signature());
+  return signatures;
+}
+
 // The gate that an input without one was about: the one where that shows.
 const v1::Gate* ChangedGate(const v1::Rollout& before, const v1::Rollout& after) {
   const auto old = GatesOf(before), now = GatesOf(after);
   for (size_t i = 0; i < old.size() && i < now.size(); ++i) {
-    if (old[i]->approvals_size() != now[i]->approvals_size() || old[i]->has_skip() != now[i]->has_skip()) {
+    if (old[i]->approvals_size() != now[i]->approvals_size() || old[i]->has_skip() != now[i]->has_skip() ||
+        Signatures(*old[i]) != Signatures(*now[i])) {
       return now[i];
     }
   }
@@ -70,6 +81,7 @@ class Author {
     const v1::Gate* gate = GateOf(before_, after_, input.gate);
     Detail("gate", gate != nullptr ? gate->id() : input.gate);
     if (gate != nullptr) Detail("cover", gate->cover());
+    Signature(input.signature);
     return Deed("approve", input.actor, input.reason);
   }
   bool operator()(const rollout::GateSkipped& input) {
@@ -97,11 +109,13 @@ class Author {
   }
   bool operator()(const rollout::OverrideAsked& input) {
     Detail("target", input.target);
+    Signature(input.signature);
     return Deed("override", input.actor, input.reason);
   }
   bool operator()(const rollout::SkipAsked& input) {
     Detail("target", input.target);
     Detail("step", input.step);
+    Signature(input.signature);
     return Deed("skip-step", input.actor, input.reason);
   }
   bool operator()(const rollout::TuneAsked& input) {
@@ -129,6 +143,14 @@ class Author {
     entry_.set_actor(actor);
     entry_.set_reason(reason);
     return true;
+  }
+  // Whose signature (the id of the key), and which: the whole stands in the rollout.
+  void Signature(const std::optional<v1::DecisionSignature>& signature) {
+    if (!signature.has_value()) return;
+    std::string key;
+    absl::Base64Unescape(signature->public_key(), &key);
+    Detail("key_id", base::Sha256Hex(key));
+    Detail("statement", signature->statement().id());
   }
   void Detail(const std::string& name, const std::string& value) {
     if (!value.empty()) (*entry_.mutable_details())[name] = value;

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "common/compiler/compiler.h"
 #include "common/schema/schema.h"
 #include "controller/dispatch/outbox.h"
+#include "controller/dispatch/signed_words.h"
 
 namespace curlew::dispatch {
 namespace {
@@ -158,7 +160,7 @@ absl::Status CommandRunner::CarryOut(int64_t id, Item* item, AgentLink* link) {
     return Compile(id, *item, command->target);
   }
   if (const auto* command = std::get_if<rollout::DispatchAttempt>(&item->command))
-    return Send(*command, link);
+    return Send(item->rollout, *command, link);
   if (const auto* command = std::get_if<rollout::SendTuning>(&item->command)) {
     v1::ControllerMessage message;
     message.mutable_tune()->set_target(command->target);
@@ -177,7 +179,8 @@ absl::Status CommandRunner::CarryOut(int64_t id, Item* item, AgentLink* link) {
   return absl::OkStatus();
 }
 
-absl::Status CommandRunner::Send(const rollout::DispatchAttempt& command, AgentLink* link) {
+absl::Status CommandRunner::Send(const std::string& rollout, const rollout::DispatchAttempt& command,
+                                 AgentLink* link) {
   v1::ControllerMessage message;
   v1::Dispatch* dispatch = message.mutable_dispatch();
   dispatch->set_target(command.target);
@@ -194,10 +197,28 @@ absl::Status CommandRunner::Send(const rollout::DispatchAttempt& command, AgentL
   if (policy.deadline != absl::InfiniteDuration()) {
     *dispatch->mutable_deadline() = base::ToProto(policy.deadline);
   }
+  if (link->requires_signatures()) RETURN_IF_ERROR(AddSignedWords(rollout, command, plan, dispatch));
   if (command.with_plan) *dispatch->mutable_compiled_plan() = std::move(plan);
   base::FaultPoint("command.before_send");
   link->Send(std::move(message));
   base::FaultPoint("command.after_send");
+  return absl::OkStatus();
+}
+
+absl::Status CommandRunner::AddSignedWords(const std::string& rollout,
+                                           const rollout::DispatchAttempt& command,
+                                           const v1::CompiledPlan& compiled, v1::Dispatch* dispatch) {
+  ASSIGN_OR_RETURN(const v1::Rollout* state, state_(rollout));
+  if (command.with_plan) {
+    ASSIGN_OR_RETURN(v1::StoredPlan stored, store_->GetPlan(state->plan()));
+    *dispatch->mutable_plan_signatures() = SignaturesFor(stored, command.target);
+    *dispatch->mutable_plan() = std::move(*stored.mutable_plan());
+  }
+  const bool drops = command.direction == v1::DIRECTION_DO &&
+                     std::any_of(compiled.steps().begin(), compiled.steps().end(), [&](const v1::Step& step) {
+                       return step.key() == command.step && step.phase() == v1::PHASE_DROP;
+                     });
+  if (drops) *dispatch->mutable_decisions() = DropDecisionsFor(*state, command.target);
   return absl::OkStatus();
 }
 
@@ -208,8 +229,8 @@ absl::Status CommandRunner::Compile(int64_t id, const Item& item, const std::str
   compilation->id = id;
   compilation->rollout = item.rollout;
   compilation->target = target;
-  compilation->plan = std::move(*stored.mutable_plan());
-  schemas_->Ask(target, compiler::ScopeOf(compilation->plan),
+  compilation->stored = std::move(stored);
+  schemas_->Ask(target, compiler::ScopeOf(compilation->stored.plan()),
                 [this, compilation](absl::StatusOr<v1::Schema> schema) {
                   CompileAgainst(compilation, std::move(schema));
                 });
@@ -227,7 +248,7 @@ void CommandRunner::CompileAgainst(CompilationPtr compilation, absl::StatusOr<v1
   if (!schema.ok()) {
     return CompileFails(*compilation, schema.status(), kByItself, /*retriable=*/true);
   }
-  absl::StatusOr<v1::CompiledPlan> compiled = compiler::Compile(compilation->plan, *schema);
+  absl::StatusOr<v1::CompiledPlan> compiled = compiler::Compile(compilation->stored.plan(), *schema);
   if (!compiled.ok()) {
     return CompileFails(
         *compilation,
@@ -255,10 +276,11 @@ void CommandRunner::Compare(CompilationPtr compilation) {
   rollout::Compiled& result = compilation->result;
   if (compiler::StepsDigest(*proved) == result.steps_digest) return Succeed(*compilation);
   result.differences = compiler::DiffSteps(*proved, result.plan);
-  const std::optional<v1::Schema> here = WhatToCompare(*first, compilation->plan, compilation->schema);
+  const std::optional<v1::Schema> here =
+      WhatToCompare(*first, compilation->stored.plan(), compilation->schema);
   if (!here.has_value()) return Succeed(*compilation);
   schemas_->Ask(
-      first->target(), compiler::ScopeOf(compilation->plan),
+      first->target(), compiler::ScopeOf(compilation->stored.plan()),
       [this, compilation, here = *here, there = first->target()](const absl::StatusOr<v1::Schema>& schema) {
         if (schema.ok()) {
           for (const std::string& line : schema::Diff(*schema, here)) {
@@ -273,13 +295,14 @@ void CommandRunner::Compare(CompilationPtr compilation) {
 void CommandRunner::Preflight(CompilationPtr compilation) {
   const std::string target = compilation->target;
   const v1::CompiledPlan& plan = compilation->result.plan;
-  preflights_->Ask(target, plan, [this, compilation](absl::StatusOr<v1::Preflight> preflight) {
-    if (base::Detail(preflight.status(), base::kReason) == kTargetNotServed) return;
-    compilation->result.preflight =
-        preflight.ok() ? *std::move(preflight) : PreflightNotMade(preflight.status(), clock_->Now());
-    // Now, and not before: those that are compiled at the same time are to be compared, too.
-    Compare(compilation);
-  });
+  preflights_->Ask(
+      target, plan, compilation->stored, [this, compilation](absl::StatusOr<v1::Preflight> preflight) {
+        if (base::Detail(preflight.status(), base::kReason) == kTargetNotServed) return;
+        compilation->result.preflight =
+            preflight.ok() ? *std::move(preflight) : PreflightNotMade(preflight.status(), clock_->Now());
+        // Now, and not before: those that are compiled at the same time are to be compared, too.
+        Compare(compilation);
+      });
 }
 
 void CommandRunner::Succeed(Compilation& compilation) {

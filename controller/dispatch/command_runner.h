@@ -73,7 +73,10 @@ class CommandRunner {
   };
   static bool Superseded(const std::map<int64_t, Item>& items, int64_t id, const Item& item);
   absl::Status CarryOut(int64_t id, Item* item, AgentLink* link);
-  absl::Status Send(const rollout::DispatchAttempt& command, AgentLink* link);
+  absl::Status Send(const std::string& rollout, const rollout::DispatchAttempt& command, AgentLink* link);
+  // What an agent that runs signed plans alone needs besides.
+  absl::Status AddSignedWords(const std::string& rollout, const rollout::DispatchAttempt& command,
+                              const v1::CompiledPlan& compiled, v1::Dispatch* dispatch);
   // A compile goes through these: the target's schema; the plan against it; what the target's agent finds;
   // where the steps are others than the rollout's first run has, that run's target's schema, to say why. Each
   // leads to the next or to an answer, or to nothing, where the target's agent has gone: it is carried out
@@ -81,7 +84,7 @@ class CommandRunner {
   struct Compilation {
     int64_t id = 0;
     std::string rollout, target;
-    v1::Plan plan;
+    v1::StoredPlan stored;
     v1::Schema schema;
     rollout::Compiled result;
   };

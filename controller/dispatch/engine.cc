@@ -136,6 +136,7 @@ void Engine::Granted(const std::string& target, AgentLink* link) {
   entry->link = link;
   entry->agent_id = link->agent_id();
   entry->agent_version = link->agent_version();
+  entry->requires_signatures = link->requires_signatures();
   entry->problem.clear();
   entry->ready = false;
   AnswersLost(target);

@@ -23,6 +23,11 @@ inline std::string TargetOfRun(absl::string_view run) {
   return at == absl::string_view::npos ? "" : std::string(run.substr(at + 6));
 }
 
+// The resource name of a plan: "plans/NAME-DIGEST12".
+inline std::string NameOfPlan(absl::string_view plan, absl::string_view digest) {
+  return absl::StrCat("plans/", plan, "-", digest.substr(0, 12));
+}
+
 // "crm" or "targets/crm" -> "crm"; likewise for other collections ("rollouts", "plans", "environments").
 inline std::string WithoutCollection(absl::string_view collection, absl::string_view name) {
   const std::string prefix = absl::StrCat(collection, "/");

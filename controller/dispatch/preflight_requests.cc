@@ -5,15 +5,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/proto_time.h"
+#include "controller/dispatch/signed_words.h"
 
 namespace curlew::dispatch {
 
-void PreflightRequests::Ask(const std::string& target, const v1::CompiledPlan& plan, Callback callback) {
+void PreflightRequests::Ask(const std::string& target, const v1::CompiledPlan& plan,
+                            const v1::StoredPlan& origin, Callback callback) {
   const auto question = [&](int64_t request) {
     v1::ControllerMessage message;
     message.mutable_run_preflight()->set_request(request);
     message.mutable_run_preflight()->set_target(target);
     *message.mutable_run_preflight()->mutable_compiled_plan() = plan;
+    if (const TargetEntry* entry = targets_->Find(target); entry != nullptr && entry->requires_signatures) {
+      *message.mutable_run_preflight()->mutable_plan() = origin.plan();
+      *message.mutable_run_preflight()->mutable_signatures() = SignaturesFor(origin, target);
+    }
     return message;
   };
   requests_.Ask(target, question, std::move(callback));

@@ -11,6 +11,7 @@
 #include "controller/dispatch/loop.h"
 #include "controller/dispatch/target_table.h"
 #include "curlew/v1/agent.pb.h"
+#include "curlew/v1/operator.pb.h"
 
 namespace curlew::dispatch {
 
@@ -21,10 +22,12 @@ class PreflightRequests {
 
   // As AgentRequests.
   PreflightRequests(Loop* loop, TargetTable* targets, absl::Duration deadline)
-      : requests_(loop, targets, deadline, "what preflight found") {}
+      : targets_(targets), requests_(loop, targets, deadline, "what preflight found") {}
 
-  // Has the agent of `target` look at it before `plan` is run. Calls back as AgentRequests::Ask.
-  void Ask(const std::string& target, const v1::CompiledPlan& plan, Callback callback);
+  // Has the agent of `target` look at it before `plan`, compiled from `origin`, is run. One that runs signed
+  // plans alone gets that, too, with its signatures. Calls back as AgentRequests::Ask.
+  void Ask(const std::string& target, const v1::CompiledPlan& plan, const v1::StoredPlan& origin,
+           Callback callback);
 
   // An answer. Ignored where nobody waits for it, or another agent was asked.
   void Answered(const AgentLink* link, const v1::PreflightReport& report);
@@ -34,6 +37,7 @@ class PreflightRequests {
   void FailAll(const absl::Status& status) { requests_.FailAll(status); }
 
  private:
+  TargetTable* const targets_;
   AgentRequests<v1::Preflight> requests_;
 };
 

@@ -44,6 +44,7 @@ v1::Target TargetTable::Describe(const std::string& target) const {
   resource.set_served(entry.ready);
   resource.set_agent_id(entry.agent_id);
   resource.set_agent_version(entry.agent_version);
+  resource.set_requires_signatures(entry.requires_signatures);
   resource.set_epoch(entry.facts.epoch());
   resource.set_server_version_num(entry.facts.server_version_num());
   resource.set_database(entry.facts.database());

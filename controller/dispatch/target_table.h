@@ -21,6 +21,7 @@ struct TargetEntry {
   std::string problem;                        // what the agent said is wrong; empty once it is ready
   // What the agent that is there, or was there last, said.
   std::string agent_id, agent_version;
+  bool requires_signatures = false;
   absl::Time last_seen = absl::InfinitePast();
   v1::TargetReady facts;
   // How its schema differs from what is on record, in words; empty where it does not, or that is not known.

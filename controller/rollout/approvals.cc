@@ -68,6 +68,43 @@ absl::StatusOr<PlacedGate> FindGateToApprove(v1::Rollout& rollout, const std::st
   return misfit(gate.required_approvals() == 0 ? "needs no approval" : "has all its approvals");
 }
 
+bool IsBeforeDrop(const PlacedGate& placed) { return placed.gate == &placed.place.stage->before_drop(); }
+
+// The same for an approval that is signed: agents ask for those whether the gate needs approvals or not, and
+// say so when DROP begins, behind the gate.
+absl::StatusOr<PlacedGate> FindGateToSign(v1::Rollout& rollout, const std::string& id, absl::Time now) {
+  const auto misfit = [&](absl::string_view message) {
+    return base::WithDetail(absl::InvalidArgumentError(absl::StrCat(
+                                message, "; only approvals of gates before DROP are signed (--sign-key)")),
+                            base::kField, "signature");
+  };
+  if (!id.empty()) {
+    ASSIGN_OR_RETURN(const PlacedGate placed, FindGate(rollout, id));
+    if (!IsBeforeDrop(placed)) return misfit(absl::StrCat("gate ", id, " is none before DROP"));
+    if (IsWanted(placed.place, *placed.gate)) return placed;
+    return absl::FailedPreconditionError(absl::StrCat("gate ", id,
+                                                      placed.gate->has_reached_time()
+                                                          ? " has been passed, and all behind it is done; "
+                                                          : " has not been reached; ",
+                                                      WhatWaits(rollout, now)));
+  }
+  // One that is open is meant only where none waits.
+  if (const PlacedGate waiting = GateToApprove(rollout, now); waiting.gate != nullptr) {
+    if (IsBeforeDrop(waiting)) return waiting;
+    return misfit(absl::StrCat(WhatWaits(rollout, now), ", without a signature"));
+  }
+  for (const PlacedGate& placed : Gates(rollout)) {
+    if (IsBeforeDrop(placed) && IsWanted(placed.place, *placed.gate)) return placed;
+  }
+  return absl::FailedPreconditionError(absl::StrCat("no gate before DROP of ", BareName(rollout.name()),
+                                                    " has been reached; ", WhatWaits(rollout, now)));
+}
+
+absl::StatusOr<PlacedGate> FindGateFor(v1::Rollout& rollout, const std::string& id, Signed is_signed,
+                                       absl::Time now) {
+  return is_signed == Signed::kYes ? FindGateToSign(rollout, id, now) : FindGateToApprove(rollout, id, now);
+}
+
 // The first gate that was reached and that something can be skipped of.
 PlacedGate GateToSkip(v1::Rollout& rollout, absl::Time now) {
   for (const PlacedGate& placed : Gates(rollout)) {
@@ -90,10 +127,10 @@ absl::StatusOr<PlacedGate> FindGateToSkip(v1::Rollout& rollout, const std::strin
 }  // namespace
 
 absl::StatusOr<std::string> EnvironmentToApprove(const v1::Rollout& state, const std::string& gate,
-                                                 absl::Time now) {
+                                                 Signed is_signed, absl::Time now) {
   v1::Rollout rollout = state;
   if (!TakesWords(rollout)) return Misfit(rollout, "approved");
-  ASSIGN_OR_RETURN(const PlacedGate placed, FindGateToApprove(rollout, gate, now));
+  ASSIGN_OR_RETURN(const PlacedGate placed, FindGateFor(rollout, gate, is_signed, now));
   return std::string(BareName(placed.place.stage->environment()));
 }
 
@@ -111,7 +148,8 @@ absl::Status OnApproved(Draft& draft, const Approved& input) {
     return absl::InvalidArgumentError("an approval needs an actor: who approves?");
   }
   if (!TakesWords(rollout)) return Misfit(rollout, "approved");
-  ASSIGN_OR_RETURN(const PlacedGate placed, FindGateToApprove(rollout, input.gate, draft.now));
+  const Signed is_signed = input.signature.has_value() ? Signed::kYes : Signed::kNo;
+  ASSIGN_OR_RETURN(const PlacedGate placed, FindGateFor(rollout, input.gate, is_signed, draft.now));
   v1::Gate& gate = *placed.gate;
   if (!input.cover.empty() && input.cover != gate.cover()) {
     return base::WithDetail(
@@ -128,9 +166,17 @@ absl::Status OnApproved(Draft& draft, const Approved& input) {
             ", so somebody else has to approve gate ", gate.id())),
         base::kReason, "APPROVAL_BY_AUTHOR");
   }
-  for (const v1::Approval& approval : gate.approvals()) {
+  for (v1::Approval& approval : *gate.mutable_approvals()) {
     if (!SamePerson(approval.actor(), input.actor) || !approval.void_reason().empty()) continue;
     if (approval.has_expire_time() && base::FromProto(approval.expire_time()) <= draft.now) continue;
+    if (input.signature.has_value()) {
+      // The approval stands; what is new is the signature, also in place of one that has expired.
+      *approval.mutable_signature() = *input.signature;
+      AddEvent(draft, v1::EVENT_TYPE_GATE_APPROVED,
+               Deed(absl::StrCat("gate ", gate.id(), ": the approval was signed"), input.actor, input.reason))
+          .set_actor(input.actor);
+      return absl::OkStatus();
+    }
     return absl::FailedPreconditionError(absl::StrCat(
         input.actor, " has approved gate ", gate.id(), " already; it needs ",
         gate.required_approvals() - CountedApprovals(gate, draft.now), " more from other people"));
@@ -140,10 +186,12 @@ absl::Status OnApproved(Draft& draft, const Approved& input) {
   approval.set_reason(input.reason);
   approval.set_cover(gate.cover());
   *approval.mutable_time() = base::ToProto(draft.now);
+  if (input.signature.has_value()) *approval.mutable_signature() = *input.signature;
   const absl::Duration expires = base::FromProto(gate.policy().approval_expires());
   if (expires > absl::ZeroDuration()) *approval.mutable_expire_time() = base::ToProto(draft.now + expires);
   AddEvent(draft, v1::EVENT_TYPE_GATE_APPROVED,
-           Deed(absl::StrCat("gate ", gate.id(), " approved"), input.actor, input.reason))
+           Deed(absl::StrCat("gate ", gate.id(), " approved", input.signature.has_value() ? ", signed," : ""),
+                input.actor, input.reason))
       .set_actor(input.actor);
   UpdateGate(draft, placed.place, gate);
   return absl::OkStatus();

@@ -187,11 +187,27 @@ void Fail(Draft& draft, v1::Run& run, v1::StepStatus& step, v1::StepError error)
   if (!undo && run.state() == v1::RUN_STATE_ROLLING_BACK) return;
   error.set_message(absl::StrCat(undo && !IsGate(step) ? "undo of " : "", step.key(), ": ", error.message()));
   // What the gate before DROP was opened for does not hold: that is to be judged by people again.
-  if (!undo && step.phase() == v1::PHASE_DROP && step.preflight()) {
+  // What was refused, and so never started, says nothing of that.
+  if (!undo && step.phase() == v1::PHASE_DROP && step.preflight() && attempt.has_start_time()) {
     TakeBack(draft, *StageOf(draft.state, run).mutable_before_drop(),
              absl::StrCat(step.key(), " failed on ", run.target()));
   }
   FailRun(draft, run, error);
+}
+
+// The agent has refused an attempt, and no other was ever sent of this run: nothing of it is there. So it has
+// not begun, and whoever resumes the rollout has it compiled anew.
+void UnbeginWhereNothingWasTakenUp(v1::Run& run, v1::StepStatus& step) {
+  if (run.state() != v1::RUN_STATE_RUNNING && run.state() != v1::RUN_STATE_DROPPING) return;
+  const v1::Attempt& attempt = step.attempt();
+  if (attempt.direction() != v1::DIRECTION_DO || attempt.has_start_time()) return;
+  if (step.attempts() != 1 || step.in_doubt()) return;
+  for (const v1::StepStatus& other : run.steps()) {
+    if (other.key() != step.key() && IsTouched(other)) return;
+  }
+  if (IsTouched(run.rollback_gate())) return;
+  step.clear_start_time();
+  run.clear_start_time();
 }
 
 void Err(Draft& draft, v1::Run& run, v1::StepStatus& step, const AttemptEnded& input) {
@@ -316,6 +332,7 @@ void OnNacked(Draft& draft, v1::Run& run, const AttemptNacked& input) {
   if (input.invalid) {
     v1::StepError error;
     error.set_message(absl::StrCat("the agent refused it: ", input.message));
+    UnbeginWhereNothingWasTakenUp(run, *step);
     Fail(draft, run, *step, std::move(error));
     return;
   }

@@ -10,11 +10,12 @@
 
 namespace curlew::rollout {
 
-// The environment (bare name) of the gate that Approved would approve, or GateSkipped let through, at `now`:
-// that with the id `gate`, or where that is empty the one that waits. Errors as Advance's of those inputs.
-// Pure.
+// The environment (bare name) of the gate that Approved would approve, with a signature or without, or
+// GateSkipped let through, at `now`: that with the id `gate`, or where that is empty the one that waits.
+// Errors as Advance's of those inputs. Pure.
+enum class Signed { kNo, kYes };
 absl::StatusOr<std::string> EnvironmentToApprove(const v1::Rollout& state, const std::string& gate,
-                                                 absl::Time now);
+                                                 Signed is_signed, absl::Time now);
 absl::StatusOr<std::string> EnvironmentToSkip(const v1::Rollout& state, const std::string& gate,
                                               absl::Time now);
 

@@ -105,6 +105,10 @@ struct Approved {
   std::string reason;
   // Gate.cover as the approver has seen it; "" for what it is now.
   std::string cover;
+  // For a gate before DROP alone, for agents that ask for it: it may be given as long as something behind the
+  // gate is not done, also where the gate is open already or whoever signs has approved it before. Checked
+  // before.
+  std::optional<v1::DecisionSignature> signature = std::nullopt;
 };
 // Soak, windows and checks of a gate need not hold from now on; its approvals are needed all the same.
 struct GateSkipped {
@@ -147,14 +151,20 @@ struct RollbackAsked {
 // at, or the rollback gate of one that rolls back. It holds for the step's next attempts, whatever happens
 // meanwhile; one that waits now is stopped. Of a step that FAILED with base::kRowsQuarantined it says that
 // the rows that could not be written may stay as they are; that holds until the step fails so again.
+//
+// With a signature, for agents that ask for one, it is about the step that the signature names, and may be
+// said of one that has an override already. Checked before.
 struct OverrideAsked {
   std::string target, actor, reason;
+  std::optional<v1::DecisionSignature> signature = std::nullopt;
 };
 // The step `step` of the run on `target`, which has FAILED, is left out, where nothing that comes later needs
 // it (StepStatus.skippable), and the rollout is resumed. Without a step: the one that has failed; without a
 // target: on every run that stands at it.
 struct SkipAsked {
   std::string target, step, actor, reason;
+  // As OverrideAsked's.
+  std::optional<v1::DecisionSignature> signature = std::nullopt;
 };
 // The walks of the run on `target` (with "" of every run that has not ended) go on otherwise: what `reset`
 // names is taken back, then `tuning` is merged in, field by field and limit by limit.

@@ -56,6 +56,15 @@ bool IsIdle(const v1::Run& run) {
          run.state() == v1::RUN_STATE_ROLLED_BACK;
 }
 
+// Whether it may be said of the step, by itself or, signed, once more.
+bool MayOverride(const v1::Run& run, const v1::StepStatus& step, const OverrideAsked& input) {
+  if (input.signature.has_value()) {
+    if (!IsNamed(*input.signature, run, step)) return false;
+    if (step.has_override()) return true;
+  }
+  return !step.has_override() && (step.waits() || HasRowsQuarantined(step));
+}
+
 absl::Status NothingWaits(v1::Rollout& rollout, const std::string& target, absl::Time now) {
   std::vector<std::string> runs;
   for (v1::Run& run : *rollout.mutable_runs()) {
@@ -89,6 +98,20 @@ bool HasRowsQuarantined(const v1::StepStatus& step) {
   return step.state() == v1::STEP_STATE_FAILED && step.attempt().error().sqlstate() == base::kRowsQuarantined;
 }
 
+bool IsNamed(const v1::DecisionSignature& signature, const v1::Run& run, const v1::StepStatus& step) {
+  return signature.statement().step() == step.key() &&
+         signature.statement().compiled_digests().contains(run.target());
+}
+
+void SetOverride(v1::StepStatus& step, const std::string& actor, const std::string& reason,
+                 const std::optional<v1::DecisionSignature>& signature) {
+  v1::Override& said = *step.mutable_override();
+  said.Clear();
+  said.set_actor(actor);
+  said.set_reason(reason);
+  if (signature.has_value()) *said.mutable_signature() = *signature;
+}
+
 std::string OverrideText(const v1::Override& override_wait) {
   return Deed("overridden", override_wait.actor(), override_wait.reason());
 }
@@ -100,17 +123,17 @@ absl::Status OnOverrideAsked(Draft& draft, const OverrideAsked& input) {
   for (v1::Run& run : *rollout.mutable_runs()) {
     if (!input.target.empty() && run.target() != input.target) continue;
     v1::StepStatus* step = StepAt(rollout, run);
-    if (step == nullptr || step->has_override()) continue;
-    const bool rows = HasRowsQuarantined(*step);
-    if (!step->waits() && !rows) continue;
+    if (step == nullptr || !MayOverride(run, *step, input)) continue;
     any = true;
-    step->mutable_override()->set_actor(input.actor);
-    step->mutable_override()->set_reason(input.reason);
+    const bool said_before = step->has_override();
+    SetOverride(*step, input.actor, input.reason, input.signature);
     const std::string deed = OverrideText(step->override());
-    const absl::string_view what = rows ? "may leave the rows that it could not write: " : "need not wait: ";
+    const absl::string_view what =
+        step->waits() ? "need not wait: " : "may leave the rows that it could not write: ";
     AddEvent(draft, v1::EVENT_TYPE_STEP_OVERRIDDEN, run, *step, absl::StrCat(what, deed))
         .set_actor(input.actor);
-    OnOverridden(draft, run, *step, deed);
+    // An attempt that runs with what was said before needs no more.
+    if (!said_before) OnOverridden(draft, run, *step, deed);
   }
   return any ? absl::OkStatus() : NothingWaits(rollout, input.target, draft.now);
 }

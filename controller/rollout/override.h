@@ -3,6 +3,7 @@
 #ifndef CURLEW_CONTROLLER_ROLLOUT_OVERRIDE_H_
 #define CURLEW_CONTROLLER_ROLLOUT_OVERRIDE_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,6 +17,12 @@ bool LacksOverride(const v1::StepStatus& step);
 bool HasRowsQuarantined(const v1::StepStatus& step);
 // "overridden by bob: the night job ends by itself".
 std::string OverrideText(const v1::Override& override_wait);
+
+// Whether the signature is about that step of that run.
+bool IsNamed(const v1::DecisionSignature& signature, const v1::Run& run, const v1::StepStatus& step);
+// Says so of the step, in place of what was said before.
+void SetOverride(v1::StepStatus& step, const std::string& actor, const std::string& reason,
+                 const std::optional<v1::DecisionSignature>& signature);
 
 // Errors as Advance.
 absl::Status OnOverrideAsked(Draft& draft, const OverrideAsked& input);

@@ -43,6 +43,7 @@ Found FindSteps(v1::Rollout& rollout, const SkipAsked& input) {
     if (!input.target.empty() && run.target() != input.target) continue;
     for (v1::StepStatus& step : *run.mutable_steps()) {
       const bool failed = step.state() == v1::STEP_STATE_FAILED;
+      if (input.signature.has_value() && !IsNamed(*input.signature, run, step)) continue;
       if (input.step.empty() ? failed : step.key() == input.step) found.emplace_back(&run, &step);
     }
   }
@@ -105,8 +106,7 @@ absl::Status OnSkipAsked(Draft& draft, const SkipAsked& input) {
   }
   for (const auto& [run, step] : found) RETURN_IF_ERROR(CheckStep(rollout, *run, *step));
   for (const auto& [run, step] : found) {
-    step->mutable_override()->set_actor(input.actor);
-    step->mutable_override()->set_reason(input.reason);
+    SetOverride(*step, input.actor, input.reason, input.signature);
     AddEvent(draft, v1::EVENT_TYPE_STEP_SKIPPED, *run, *step,
              absl::StrCat("is left out: ", Deed("skipped", input.actor, input.reason)))
         .set_actor(input.actor);

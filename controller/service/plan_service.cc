@@ -14,6 +14,7 @@
 #include "common/plan/plan_reader.h"
 #include "controller/dispatch/names.h"
 #include "controller/service/call.h"
+#include "controller/service/signature_rules.h"
 
 namespace curlew::service {
 namespace {
@@ -43,7 +44,7 @@ absl::Status PlanService::Create(const v1::CreatePlanRequest& request, const std
   const std::string digest = plan::Digest(request.plan());
   RETURN_IF_ERROR(CheckDigest(request.digest(), digest));
   v1::StoredPlan stored;
-  stored.set_name(absl::StrCat("plans/", request.plan().name(), "-", digest.substr(0, 12)));
+  stored.set_name(dispatch::NameOfPlan(request.plan().name(), digest));
   stored.set_digest(digest);
   *stored.mutable_plan() = request.plan();
   *stored.mutable_create_time() = base::ToProto(engine_->clock().Now());
@@ -76,6 +77,35 @@ grpc::ServerUnaryReactor* PlanService::ListPlans(grpc::CallbackServerContext* co
         for (v1::StoredPlan& plan : plans) *response->add_plans() = std::move(plan);
         return absl::OkStatus();
       });
+}
+
+grpc::ServerUnaryReactor* PlanService::AddPlanSignature(grpc::CallbackServerContext* context,
+                                                        const v1::AddPlanSignatureRequest* request,
+                                                        v1::StoredPlan* response) {
+  return Answer(context, &engine_->loop(), At("AddPlanSignature"), [=, this](const access::Caller& caller) {
+    return AddSignature(*request, caller.Actor(request->actor()), response);
+  });
+}
+
+absl::Status PlanService::AddSignature(const v1::AddPlanSignatureRequest& request, const std::string& actor,
+                                       v1::StoredPlan* response) {
+  RETURN_IF_ERROR(Required("name", request.name()));
+  ASSIGN_OR_RETURN(const v1::StoredPlan plan, engine_->store().GetPlan(request.name()));
+  const absl::Time now = engine_->clock().Now();
+  ASSIGN_OR_RETURN(const signing::PublicKey key, CheckPlanSignature(request.signature(), plan, now));
+  const v1::PlanStatement& statement = request.signature().statement();
+  store::Record record = RecordOf(now, "plan.sign", plan.name(), actor);
+  auto& details = *record.audit.back().mutable_details();
+  details["digest"] = plan.digest();
+  details["environment"] = statement.environment();
+  details["key_id"] = key.id();
+  details["statement"] = statement.id();
+  ASSIGN_OR_RETURN(*response, engine_->store().PutPlanSignature(plan.name(), request.signature(), record));
+  spdlog::info("{}", base::WithFields("plan signed", {{"plan", plan.name()},
+                                                      {"environment", statement.environment()},
+                                                      {"key", key.id()},
+                                                      {"actor", actor}}));
+  return absl::OkStatus();
 }
 
 grpc::ServerUnaryReactor* PlanService::CompilePlan(grpc::CallbackServerContext* context,

@@ -29,11 +29,16 @@ class PlanService : public v1::PlanService::CallbackService {
   grpc::ServerUnaryReactor* ListPlans(grpc::CallbackServerContext* context,
                                       const v1::ListPlansRequest* request,
                                       v1::ListPlansResponse* response) override;
+  grpc::ServerUnaryReactor* AddPlanSignature(grpc::CallbackServerContext* context,
+                                             const v1::AddPlanSignatureRequest* request,
+                                             v1::StoredPlan* response) override;
   grpc::ServerUnaryReactor* CompilePlan(grpc::CallbackServerContext* context,
                                         const v1::CompilePlanRequest* request,
                                         v1::CompilePlanResponse* response) override;
 
  private:
+  absl::Status AddSignature(const v1::AddPlanSignatureRequest& request, const std::string& actor,
+                            v1::StoredPlan* response);
   absl::Status Create(const v1::CreatePlanRequest& request, const std::string& actor,
                       v1::StoredPlan* response);
 

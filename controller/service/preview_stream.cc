@@ -1,3 +1,5 @@
+#include "controller/service/preview_stream.h"
+
 #include <map>
 #include <string>
 #include <utility>
@@ -13,7 +15,6 @@
 #include "controller/dispatch/names.h"
 #include "controller/dispatch/preflight_requests.h"
 #include "controller/service/call.h"
-#include "controller/service/preview_stream.h"
 #include "controller/service/rollout_rules.h"
 
 namespace curlew::service {
@@ -61,6 +62,7 @@ void PreviewStream::Start(grpc::CallbackServerContext* context, v1::PreviewRollo
 absl::Status PreviewStream::Begin() {
   ASSIGN_OR_RETURN(const access::Caller caller, door_.Enter(credential_));
   RETURN_IF_ERROR(plan::Validate(request_.plan()));
+  RETURN_IF_ERROR(FindOrigin());
   const std::vector<v1::Environment>& environments = engine_->targets().environments();
   RETURN_IF_ERROR(CheckPipeline(environments));
   RETURN_IF_ERROR(CheckPlanChecks(request_.plan(), environments));
@@ -83,6 +85,17 @@ absl::Status PreviewStream::Begin() {
   }
   if (!items_.empty()) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat("there is no environment \"", only, "\" in the pipeline"));
+}
+
+absl::Status PreviewStream::FindOrigin() {
+  const std::string digest = plan::Digest(request_.plan());
+  auto stored = engine_->store().GetPlan(dispatch::NameOfPlan(request_.plan().name(), digest));
+  if (stored.ok() && stored->digest() == digest) {
+    origin_ = *std::move(stored);
+    return absl::OkStatus();
+  }
+  *origin_.mutable_plan() = request_.plan();
+  return stored.ok() || absl::IsNotFound(stored.status()) ? absl::OkStatus() : stored.status();
 }
 
 void PreviewStream::Go() {
@@ -124,13 +137,14 @@ void PreviewStream::Compile(size_t index, const absl::StatusOr<v1::Schema>& sche
   }
   *preview.mutable_compiled_plan() = *compiled;
   preview.set_compiled_digest(compiler::Digest(*compiled));
-  engine_->preflights().Ask(
-      preview.target(), *compiled, [self = shared_from_this(), index](absl::StatusOr<v1::Preflight> found) {
-        *self->items_[index].preview.mutable_preflight() =
-            found.ok() ? *std::move(found)
-                       : dispatch::PreflightNotMade(found.status(), self->engine_->clock().Now());
-        self->Found(index);
-      });
+  engine_->preflights().Ask(preview.target(), *compiled, origin_,
+                            [self = shared_from_this(), index](absl::StatusOr<v1::Preflight> found) {
+                              *self->items_[index].preview.mutable_preflight() =
+                                  found.ok() ? *std::move(found)
+                                             : dispatch::PreflightNotMade(found.status(),
+                                                                          self->engine_->clock().Now());
+                              self->Found(index);
+                            });
 }
 
 void PreviewStream::Found(size_t index) {

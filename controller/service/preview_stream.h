@@ -49,6 +49,8 @@ class PreviewStream : public grpc::ServerWriteReactor<v1::TargetPreview>,
 
   // On the loop's thread.
   absl::Status Begin();
+  // Finds the plan among those that are stored, for its signatures.
+  absl::Status FindOrigin();
   // Whether who began may be told still: a token may have expired since, or a role be gone.
   absl::Status May() const { return door_.Enter(credential_).status(); }
   // Asks whom it may ask, and tells what comes next where it is known.
@@ -64,6 +66,7 @@ class PreviewStream : public grpc::ServerWriteReactor<v1::TargetPreview>,
   rpc::WriteQueue<PreviewStream, v1::TargetPreview> writes_;
   std::shared_ptr<PreviewStream> self_;
   v1::PreviewRolloutRequest request_;
+  v1::StoredPlan origin_;  // the plan, with its signatures where it is stored
   // The loop's.
   std::vector<Item> items_;                    // in order of the pipeline
   size_t next_asked_ = 0, next_told_ = 0;      // indexes of items_

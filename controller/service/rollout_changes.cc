@@ -16,6 +16,7 @@
 #include "controller/service/call.h"
 #include "controller/service/rollout_service.h"
 #include "controller/service/rollout_view.h"
+#include "controller/service/signature_rules.h"
 
 namespace curlew::service {
 namespace {
@@ -91,12 +92,17 @@ grpc::ServerUnaryReactor* RolloutService::ApproveRollout(grpc::CallbackServerCon
         RETURN_IF_ERROR(Required("name", request->name()));
         ASSIGN_OR_RETURN(const std::string actor, caller.Decider(request->actor()));
         ASSIGN_OR_RETURN(const auto stored, engine_->rollouts().Get(NameOf(request->name())));
-        ASSIGN_OR_RETURN(
-            const std::string environment,
-            rollout::EnvironmentToApprove(stored.rollout, request->gate(), engine_->clock().Now()));
+        const absl::Time now = engine_->clock().Now();
+        const auto is_signed = request->has_signature() ? rollout::Signed::kYes : rollout::Signed::kNo;
+        ASSIGN_OR_RETURN(const std::string environment,
+                         rollout::EnvironmentToApprove(stored.rollout, request->gate(), is_signed, now));
         RETURN_IF_ERROR(caller.InAll({environment}));
-        const rollout::Approved approved{
+        rollout::Approved approved{
             .gate = request->gate(), .actor = actor, .reason = request->reason(), .cover = request->cover()};
+        if (request->has_signature()) {
+          RETURN_IF_ERROR(CheckDropSignature(request->signature(), stored.rollout, environment, now));
+          approved.signature = request->signature();
+        }
         return Apply(request->name(), approved, "", response);
       });
 }
@@ -153,8 +159,13 @@ grpc::ServerUnaryReactor* RolloutService::OverrideWait(grpc::CallbackServerConte
                   ASSIGN_OR_RETURN(const std::string actor, DeciderOf(caller, *request));
                   ASSIGN_OR_RETURN(const auto stored, engine_->rollouts().Get(NameOf(request->name())));
                   RETURN_IF_ERROR(caller.InAll(EnvironmentsOf(stored.rollout, TargetOf(request->target()))));
-                  const rollout::OverrideAsked asked{
+                  rollout::OverrideAsked asked{
                       .target = TargetOf(request->target()), .actor = actor, .reason = request->reason()};
+                  if (request->has_signature()) {
+                    RETURN_IF_ERROR(CheckOverrideSignature(request->signature(), stored.rollout, asked.target,
+                                                           "", engine_->clock().Now()));
+                    asked.signature = request->signature();
+                  }
                   return Apply(request->name(), asked, request->etag(), response);
                 });
 }
@@ -167,10 +178,16 @@ grpc::ServerUnaryReactor* RolloutService::SkipStep(grpc::CallbackServerContext* 
                   ASSIGN_OR_RETURN(const std::string actor, DeciderOf(caller, *request));
                   ASSIGN_OR_RETURN(const auto stored, engine_->rollouts().Get(NameOf(request->name())));
                   RETURN_IF_ERROR(caller.InAll(EnvironmentsOf(stored.rollout, TargetOf(request->target()))));
-                  const rollout::SkipAsked asked{.target = TargetOf(request->target()),
-                                                 .step = request->step(),
-                                                 .actor = actor,
-                                                 .reason = request->reason()};
+                  rollout::SkipAsked asked{.target = TargetOf(request->target()),
+                                           .step = request->step(),
+                                           .actor = actor,
+                                           .reason = request->reason()};
+                  if (request->has_signature()) {
+                    RETURN_IF_ERROR(CheckOverrideSignature(request->signature(), stored.rollout, asked.target,
+                                                           asked.step, engine_->clock().Now()));
+                    asked.step = request->signature().statement().step();
+                    asked.signature = request->signature();
+                  }
                   return Apply(request->name(), asked, request->etag(), response);
                 });
 }

@@ -30,6 +30,7 @@ class AgentPeer : public dispatch::AgentLink {
   }
   const std::string& agent_id() const final { return hello_.agent_id(); }
   const std::string& agent_version() const final { return hello_.version(); }
+  bool requires_signatures() const final { return hello_.requires_signatures(); }
   absl::Time last_heard() const final { return last_heard_; }
 
   // How long nothing was heard, in monotonic time.

@@ -52,7 +52,7 @@ class AgentRequestsTest : public ::testing::Test {
   void AskPreflight() {
     v1::CompiledPlan plan;
     plan.set_plan_name("p");
-    preflights_.Ask("crm", plan,
+    preflights_.Ask("crm", plan, {},
                     [this](absl::StatusOr<v1::Preflight> found) { preflight_ = std::move(found); });
   }
 

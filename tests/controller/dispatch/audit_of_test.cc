@@ -45,6 +45,23 @@ TEST(AuditOfTest, SaysWhoDidWhatToWhatWhenAndWhy) {
   EXPECT_EQ(entry.number(), 0) << "numbers are the store's";
 }
 
+TEST(AuditOfTest, WhatWasSignedHasTheKeyAndTheStatement) {
+  v1::DecisionSignature signature;
+  signature.mutable_statement()->set_id("0123");
+  signature.set_public_key("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
+  // Of the first key of RFC 8032.
+  const auto key = Pair("key_id", "21fe31dfa154a261626bf854046fd2271b7bed4b6abe45aa58877ef47f9721b9");
+  const auto statement = Pair("statement", "0123");
+  v1::Rollout signed_later = State();
+  *signed_later.mutable_stages(0)->mutable_before_drop()->add_approvals()->mutable_signature() = signature;
+  EXPECT_THAT(EntryOf(rollout::Approved{.actor = "bob", .signature = signature}, signed_later).details(),
+              UnorderedElementsAre(Pair("gate", "staging/before-drop"), key, statement));
+  EXPECT_THAT(EntryOf(rollout::OverrideAsked{"crm", "bob", "why", signature}).details(),
+              UnorderedElementsAre(Pair("target", "crm"), key, statement));
+  EXPECT_THAT(EntryOf(rollout::SkipAsked{"crm", "add-1", "bob", "why", signature}).details(),
+              UnorderedElementsAre(Pair("target", "crm"), Pair("step", "add-1"), key, statement));
+}
+
 TEST(AuditOfTest, EveryDeedOfAnOperatorHasAnEntry) {
   const std::string bob = "bob", why = "why";
   EXPECT_EQ(EntryOf(rollout::Started{bob}).action(), "rollout.start");

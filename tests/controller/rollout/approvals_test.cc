@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/error_detail.h"
+#include "controller/rollout/gate_named.h"
 #include "tests/controller/rollout/fleet.h"
 #include "tests/support/status_matchers.h"
 
@@ -41,6 +42,71 @@ TEST(ApprovalsTest, AnApprovalKeepsWhatItCovers) {
   driver.Apply(Approved{"production/before", "bob", "fine", Before(driver).cover()});
   EXPECT_EQ(Before(driver).approvals(0).cover(), Before(driver).cover());
   EXPECT_EQ(StageIs(driver), "RUNNING");
+}
+
+v1::DecisionSignature Signature(const std::string& id) {
+  v1::DecisionSignature signature;
+  signature.mutable_statement()->set_id(id);
+  return signature;
+}
+
+Approved Signs(const std::string& actor, const std::string& id, const std::string& gate = "") {
+  return {.gate = gate, .actor = actor, .signature = Signature(id)};
+}
+
+const v1::Gate& BeforeDrop(const Driver& driver) { return driver.state().stages(0).before_drop(); }
+
+TEST(ApprovalsTest, ASignatureIsKeptWithTheApprovalThatOpensTheGate) {
+  Driver driver;
+  driver.ToDropGate();
+  EXPECT_EQ(EnvironmentToApprove(driver.state(), "", Signed::kYes, driver.now()).value(), "staging");
+  EXPECT_THAT(driver.Apply(Signs("bob", "1")), ElementsAre("do s drain #7"));
+  ASSERT_EQ(BeforeDrop(driver).approvals_size(), 1);
+  EXPECT_EQ(BeforeDrop(driver).approvals(0).signature().statement().id(), "1");
+  EXPECT_THAT(driver.last().events[0].message(), HasSubstr("approved, signed, by bob"));
+}
+
+// An agent says what it lacks when DROP begins, which is behind the gate.
+TEST(ApprovalsTest, SignedApprovalsMayComeWhenTheGateIsOpen) {
+  Driver driver;
+  driver.ToDropGate();
+  driver.Apply(Approved{"", "bob"});
+  driver.Apply(AttemptNacked{.target = "s", .attempt = 7, .invalid = true, .message = "not signed"});
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED);
+  EXPECT_TRUE(BeforeDrop(driver).has_open_time()) << "a refusal is not what an approval was wrong about";
+  EXPECT_THAT(driver.Try(Approved{"", "carol"}), StatusIs(kMisfit));
+  // By who has approved before, the same approval is signed, also once more; by another it is one more.
+  driver.Apply(Signs("bob", "1"));
+  EXPECT_THAT(driver.last().events[0].message(), HasSubstr("the approval was signed by bob"));
+  EXPECT_EQ(driver.last().events[0].type(), v1::EVENT_TYPE_GATE_APPROVED);
+  driver.Apply(Signs("bob", "2", "staging/before-drop"));
+  driver.Apply(Signs("carol", "3"));
+  ASSERT_EQ(BeforeDrop(driver).approvals_size(), 2);
+  EXPECT_EQ(BeforeDrop(driver).approvals(0).signature().statement().id(), "2");
+  EXPECT_EQ(BeforeDrop(driver).approvals(1).signature().statement().id(), "3");
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("do s drain #8"));
+  // Neither by who started it.
+  EXPECT_THAT(driver.Try(Signs("alice", "4")), StatusIs(kMisfit, HasSubstr("somebody else")));
+}
+
+TEST(ApprovalsTest, OnlyApprovalsBeforeDropAreSigned) {
+  Driver driver = AtGate();
+  for (const char* gate : {"", "production/before"}) {
+    const absl::Status status = driver.Try(Signs("bob", "1", gate));
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("before DROP")));
+    EXPECT_EQ(base::Detail(status, base::kField), "signature");
+  }
+  EXPECT_THAT(driver.Try(Signs("bob", "1", "production/before-drop")),
+              StatusIs(kMisfit, HasSubstr("has not been reached")));
+  EXPECT_THAT(driver.Try(Signs("bob", "1", "production/none")), StatusIs(absl::StatusCode::kNotFound));
+  Driver begun;
+  begun.Start();
+  EXPECT_THAT(begun.Try(Signs("bob", "1")), StatusIs(kMisfit, HasSubstr("no gate before DROP")));
+  Driver done(testing::Staging());
+  done.ToDropGate();
+  done.Apply(Approved{"", "bob"});
+  done.Finish("s");
+  EXPECT_THAT(done.Try(Signs("bob", "1", "staging/before-drop")), StatusIs(kMisfit));
 }
 
 TEST(ApprovalsTest, WhatCoversSomethingElseIsRefused) {

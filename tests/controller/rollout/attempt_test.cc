@@ -73,6 +73,47 @@ TEST(AttemptTest, RefusedAsInvalidFails) {
   EXPECT_THAT(driver.state().reason(), HasSubstr("out of order"));
 }
 
+// As by an agent that runs signed plans alone.
+TEST(AttemptTest, ARunWhoseFirstStepIsRefusedHasNotBegunAndIsCompiledAnewWhenResumed) {
+  Driver driver;
+  driver.Start();
+  EXPECT_THAT(driver.Compile("s"), ElementsAre("do s look #1 +plan"));
+  driver.Apply(
+      AttemptNacked{.target = "s", .attempt = 1, .invalid = true, .message = "plan p is not signed"});
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED);
+  EXPECT_THAT(driver.state().reason(), HasSubstr("plan p is not signed"));
+  EXPECT_EQ(driver.run("s").state(), v1::RUN_STATE_FAILED);
+  EXPECT_FALSE(driver.run("s").has_start_time());
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("compile s"));
+  v1::CompiledPlan moved = testing::RenamePlan();
+  moved.set_schema_fingerprint("moved");
+  EXPECT_THAT(driver.Compile("s", moved), ElementsAre("do s look #2 +plan"));
+  EXPECT_EQ(driver.run("s").schema_fingerprint(), "moved");
+  // Refused for ever it fails each time, and is not sent again by itself.
+  driver.Apply(AttemptNacked{.target = "s", .attempt = 2, .invalid = true, .message = "not signed"});
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED);
+  EXPECT_THAT(driver.Pass(absl::Hours(1)), IsEmpty());
+}
+
+// The one before may have done something: only what is known not to have begun is compiled anew.
+TEST(AttemptTest, ARefusalAfterAnAttemptThatWasLostLeavesTheRunBegun) {
+  Driver driver;
+  driver.Start();
+  driver.Compile("s");
+  driver.Apply(AgentLost{"s"});
+  EXPECT_THAT(driver.Apply(AgentReady{.target = "s", .epoch = 2}), ElementsAre("do s look #2"));
+  driver.Apply(AttemptNacked{.target = "s", .attempt = 2, .invalid = true, .message = "not signed"});
+  EXPECT_TRUE(driver.run("s").has_start_time());
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("do s look #3"));
+}
+
+TEST(AttemptTest, ARefusalOfALaterStepLeavesWhatIsDone) {
+  Driver driver = At("add");
+  driver.Apply(AttemptNacked{.target = "s", .attempt = 2, .invalid = true, .message = "not signed"});
+  EXPECT_TRUE(driver.run("s").has_start_time());
+  EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("do s add #3"));
+}
+
 TEST(AttemptTest, ARefusalOfWhatRunsIsIgnored) {
   Driver driver = At("add");
   driver.Ack("s");

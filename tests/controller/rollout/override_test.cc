@@ -176,6 +176,39 @@ TEST(OverrideTest, OfAFailedStepCountsFromResumeOn) {
   EXPECT_THAT(driver.Apply(ResumeAsked{"carol"}), ElementsAre("do s drain #8 +override"));
 }
 
+OverrideAsked Signs(const std::string& target, const std::string& step, const std::string& id) {
+  OverrideAsked asked{.target = target, .actor = "bob", .reason = "why"};
+  asked.signature.emplace().mutable_statement()->set_step(step);
+  asked.signature->mutable_statement()->set_id(id);
+  (*asked.signature->mutable_statement()->mutable_compiled_digests())["s"] = "d";
+  return asked;
+}
+
+TEST(OverrideTest, ASignatureGoesWithItAndMayComeLater) {
+  Driver driver = Draining();
+  driver.End("s", v1::ATTEMPT_STATE_FAILED, "permission denied for sequence");
+  driver.Apply(kOverride);
+  EXPECT_THAT(driver.Apply(ResumeAsked{"carol"}), ElementsAre("do s drain #8 +override"));
+  EXPECT_FALSE(Dispatched(driver).override_wait->has_signature());
+  driver.Apply(AttemptNacked{.target = "s", .attempt = 8, .invalid = true, .message = "not signed"});
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED);
+  // Without one it has been said already.
+  EXPECT_FALSE(driver.Try(kOverride).ok());
+  EXPECT_THAT(driver.Apply(Signs("", "drain", "1")), IsEmpty());
+  EXPECT_THAT(driver.history().back().message(), HasSubstr("drain need not wait: overridden by bob"));
+  EXPECT_THAT(driver.Apply(ResumeAsked{"carol"}), ElementsAre("do s drain #9 +override"));
+  EXPECT_EQ(Dispatched(driver).override_wait->signature().statement().id(), "1");
+}
+
+TEST(OverrideTest, ASignatureOfAnotherStepOrTargetSaysNothing) {
+  Driver driver = Draining();
+  EXPECT_FALSE(driver.Try(Signs("s", "drop", "1")).ok());
+  OverrideAsked other = Signs("s", "drain", "1");
+  other.signature->mutable_statement()->clear_compiled_digests();
+  EXPECT_FALSE(driver.Try(other).ok());
+  EXPECT_FALSE(driver.step("s", "drain").has_override());
+}
+
 TEST(OverrideTest, LetsARollbackGoOn) {
   Driver driver = BeforeUndoing();
   EXPECT_THAT(driver.Apply(kOverride), ElementsAre("cancel s #5"));

@@ -63,6 +63,18 @@ TEST(SkipTest, AStepThatFailedIsSentAgainWithTheOperatorsWordAndTheRolloutGoesOn
   EXPECT_EQ(driver.last().events[0].message(), "s: analyze succeeded; skipped by bob: autovacuum will do");
 }
 
+TEST(SkipTest, ASignatureGoesWithItAndMayComeWhenTheAgentAsksForIt) {
+  Driver driver = FailedAt("analyze");
+  driver.Apply(kSkip);
+  driver.Apply(AttemptNacked{.target = "s", .attempt = 6, .invalid = true, .message = "not signed"});
+  SkipAsked skip = kSkip;
+  skip.signature.emplace().mutable_statement()->set_step("analyze");
+  EXPECT_FALSE(driver.Try(skip).ok()) << "it names no target";
+  (*skip.signature->mutable_statement()->mutable_compiled_digests())["s"] = "d";
+  EXPECT_THAT(driver.Apply(skip), ElementsAre("do s analyze #7 +override"));
+  EXPECT_EQ(driver.step("s", "analyze").override().signature().statement().step(), "analyze");
+}
+
 // What a skip of each step is answered with, once it has failed.
 TEST(SkipTest, OnlyWhatNothingLaterNeedsCanBeSkipped) {
   for (const char* key : {"look", "add", "dual", "fill", "check", "bind"}) {

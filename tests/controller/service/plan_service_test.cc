@@ -6,9 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_detail.h"
+#include "common/base/proto_time.h"
 #include "common/compiler/compiler.h"
 #include "common/plan/plan_reader.h"
 #include "common/rpc/error.h"
+#include "common/signing/statements.h"
 #include "tests/controller/support/controller_fixture.h"
 #include "tests/support/status_matchers.h"
 
@@ -23,7 +25,9 @@ using ::curlew::testing::Items;
 using ::curlew::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 using Kind = v1::ControllerMessage::KindCase;
 
 class PlanServiceTest : public ControllerTest {
@@ -51,6 +55,15 @@ class PlanServiceTest : public ControllerTest {
     return response;
   }
 
+  absl::StatusOr<v1::StoredPlan> AddSignature(const v1::AddPlanSignatureRequest& request) {
+    grpc::ClientContext context;
+    v1::StoredPlan response;
+    const grpc::Status status =
+        v1::PlanService::NewStub(Channel())->AddPlanSignature(&context, request, &response);
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return response;
+  }
+
   absl::StatusOr<v1::StoredPlan> Get(const std::string& name) {
     v1::GetPlanRequest request;
     request.set_name(name);
@@ -73,6 +86,51 @@ TEST_F(PlanServiceTest, StoresAPlanUnderItsNameAndDigestAndRecordsWho) {
   EXPECT_EQ(again->create_time().nanos(), stored->create_time().nanos()) << "the same resource, not another";
   EXPECT_EQ(Get(stored->name())->digest(), stored->digest());
   EXPECT_EQ(Get("add-note")->name(), stored->name());
+}
+
+TEST_F(PlanServiceTest, KeepsASignatureBesideItsPlanOnceAndRecordsIt) {
+  const auto stored = CreatePlan(AddNote());
+  ASSERT_THAT(stored, IsOk());
+  v1::PlanStatement statement;
+  statement.set_id("0123456789abcdef");
+  statement.set_plan_digest(stored->digest());
+  statement.set_environment("production");
+  statement.add_targets("production-crm");
+  *statement.mutable_not_before() = base::ToProto(clock_.Now());
+  *statement.mutable_expire_time() = base::ToProto(clock_.Now() + absl::Hours(1));
+  const signing::SigningKey key = *signing::SigningKey::Generate();
+  v1::AddPlanSignatureRequest request;
+  request.set_name(stored->name());
+  *request.mutable_signature() = signing::Sign(key, statement);
+  request.set_actor("alice");
+  for (int i = 0; i < 2; ++i) {
+    const auto signed_plan = AddSignature(request);
+    ASSERT_THAT(signed_plan, IsOk());
+    ASSERT_EQ(signed_plan->signatures_size(), 1);
+    EXPECT_EQ(signed_plan->signatures(0).public_key(), key.public_key().text());
+  }
+  EXPECT_EQ(Get(stored->name())->signatures_size(), 1);
+  // The plan once more has it still.
+  EXPECT_EQ(CreatePlan(AddNote())->signatures_size(), 1);
+  const auto audit = store_.records().ListAudit(0, 10);
+  ASSERT_THAT(audit, IsOk());
+  ASSERT_EQ(audit->size(), 2u);
+  const v1::AuditEntry& entry = audit->back();
+  EXPECT_EQ(entry.action(), "plan.sign");
+  EXPECT_EQ(entry.actor(), "alice");
+  EXPECT_EQ(entry.resource(), stored->name());
+  EXPECT_THAT(entry.details(),
+              UnorderedElementsAre(Pair("digest", stored->digest()), Pair("environment", "production"),
+                                   Pair("key_id", key.public_key().id()), Pair("statement", statement.id())));
+
+  request.mutable_signature()->mutable_statement()->set_environment("staging");
+  const auto forged = AddSignature(request);
+  EXPECT_THAT(forged, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("signature")));
+  EXPECT_EQ(base::Detail(forged.status(), base::kField), "signature");
+  request.set_name("plans/none-0123456789ab");
+  EXPECT_THAT(AddSignature(request), StatusIs(absl::StatusCode::kNotFound));
+  request.clear_name();
+  EXPECT_THAT(AddSignature(request), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("name")));
 }
 
 TEST_F(PlanServiceTest, ADigestThatDoesNotMatchIsRefusedWithBoth) {

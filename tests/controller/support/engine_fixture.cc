@@ -56,6 +56,7 @@ void LoopAgent::Answer(const v1::ControllerMessage& message) {
     return Say(std::move(answer));
   }
   if (message.has_run_preflight() && answers) {
+    preflights.push_back(message.run_preflight());
     answer.mutable_preflight_report()->set_request(message.run_preflight().request());
     *answer.mutable_preflight_report()->mutable_preflight() = preflight;
     return Say(std::move(answer));

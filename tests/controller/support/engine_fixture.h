@@ -50,14 +50,19 @@ class LoopAgent : public dispatch::AgentLink {
   void Send(v1::ControllerMessage message) override;
   const std::string& agent_id() const override { return id_; }
   const std::string& agent_version() const override { return id_; }
+  bool requires_signatures() const override { return requires_signatures_of_plans; }
   absl::Time last_heard() const override;
 
+  // Whether it says that it runs signed plans alone.
+  bool requires_signatures_of_plans = false;
   // Whether it answers questions for schemas and preflight, and carries steps out.
   bool answers = true, works = true;
   // What it says of checks; nothing where null.
   std::function<v1::CheckReport(const v1::RunCheck& check)> make_check;
   // What it finds before a run.
   v1::Preflight preflight;
+  // What it was asked to look at.
+  std::vector<v1::RunPreflight> preflights;
 
   // All that it was sent and has not answered.
   std::deque<v1::ControllerMessage> kept;
