@@ -8,10 +8,12 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "agent/yaml_mapping.h"
 #include "common/base/status_macros.h"
+#include "common/signing/signing_key.h"
 #include "common/sql/query.h"
 
 namespace curlew::agent {
@@ -27,7 +29,8 @@ class Reader {
         root, "the file",
         {{"checks", [&](const YAML::Node& node) { return ReadChecks(node, &config->checks); }},
          {"check_role", [&](const YAML::Node& node) { return ReadRole(node, &config->check_role); }},
-         {"backups", [&](const YAML::Node& node) { return ReadBackups(node, &config->backups); }}});
+         {"backups", [&](const YAML::Node& node) { return ReadBackups(node, &config->backups); }},
+         {"trust", [&](const YAML::Node& node) { return ReadTrust(node, &config->trust.emplace()); }}});
   }
 
  private:
@@ -52,6 +55,47 @@ class Reader {
     }
     *role = node.Scalar();
     return absl::OkStatus();
+  }
+
+  absl::Status ReadTrust(const YAML::Node& node, Trust* trust) const {
+    RETURN_IF_ERROR(file_.ReadMapping(
+        node, "trust",
+        {{"environment", [&](const YAML::Node& n) { return ReadEnvironment(n, &trust->environment); }},
+         {"plan_keys", [&](const YAML::Node& n) { return ReadKeys(n, "plan_keys", &trust->plan_keys); }},
+         {"approver_keys",
+          [&](const YAML::Node& n) { return ReadKeys(n, "approver_keys", &trust->approver_keys); }},
+         {"drop_approvals",
+          [&](const YAML::Node& n) { return ReadNumber(n, "drop_approvals", &trust->drop_approvals); }}}));
+    const absl::Status status = CheckTrust(*trust);
+    return status.ok() ? status : file_.Error(node.Mark(), status.message());
+  }
+
+  absl::Status ReadEnvironment(const YAML::Node& node, std::string* environment) const {
+    if (!node.IsScalar() || node.Scalar().empty() || node.Scalar().size() > 63 ||
+        node.Scalar().find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos) {
+      return file_.Error(node.Mark(), "environment has to be the name of an environment, such as production");
+    }
+    *environment = node.Scalar();
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadKeys(const YAML::Node& node, absl::string_view where, TrustedKeys* keys) const {
+    return file_.ReadMapping(
+        node, where, {}, [&](const YAML::Node& name, const YAML::Node& value) -> absl::Status {
+          RETURN_IF_ERROR(CheckName(name, "key", "alice"));
+          auto key = signing::PublicKey::FromText(value.IsScalar() ? value.Scalar() : "");
+          if (!key.ok()) {
+            return file_.Error(value.Mark(), absl::StrCat(name.Scalar(), ": ", key.status().message(),
+                                                          ", as `curlew key show` prints it"));
+          }
+          keys->emplace(name.Scalar(), *std::move(key));
+          return absl::OkStatus();
+        });
+  }
+
+  absl::Status ReadNumber(const YAML::Node& node, absl::string_view name, int* value) const {
+    if (node.IsScalar() && absl::SimpleAtoi(node.Scalar(), value) && *value >= 0) return absl::OkStatus();
+    return file_.Error(node.Mark(), absl::StrCat(name, " has to be a number, such as 1"));
   }
 
   absl::Status ReadBackups(const YAML::Node& node, BackupConfig* backups) const {

@@ -58,13 +58,20 @@ Examples:
       snapshot:
         argv: [/usr/local/bin/snapshot, --wait]
         timeout: 30m
+  # Then plans are run only where these people have signed them (see docs/signed-plans.md).
+  trust:
+    environment: staging
+    plan_keys: {alice: KEY}
+    approver_keys: {bob: KEY}
+
+  # The SQL that makes the agent's role, with the rights that it needs and no more.
+  curlew-agent bootstrap-sql --owner app_owner --schema public > role.sql
 
   # One of several controllers behind one name; the agent goes to the one that leads.
   curlew-agent --controller dns:///curlew.example.org:7441 --target staging-crm --tls-cert ...
 
-The role needs no superuser's rights: `curlew-agent bootstrap-sql` prints the SQL that makes one with
-the rights that it does need (see docs/least-privilege.md). The agent needs a direct connection:
-poolers are refused.
+The role needs no superuser's rights (see `curlew-agent bootstrap-sql --help`, and
+docs/least-privilege.md). The agent needs a direct connection: poolers are refused.
 
 On SIGTERM the agent stops at the next batch, says goodbye and exits with 0; a second one ends it
 at once. What was begun goes on where it stopped when an agent is there again.
@@ -167,7 +174,8 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv, int* exit_cod
                  "YAML file: when backfills go slower or pause, for the signals of the database")
       ->type_name("FILE");
   app.add_option("--config", config_file,
-                 "YAML file: checks and backup commands that rollouts may name, and where dumps go")
+                 "YAML file: checks and backup commands that rollouts may name, where dumps go, and whose "
+                 "signed plans alone are run")
       ->type_name("FILE");
   rpc::AddTransportFlags(&app, rpc::Side::kClient, &flags.transport);
   app.add_option("--metrics", flags.metrics, "Where to serve /metrics and /healthz; not at all without it")

@@ -79,6 +79,14 @@ int Run(Flags flags) {
                                                  {"id", flags.id},
                                                  {"instance", instance_id},
                                                  {"controller", flags.controller}}));
+  if (flags.config.trust.has_value()) {
+    const Trust& trust = *flags.config.trust;
+    spdlog::info(base::WithFields("runs signed plans alone",
+                                  {{"environment", trust.environment},
+                                   {"plan_keys", Names(trust.plan_keys)},
+                                   {"approver_keys", Names(trust.approver_keys)},
+                                   {"drop_approvals", absl::StrCat(trust.drop_approvals)}}));
+  }
   std::vector<std::unique_ptr<TargetServer>> servers;
   std::vector<TargetServer*> targets;
   for (const TargetFlag& target : flags.targets) {
@@ -93,6 +101,7 @@ int Run(Flags flags) {
                                                                    .checks = flags.config.checks,
                                                                    .check_role = flags.config.check_role,
                                                                    .backups = flags.config.backups,
+                                                                   .trust = flags.config.trust,
                                                                    .metrics = walks,
                                                                    .agent_metrics = agent_metrics},
                                                      &outbox, &lease));
@@ -105,6 +114,7 @@ int Run(Flags flags) {
                    .version = std::string(base::OwnVersion()),
                    .checks = NamesOf(flags.config.checks),
                    .backup_commands = NamesOf(flags.config.backups.commands),
+                   .requires_signatures = flags.config.trust.has_value(),
                    .why_unreachable = [&] { return rpc::WhyUnreachable(*controllers, **transport); },
                    .metrics = agent_metrics},
                   *channel, targets, &outbox, &lease);

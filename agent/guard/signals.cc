@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "common/base/proto_time.h"
+
 namespace curlew::agent {
 namespace {
 
@@ -106,6 +108,25 @@ SignalRules RulesFor(const ThrottleConfig& config, const v1::Tuning& tuning) {
   for (const auto& [name, limit] : config.limits) set(name, limit);
   for (const auto& [name, limit] : tuning.limits()) set(name, limit);
   return rules;
+}
+
+v1::Tuning WithinOwnLimits(const ThrottleConfig& config, absl::Duration longest_batch, v1::Tuning tuning) {
+  const SignalRules own = RulesFor(config, v1::Tuning());
+  google::protobuf::Map<std::string, double> limits;
+  for (const auto& [name, limit] : tuning.limits()) {
+    const auto rule = own.find(name);
+    if (rule == own.end()) continue;
+    const bool off = rule->second.limit < 0;
+    // So that what is no number counts as too much.
+    const bool within = limit >= 0 && (off || limit <= rule->second.limit);
+    limits[name] = within ? limit : rule->second.limit;
+  }
+  *tuning.mutable_limits() = limits;
+  if (!tuning.has_batch_target()) return tuning;
+  const absl::Duration batch = base::FromProto(tuning.batch_target());
+  if (batch > longest_batch) *tuning.mutable_batch_target() = base::ToProto(longest_batch);
+  if (batch < absl::Milliseconds(1)) tuning.clear_batch_target();
+  return tuning;
 }
 
 }  // namespace curlew::agent

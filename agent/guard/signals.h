@@ -62,6 +62,11 @@ using SignalRules = std::map<std::string, SignalRule>;
 // of the tuning. Limits of names that nobody knows are passed over.
 SignalRules RulesFor(const ThrottleConfig& config, const v1::Tuning& tuning);
 
+// The tuning as far as it does not make walks less careful than the configuration does: a limit that is above
+// the configuration's own, or switches its signal off, is that again; limits of names that nobody knows are
+// left out; batches are no longer than `longest_batch`, and no shorter than a millisecond.
+v1::Tuning WithinOwnLimits(const ThrottleConfig& config, absl::Duration longest_batch, v1::Tuning tuning);
+
 // One signal as it was read last. A value.
 struct Signal {
   std::string name;

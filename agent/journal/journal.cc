@@ -28,11 +28,19 @@ absl::Status PinPlan(FencedTransaction& transaction, const std::string& run, con
 }
 
 absl::StatusOr<std::optional<PinnedPlan>> ReadPlan(pg::Connection* connection, const std::string& run) {
-  ASSIGN_OR_RETURN(
-      const pg::Result row,
-      connection->Execute("SELECT compiled_digest, compiled::text FROM curlew.run WHERE run = $1", {run}));
+  ASSIGN_OR_RETURN(const pg::Result row,
+                   connection->Execute("SELECT compiled_digest, compiled::text, plan_signature::text, barred"
+                                       " FROM curlew.run WHERE run = $1",
+                                       {run}));
   if (row.empty()) return std::optional<PinnedPlan>();
-  PinnedPlan pinned{.digest = row.Text(0, 0)};
+  PinnedPlan pinned{.digest = row.Text(0, 0), .barred = row.Bool(0, 3)};
+  if (pinned.barred) return std::optional<PinnedPlan>(std::move(pinned));
+  if (!row.IsNull(0, 2)) {
+    pinned.signature.emplace();
+    if (!google::protobuf::util::JsonStringToMessage(row.Text(0, 2), &*pinned.signature).ok()) {
+      pinned.signature->Clear();
+    }
+  }
   const auto parsed = google::protobuf::util::JsonStringToMessage(row.Text(0, 1), &pinned.compiled);
   if (!parsed.ok() || base::CanonicalDigest(pinned.compiled) != pinned.digest) {
     return absl::DataLossError(

@@ -13,6 +13,7 @@
 #include "common/pg/connection.h"
 #include "curlew/v1/agent.pb.h"
 #include "curlew/v1/rollout.pb.h"
+#include "curlew/v1/signature.pb.h"
 #include "curlew/v1/step.pb.h"
 
 namespace curlew::agent {
@@ -52,6 +53,11 @@ absl::Status PinPlan(FencedTransaction& transaction, const std::string& run, con
 struct PinnedPlan {
   v1::CompiledPlan compiled;
   std::string digest;
+  // What the run was begun by (signed_run.h); nothing where the agent asked for no signature then. One that
+  // cannot be read any more is empty.
+  std::optional<v1::PlanSignature> signature = std::nullopt;
+  // Nothing of the run was ever done, and nothing may be (BarRun): there is no compiled plan.
+  bool barred = false;
 };
 absl::StatusOr<std::optional<PinnedPlan>> ReadPlan(pg::Connection* connection, const std::string& run);
 

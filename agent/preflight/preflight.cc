@@ -113,7 +113,8 @@ absl::StatusOr<v1::Preflight> LookAtTarget(pg::Connection* connection, const v1:
 
 const std::vector<PreflightCode>& PreflightCodes() {
   static const std::vector<PreflightCode>* const kCodes = [] {
-    auto* codes = new std::vector<PreflightCode>;
+    auto* codes = new std::vector<PreflightCode>{
+        {kSignatureCode, "whether the plan is signed by somebody whom the agent trusts"}};
     for (const Kind& kind : Kinds()) codes->push_back(kind.code);
     return codes;
   }();

@@ -54,6 +54,9 @@ struct PreflightCode {
   absl::string_view code;
   absl::string_view meaning;
 };
+// Of the one that is not looked at here: where it is found, nothing else is looked at
+// (agent/session/inspector.h).
+inline constexpr absl::string_view kSignatureCode = "signature";
 // All of them, in the order in which they are looked at.
 const std::vector<PreflightCode>& PreflightCodes();
 

@@ -9,7 +9,11 @@
 #include "agent/checks/run_check.h"
 #include "agent/journal/names.h"
 #include "agent/preflight/preflight.h"
+#include "agent/verify/verify_run.h"
+#include "common/base/canonical_json.h"
+#include "common/base/error_detail.h"
 #include "common/base/log.h"
+#include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::agent {
@@ -119,6 +123,13 @@ v1::AgentMessage Inspector::Answer(const v1::ControllerMessage& message) {
 }
 
 v1::CheckReport Inspector::Check(const v1::RunCheck& request) {
+  if (options_.trust.has_value() && !request.has_configured()) {
+    return CheckError(request,
+                      absl::StrCat("target ", options_.target,
+                                   ": this agent runs signed plans alone, and makes checks of its own "
+                                   "configuration alone; give the check a name in `checks:` there (the file "
+                                   "that --config names), and take it out of the plan"));
+  }
   v1::CheckReport report;
   for (int tries = 1;; ++tries) {
     const auto connection = pool_.Acquire();
@@ -139,6 +150,32 @@ v1::CheckReport Inspector::Check(const v1::RunCheck& request) {
   return report;
 }
 
+absl::StatusOr<v1::Preflight> Inspector::LookAt(pg::Connection* connection, const v1::CompiledPlan& plan) {
+  return LookAtTarget(connection, plan, {.target = options_.target, .backups = options_.backups}, stop_);
+}
+
+absl::StatusOr<v1::Preflight> Inspector::LookAtSigned(pg::Connection* connection,
+                                                      const v1::RunPreflight& request) {
+  ASSIGN_OR_RETURN(const OwnCompilation own,
+                   VerifyRun(connection, *options_.trust,
+                             {.target = options_.target,
+                              .run = "",
+                              .plan = &request.plan(),
+                              .signatures = &request.signatures(),
+                              .compiled_digest = base::CanonicalDigest(request.compiled_plan()),
+                              .compiler_version = request.compiled_plan().compiler_version()},
+                             absl::Now()));
+  if (own.refusal.ok()) return LookAt(connection, own.run.compiled);
+  v1::Preflight preflight;
+  v1::PreflightFinding& finding = *preflight.add_findings();
+  finding.set_severity(v1::PREFLIGHT_SEVERITY_ERROR);
+  finding.set_code(std::string(kSignatureCode));
+  finding.set_message(std::string(own.refusal.message()));
+  finding.set_hint(base::Detail(own.refusal, base::kHint));
+  *preflight.mutable_time() = base::ToProto(absl::Now());
+  return preflight;
+}
+
 v1::PreflightReport Inspector::Preflight(const v1::RunPreflight& request) {
   v1::PreflightReport report;
   report.set_request(request.request());
@@ -147,9 +184,9 @@ v1::PreflightReport Inspector::Preflight(const v1::RunPreflight& request) {
     for (int tries = 1;; ++tries) {
       ASSIGN_OR_RETURN(const auto connection, pool_.Acquire());
       const CancelToken::Interruptible interruptible(&stop_, connection.get());
-      absl::StatusOr<v1::Preflight> preflight =
-          LookAtTarget(connection.get(), request.compiled_plan(),
-                       {.target = options_.target, .backups = options_.backups}, stop_);
+      absl::StatusOr<v1::Preflight> preflight = options_.trust.has_value()
+                                                    ? LookAtSigned(connection.get(), request)
+                                                    : LookAt(connection.get(), request.compiled_plan());
       if (absl::IsUnavailable(preflight.status()) && tries < kMostTries) continue;
       RETURN_IF_ERROR(preflight.status());
       *report.mutable_preflight() = *std::move(preflight);

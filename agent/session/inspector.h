@@ -3,6 +3,7 @@
 #define CURLEW_AGENT_SESSION_INSPECTOR_H_
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "agent/checks/check_config.h"
 #include "agent/guard/cancel_token.h"
 #include "agent/session/outbox.h"
+#include "agent/verify/trust.h"
 #include "common/pg/pool.h"
 #include "curlew/v1/agent.pb.h"
 
@@ -27,6 +29,9 @@ struct InspectorOptions {
   // As which role checks are made; "" for the agent's own.
   std::string check_role;
   BackupConfig backups;
+  // Whom the agent believes. With it checks are the configuration's alone, and looked at is what the agent
+  // has compiled itself from a signed plan: nothing that a controller writes is sent to the database.
+  std::optional<Trust> trust = std::nullopt;
 };
 
 // Makes checks and preflights that the controller asks for, a few at a time, and answers each: also where the
@@ -52,6 +57,9 @@ class Inspector {
   v1::AgentMessage Answer(const v1::ControllerMessage& message);
   v1::CheckReport Check(const v1::RunCheck& request);
   v1::PreflightReport Preflight(const v1::RunPreflight& request);
+  // The same, where the plan must be signed.
+  absl::StatusOr<v1::Preflight> LookAtSigned(pg::Connection* connection, const v1::RunPreflight& request);
+  absl::StatusOr<v1::Preflight> LookAt(pg::Connection* connection, const v1::CompiledPlan& plan);
 
   const InspectorOptions options_;
   Outbox* const outbox_;

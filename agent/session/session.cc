@@ -144,6 +144,7 @@ absl::Status Session::Serve() {
   for (const TargetServer* target : targets_) hello.add_targets(target->target());
   for (const std::string& check : options_.checks) hello.add_checks(check);
   for (const std::string& command : options_.backup_commands) hello.add_backup_commands(command);
+  hello.set_requires_signatures(options_.requires_signatures);
   outbox_->Open(std::move(message));
   if (stopping()) outbox_->Close();
   std::thread writer([&] { Write(stream.get()); });

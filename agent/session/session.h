@@ -35,6 +35,8 @@ struct SessionOptions {
   // Names of what the configuration has: checks, and commands for backups.
   std::vector<std::string> checks = {};
   std::vector<std::string> backup_commands = {};
+  // Whether signed plans alone are run.
+  bool requires_signatures = false;
   // Says why no connection comes about, where gRPC cannot; "" where it does not know. May take seconds. Null
   // for nobody.
   std::function<std::string()> why_unreachable = nullptr;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/executor/step_runner.h"
+#include "agent/guard/signals.h"
 #include "agent/journal/names.h"
 #include "agent/journal/row_problems.h"
 #include "agent/session/admission.h"
@@ -32,6 +33,8 @@ constexpr absl::Duration kLookAfter = absl::Seconds(5);
 constexpr int kMostRunsTold = 16;
 // How often an attempt's deadline is looked at: pauses are measured by a clock that people set.
 constexpr absl::Duration kLookAtDeadline = absl::Seconds(1);
+// How long a controller that is not believed may let a batch take: as long as operators may.
+constexpr absl::Duration kLongestBatch = absl::Seconds(10);
 
 absl::Duration Monotonic() { return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch()); }
 
@@ -82,7 +85,8 @@ TargetServer::TargetServer(TargetOptions options, Outbox* outbox, const LeaseClo
                   .connect = options_.pool.connect,
                   .checks = options_.checks,
                   .check_role = options_.check_role,
-                  .backups = options_.backups},
+                  .backups = options_.backups,
+                  .trust = options_.trust},
                  outbox),
       backoff_(options_.retry, random_),
       thread_([this] { Loop(); }) {}
@@ -240,9 +244,10 @@ void TargetServer::On(const v1::Dispatch& dispatch) {
     return Refuse(dispatch, v1::NACK_REASON_NO_LEASE, "the lease has run out");
   }
   const auto connection = pool_.Acquire();
-  const absl::StatusOr<Admission> admission = connection.ok()
-                                                  ? Admit(connection->get(), dispatch, options_.instance_id)
-                                                  : absl::StatusOr<Admission>(connection.status());
+  const absl::StatusOr<Admission> admission =
+      connection.ok() ? Admit(connection->get(), dispatch, options_.instance_id,
+                              options_.trust.has_value() ? &*options_.trust : nullptr)
+                      : absl::StatusOr<Admission>(connection.status());
   if (!admission.ok()) {
     if (IsFencedOut(admission.status())) {
       ready_at_ = absl::Now();
@@ -303,10 +308,13 @@ void TargetServer::Start(const v1::Dispatch& dispatch, v1::Step step, v1::PlanSe
   out_of_time_ = false;
   stop_at_ =
       dispatch.has_deadline() ? Monotonic() + base::FromProto(dispatch.deadline()) : absl::InfiniteDuration();
-  running_ = std::make_unique<RunningAttempt>(dispatch, std::move(step), std::move(context), outbox_, [this] {
-    absl::MutexLock lock(&mutex_);
-    ended_ = true;
-  });
+  v1::Dispatch begun = dispatch;
+  if (begun.has_tuning()) *begun.mutable_tuning() = Allowed(dispatch.tuning());
+  running_ = std::make_unique<RunningAttempt>(std::move(begun), std::move(step), std::move(context), outbox_,
+                                              [this] {
+                                                absl::MutexLock lock(&mutex_);
+                                                ended_ = true;
+                                              });
 }
 
 void TargetServer::CheckDeadline() {
@@ -329,7 +337,11 @@ void TargetServer::On(const v1::Tune& tune) {
                                                      {"run", tune.run()},
                                                      {"step", running_->dispatch().step()},
                                                      {"tuning", tune.tuning().ShortDebugString()}}));
-  running_->Tune(tune.tuning());
+  running_->Tune(Allowed(tune.tuning()));
+}
+
+v1::Tuning TargetServer::Allowed(const v1::Tuning& tuning) const {
+  return options_.trust.has_value() ? WithinOwnLimits(options_.throttle, kLongestBatch, tuning) : tuning;
 }
 
 void TargetServer::On(const v1::ReportRowProblems& request) {

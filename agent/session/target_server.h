@@ -27,6 +27,7 @@
 #include "agent/session/attempt.h"
 #include "agent/session/inspector.h"
 #include "agent/session/outbox.h"
+#include "agent/verify/trust.h"
 #include "common/base/backoff.h"
 #include "common/pg/pool.h"
 #include "curlew/v1/agent.pb.h"
@@ -45,6 +46,8 @@ struct TargetOptions {
   // As which role checks are made, and programs that back up connect; "" for the agent's own.
   std::string check_role;
   BackupConfig backups;
+  // Whom the agent believes: then it runs signed plans alone. Nothing for whatever the controller says.
+  std::optional<Trust> trust = std::nullopt;
   // Takes numbers of walks; null for nobody. Not owned.
   WalkMetrics* metrics = nullptr;
   // Takes numbers of the target; null for nobody. Not owned.
@@ -107,6 +110,8 @@ class TargetServer {
   bool IsSameDatabase();
   // Looks at an idle target from time to time, so that a failover is noticed before the next command.
   void LookAfter();
+  // What a controller may tune: all, or with trust no less careful than the configuration.
+  v1::Tuning Allowed(const v1::Tuning& tuning) const;
   // Stops an attempt that takes longer than its command allows.
   void CheckDeadline();
   void Acknowledge(const v1::Dispatch& dispatch);
