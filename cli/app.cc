@@ -93,7 +93,7 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
       "curlew rollout start plan.yaml --watch\n"
       "curlew rollout approve release-42 --gate staging/before-drop --reason 'old app is gone'");
 
-  CLI::App* plan = AddGroup(*app, {"plan", "Check, explain and store plans", "", ""});
+  CLI::App* plan = AddGroup(*app, {"plan", "Check, explain, store and sign plans", "", ""});
   AddPlanValidate(*plan, context);
   AddPlanExplain(*plan, context);
   AddPlanSql(*plan, context);
@@ -101,6 +101,7 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   AddPlanSubmit(*plan, context);
   AddPlanList(*plan, context);
   AddPlanShow(*plan, context);
+  AddPlanSign(*plan, context);
 
   AddLint(*app, context);
 
@@ -144,6 +145,11 @@ std::unique_ptr<CLI::App> BuildApp(Context& context) {
   CLI::App* audit = AddGroup(*app, {"audit", "See who changed what, and whether that is all", "", ""});
   AddAuditList(*audit, context);
   AddAuditVerify(*audit, context);
+
+  CLI::App* key =
+      AddGroup(*app, {"key", "Make and show keys that plans and approvals are signed with", "", ""});
+  AddKeyCreate(*key, context);
+  AddKeyShow(*key, context);
 
   CLI::App* token =
       AddGroup(*app, {"token", "Make and revoke bearer tokens, for who cannot have a certificate", "", ""});

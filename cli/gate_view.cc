@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cli/key_view.h"
 #include "cli/names.h"
+#include "cli/pki_options.h"
 #include "cli/units.h"
 #include "common/base/proto_time.h"
 
@@ -45,6 +47,11 @@ std::string ApprovalText(const v1::Approval& approval, const ViewOptions& option
   std::string text = absl::StrCat("approved by ", who, ", ", when, reason);
   if (approval.has_expire_time()) {
     absl::StrAppend(&text, "; expires in ", WholeDuration(FromProto(approval.expire_time()) - options.now));
+  }
+  if (approval.has_signature()) {
+    const auto ends = FromProto(approval.signature().statement().expire_time());
+    absl::StrAppend(&text, "; signed with key ", ShortKeyId(approval.signature().public_key()), ", ",
+                    Validity(absl::InfinitePast(), ends, options.now));
   }
   return text;
 }

@@ -1,5 +1,7 @@
 #include <memory>
 
+#include "absl/time/clock.h"
+#include "cli/key_view.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/units.h"
@@ -16,12 +18,15 @@ void AddPlanShow(CLI::App& group, Context& context) {
     std::string output = "table";
   };
   auto options = std::make_shared<Options>();
-  const VerbInfo info = {"show", "Show a stored plan",
-                         "A bare name without a digest means the newest plan of that name.",
-                         "# The newest plan of a name\n"
-                         "curlew plan show rename-contact-phone\n"
-                         "# One plan, as the controller holds it\n"
-                         "curlew plan show plans/rename-contact-phone-0123456789ab -o json"};
+  const VerbInfo info = {
+      "show", "Show a stored plan",
+      "A bare name without a digest means the newest plan of that name. Signatures (curlew "
+      "plan sign) are shown with the id of the key, what they are for, and whether they still "
+      "count; whom agents trust stands in their configuration.",
+      "# The newest plan of a name\n"
+      "curlew plan show rename-contact-phone\n"
+      "# One plan, as the controller holds it\n"
+      "curlew plan show plans/rename-contact-phone-0123456789ab -o json"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
     ASSIGN_OR_RETURN(Client * client, context.client());
     v1::GetPlanRequest request;
@@ -33,8 +38,11 @@ void AddPlanShow(CLI::App& group, Context& context) {
     }
     context.out << "# " << stored.name() << "\n# digest " << stored.digest() << "\n# stored "
                 << ShortTime(base::FromProto(stored.create_time()), context.zone) << " by "
-                << Printable(stored.creator()) << "\n"
-                << Printable(Structured(stored.plan(), "yaml"), LineEnds::kKeep);
+                << Printable(stored.creator()) << "\n";
+    for (const v1::PlanSignature& signature : stored.signatures()) {
+      context.out << "# signed by " << PlanSignatureText(signature, absl::Now()) << "\n";
+    }
+    context.out << Printable(Structured(stored.plan(), "yaml"), LineEnds::kKeep);
     return ExitCode::kOk;
   });
   AddArgument(*verb, kPlanType, options->name, "Name of the plan");

@@ -13,9 +13,14 @@ namespace curlew::cli {
 
 absl::StatusOr<v1::StoredPlan> SubmitPlanFile(Context& context, const std::string& file,
                                               const std::string& digest) {
+  ASSIGN_OR_RETURN(const v1::Plan plan, ReadPlanFile(file));
+  return SubmitPlan(context, plan, digest.empty() ? plan::Digest(plan) : digest);
+}
+
+absl::StatusOr<v1::StoredPlan> SubmitPlan(Context& context, const v1::Plan& plan, const std::string& digest) {
   v1::CreatePlanRequest request;
-  ASSIGN_OR_RETURN(*request.mutable_plan(), ReadPlanFile(file));
-  request.set_digest(digest.empty() ? plan::Digest(request.plan()) : digest);
+  *request.mutable_plan() = plan;
+  request.set_digest(digest);
   request.set_actor(context.flags.actor);
   ASSIGN_OR_RETURN(Client * client, context.client());
   return client->Call(&v1::PlanService::Stub::CreatePlan, request);

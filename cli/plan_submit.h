@@ -15,6 +15,9 @@ namespace curlew::cli {
 absl::StatusOr<v1::StoredPlan> SubmitPlanFile(Context& context, const std::string& file,
                                               const std::string& digest);
 
+// Stores a plan with that digest. Errors of CreatePlan.
+absl::StatusOr<v1::StoredPlan> SubmitPlan(Context& context, const v1::Plan& plan, const std::string& digest);
+
 }  // namespace curlew::cli
 
 #endif  // CURLEW_CLI_PLAN_SUBMIT_H_

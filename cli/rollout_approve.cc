@@ -6,6 +6,8 @@
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/rollout_view.h"
+#include "cli/sign_options.h"
+#include "cli/steps_group.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
 #include "common/base/status_macros.h"
@@ -15,8 +17,33 @@ namespace {
 
 struct Options {
   std::string name, gate, reason, cover;
+  SignOptions sign;
   std::string output = "table";
 };
+
+bool IsBeforeDrop(const v1::Rollout& rollout, const v1::Gate& gate) {
+  const v1::EnvironmentStage* stage = StageOf(rollout, gate);
+  return stage != nullptr && stage->before_drop().id() == gate.id();
+}
+
+// Warns where agents behind the gate will ask for what is not given. Nothing where that cannot be found out.
+void WarnOfSignatures(Context& context, Client* client, const v1::Rollout& rollout, const v1::Gate& gate) {
+  v1::ListTargetsRequest request;
+  request.set_environment(StageOf(rollout, gate)->environment());
+  const auto list = CallAllPages(*client, &v1::TargetService::Stub::ListTargets, request);
+  if (!list.ok()) return;
+  std::vector<std::string> targets;
+  for (const v1::Target& target : list->targets()) {
+    if (target.requires_signatures()) targets.push_back(Bare(target.name()));
+  }
+  if (targets.empty()) return;
+  constexpr size_t kShown = 5;
+  context.err << "warning: " << ListNames(targets, kShown) << (targets.size() == 1 ? " runs" : " run")
+              << " signed plans alone: there this approval lets nothing "
+              << "be dropped without a signature\n  what to do: curlew rollout approve "
+              << Printable(Bare(rollout.name())) << " --gate " << Printable(gate.id())
+              << " --sign-key FILE\n";
+}
 
 // Approves what was looked at: the cover that is sent is the one that was given, or of what is printed here.
 absl::StatusOr<v1::Rollout> Approve(Context& context, const Options& options) {
@@ -30,7 +57,14 @@ absl::StatusOr<v1::Rollout> Approve(Context& context, const Options& options) {
   request.set_reason(options.reason);
   request.set_actor(context.flags.actor);
   request.set_cover(options.cover);
-  if (const v1::Gate* gate = FindGate(seen, options.gate); gate != nullptr) {
+  const v1::Gate* gate = FindGate(seen, options.gate);
+  if (options.sign.given()) {
+    ASSIGN_OR_RETURN(gate, GateToSign(seen, options.gate));
+    ASSIGN_OR_RETURN(*request.mutable_signature(), SignDrop(options.sign, seen, *gate, absl::Now()));
+  } else if (gate != nullptr && IsBeforeDrop(seen, *gate)) {
+    WarnOfSignatures(context, client, seen, *gate);
+  }
+  if (gate != nullptr) {
     request.set_gate(gate->id());
     if (options.cover.empty()) request.set_cover(gate->cover());
     if (options.output == "table" && !gate->cover().empty()) {
@@ -39,6 +73,9 @@ absl::StatusOr<v1::Rollout> Approve(Context& context, const Options& options) {
                   << RenderCover(seen, *gate, plans,
                                  {context.terminal.style, context.zone, absl::Now(), context.width()})
                   << std::flush;
+    }
+    if (options.output == "table" && request.has_signature()) {
+      context.out << RenderSigned(request.signature(), absl::Now()) << std::flush;
     }
   }
   return client->Call(&v1::RolloutService::Stub::ApproveRollout, request);
@@ -58,7 +95,10 @@ void AddRolloutApprove(CLI::App& group, Context& context) {
       "what "
       "was reviewed. Who approves (--actor, or CURLEW_ACTOR) and why is kept for good; the author of the "
       "plan, "
-      "and whoever started the rollout, cannot.",
+      "and whoever started the rollout, cannot. Agents that run signed plans alone ask for approvals of the "
+      "gate before DROP that are signed, with --sign-key: such a one may also be given when the gate is "
+      "open, "
+      "also by who has approved it without.",
       "# What would be approved\n"
       "curlew rollout show release-42 --gate production/before\n"
       "# Let the rollout drop the old column in staging\n"
@@ -66,6 +106,8 @@ void AddRolloutApprove(CLI::App& group, Context& context) {
       "# Exactly what was reviewed, or nothing\n"
       "curlew rollout approve release-42 --gate production/before --cover 3f2a9c… --reason 'reviewed, "
       "#4711'\n"
+      "# For agents that run signed plans alone: the old shape may go, says this key\n"
+      "curlew rollout approve release-42 --gate production/before-drop --sign-key bob.pem\n"
       "# Whatever gate it waits at\n"
       "curlew rollout approve release-42 --reason 'checked the dashboards'"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
@@ -74,7 +116,11 @@ void AddRolloutApprove(CLI::App& group, Context& context) {
       context.out << Structured(rollout, options->output);
       return ExitCode::kOk;
     }
-    context.out << Printable(rollout.name()) << ": approved by " << Printable(context.flags.actor) << "\n";
+    context.out << Printable(rollout.name()) << ": approved by " << Printable(context.flags.actor)
+                << (options->sign.given() ? ", signed\n" : "\n");
+    if (rollout.state() == v1::ROLLOUT_STATE_FAILED && options->sign.given()) {
+      context.out << "It goes on with: curlew rollout resume " << Printable(Bare(rollout.name())) << "\n";
+    }
     for (const v1::Waiting& waiting : rollout.waiting()) {
       context.out << "waits for " << WaitingText(waiting, absl::Now()) << "\n";
     }
@@ -87,6 +133,7 @@ void AddRolloutApprove(CLI::App& group, Context& context) {
   verb->add_option("--cover", options->cover,
                    "Refuse where the gate covers anything else than when it had this cover")
       ->type_name("SHA256");
+  AddSignOptions(*verb, options->sign);
   AddOutput(*verb, {"table", "json", "yaml"}, options->output);
 }
 

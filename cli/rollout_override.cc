@@ -1,7 +1,9 @@
 #include <memory>
 
+#include "absl/time/clock.h"
 #include "cli/names.h"
 #include "cli/output.h"
+#include "cli/sign_options.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
 #include "common/base/status_macros.h"
@@ -35,6 +37,7 @@ void Print(Context& context, const v1::Rollout& rollout) {
 void AddRolloutOverride(CLI::App& group, Context& context) {
   struct Options {
     std::string name, target, reason, etag;
+    SignOptions sign;
     std::string output = "table";
   };
   auto options = std::make_shared<Options>();
@@ -45,7 +48,9 @@ void AddRolloutOverride(CLI::App& group, Context& context) {
       "that still use the shape get errors from then on. After a step that failed because of rows that it "
       "could not write (curlew rollout rows) it says that these rows may stay as they are; `curlew rollout "
       "resume` then goes on without them, and rows that are found later need another override. Gates are not "
-      "opened by it. Who decides (--actor) and why is kept for good.",
+      "opened by it. Who decides (--actor) and why is kept for good. Agents that run signed plans alone ask "
+      "for "
+      "--sign-key; with it what was said before without may be said again.",
       "# Who is waited for\n"
       "curlew rollout show release-42\n"
       "# Drop all the same: the report that names the old column is known to fail\n"
@@ -53,7 +58,9 @@ void AddRolloutOverride(CLI::App& group, Context& context) {
       "# Leave the rows that could not be written as they are, and go on\n"
       "curlew rollout rows release-42 --target staging-crm\n"
       "curlew rollout override release-42 --target staging-crm --reason 'test accounts, deleted soon'\n"
-      "curlew rollout resume release-42"};
+      "curlew rollout resume release-42\n"
+      "# For an agent that runs signed plans alone\n"
+      "curlew rollout override release-42 --target crm-1 --reason 'ticket 4711' --sign-key bob.pem"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
     ASSIGN_OR_RETURN(Client * client, context.client());
     v1::OverrideWaitRequest request;
@@ -62,6 +69,15 @@ void AddRolloutOverride(CLI::App& group, Context& context) {
     request.set_reason(options->reason);
     request.set_actor(context.flags.actor);
     request.set_etag(options->etag);
+    if (options->sign.given()) {
+      v1::GetRolloutRequest get;
+      get.set_name(request.name());
+      get.set_view(v1::ROLLOUT_VIEW_FULL);
+      ASSIGN_OR_RETURN(const v1::Rollout seen, client->Call(&v1::RolloutService::Stub::GetRollout, get));
+      ASSIGN_OR_RETURN(*request.mutable_signature(),
+                       SignOverride(options->sign, seen, request.target(), "", absl::Now()));
+      if (options->output == "table") context.out << RenderSigned(request.signature(), absl::Now());
+    }
     ASSIGN_OR_RETURN(const v1::Rollout rollout,
                      client->Call(&v1::RolloutService::Stub::OverrideWait, request));
     if (options->output != "table") {
@@ -78,6 +94,7 @@ void AddRolloutOverride(CLI::App& group, Context& context) {
   verb->add_option("--reason", options->reason, "Why; recorded")->type_name("TEXT")->required();
   verb->add_option("--etag", options->etag, "Refuse where the rollout has changed since it had this etag")
       ->type_name("ETAG");
+  AddSignOptions(*verb, options->sign);
   AddOutput(*verb, {"table", "json", "yaml"}, options->output);
 }
 

@@ -1,8 +1,10 @@
 #include <memory>
 
+#include "absl/time/clock.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/rollout_view.h"
+#include "cli/sign_options.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
 #include "common/base/status_macros.h"
@@ -28,6 +30,7 @@ void Print(Context& context, const v1::Rollout& rollout) {
 void AddRolloutSkip(CLI::App& group, Context& context) {
   struct Options {
     std::string name, target, step, reason, etag;
+    SignOptions sign;
     std::string output = "table";
   };
   auto options = std::make_shared<Options>();
@@ -41,7 +44,9 @@ void AddRolloutSkip(CLI::App& group, Context& context) {
       "# What failed\n"
       "curlew rollout show release-42\n"
       "# The statistics can wait\n"
-      "curlew rollout skip release-42 --reason 'autovacuum will analyze it, ticket 4711'"};
+      "curlew rollout skip release-42 --reason 'autovacuum will analyze it, ticket 4711'\n"
+      "# For an agent that runs signed plans alone\n"
+      "curlew rollout skip release-42 --reason 'ticket 4711' --sign-key bob.pem"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
     ASSIGN_OR_RETURN(Client * client, context.client());
     v1::SkipStepRequest request;
@@ -51,6 +56,15 @@ void AddRolloutSkip(CLI::App& group, Context& context) {
     request.set_reason(options->reason);
     request.set_actor(context.flags.actor);
     request.set_etag(options->etag);
+    if (options->sign.given()) {
+      v1::GetRolloutRequest get;
+      get.set_name(request.name());
+      get.set_view(v1::ROLLOUT_VIEW_FULL);
+      ASSIGN_OR_RETURN(const v1::Rollout seen, client->Call(&v1::RolloutService::Stub::GetRollout, get));
+      ASSIGN_OR_RETURN(*request.mutable_signature(),
+                       SignOverride(options->sign, seen, request.target(), options->step, absl::Now()));
+      if (options->output == "table") context.out << RenderSigned(request.signature(), absl::Now());
+    }
     ASSIGN_OR_RETURN(const v1::Rollout rollout, client->Call(&v1::RolloutService::Stub::SkipStep, request));
     if (options->output != "table") {
       context.out << Structured(rollout, options->output);
@@ -69,6 +83,7 @@ void AddRolloutSkip(CLI::App& group, Context& context) {
       ->required();
   verb->add_option("--etag", options->etag, "Refuse where the rollout has changed since it had this etag")
       ->type_name("ETAG");
+  AddSignOptions(*verb, options->sign);
   AddOutput(*verb, {"table", "json", "yaml"}, options->output);
 }
 

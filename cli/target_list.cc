@@ -50,13 +50,15 @@ absl::StatusOr<KeyedTable> GetTable(Context& context, const Options& options) {
 
 void AddTargetList(CLI::App& group, Context& context) {
   auto options = std::make_shared<Options>();
-  const VerbInfo info = {"list", "List targets in order of their environments", "",
-                         "# All targets, and whether an agent serves them\n"
-                         "curlew target list\n"
-                         "# The canaries of production\n"
-                         "curlew target list --environment production --label tier=canary\n"
-                         "# Go on with every change\n"
-                         "curlew target list --watch"};
+  const VerbInfo info = {
+      "list", "List targets in order of their environments",
+      "Served \"yes, signed\" means that the agent runs signed plans alone (curlew plan sign).",
+      "# All targets, and whether an agent serves them\n"
+      "curlew target list\n"
+      "# The canaries of production\n"
+      "curlew target list --environment production --label tier=canary\n"
+      "# Go on with every change\n"
+      "curlew target list --watch"};
   CLI::App* verb = AddVerb(group, context, info, [&context, options]() -> absl::StatusOr<ExitCode> {
     if (options->watch) {
       return PrintChanges(context, [&context, options] { return GetTable(context, *options); });

@@ -44,9 +44,9 @@ Table TargetTable(const google::protobuf::RepeatedPtrField<v1::Target>& targets,
       {"NAME", "ENVIRONMENT", "SERVED", "AGENT", "POSTGRESQL", "DATABASE", "SEEN", "ROLLOUT", "PROBLEM"});
   for (const v1::Target& target : targets) {
     table.AddRow({Printable(Bare(target.name())), Printable(Bare(target.environment())),
-                  Served(target, options.style), OrDash(target.agent_id()),
-                  ServerVersion(target.server_version_num()), OrDash(target.database()),
-                  FormatAge(base::FromProto(target.last_seen_time()), options.now),
+                  absl::StrCat(Served(target, options.style), target.requires_signatures() ? ", signed" : ""),
+                  OrDash(target.agent_id()), ServerVersion(target.server_version_num()),
+                  OrDash(target.database()), FormatAge(base::FromProto(target.last_seen_time()), options.now),
                   OrDash(Bare(target.rollout())), OrDash(ProblemText(target))});
   }
   return table;
@@ -62,6 +62,9 @@ std::string RenderTarget(const v1::Target& target, const ViewOptions& options) {
                   ServerVersion(target.server_version_num()), "\n  database     ", OrDash(target.database()),
                   "\n  last seen    ", ShortTime(base::FromProto(target.last_seen_time()), options.zone),
                   "\n  rollout      ", OrDash(Bare(target.rollout())), "\n");
+  if (target.requires_signatures()) {
+    absl::StrAppend(&out, "  signatures   required: its agent runs signed plans alone (curlew plan sign)\n");
+  }
   if (!target.labels().empty()) {
     absl::StrAppend(&out, "  labels       ", LabelsText(target.labels()), "\n");
   }

@@ -15,6 +15,7 @@ void AddPlanFromSql(CLI::App& group, Context& context);
 void AddPlanSubmit(CLI::App& group, Context& context);
 void AddPlanList(CLI::App& group, Context& context);
 void AddPlanShow(CLI::App& group, Context& context);
+void AddPlanSign(CLI::App& group, Context& context);
 
 void AddRolloutStart(CLI::App& group, Context& context);
 void AddRolloutList(CLI::App& group, Context& context);
@@ -48,6 +49,9 @@ void AddEnvList(CLI::App& group, Context& context);
 
 void AddAuditList(CLI::App& group, Context& context);
 void AddAuditVerify(CLI::App& group, Context& context);
+
+void AddKeyCreate(CLI::App& group, Context& context);
+void AddKeyShow(CLI::App& group, Context& context);
 
 void AddTokenCreate(CLI::App& group, Context& context);
 void AddTokenList(CLI::App& group, Context& context);

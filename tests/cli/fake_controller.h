@@ -72,6 +72,15 @@ class FakeController final : public v1::RolloutService::Service,
     absl::MutexLock lock(&mutex_);
     return watched_after_;
   }
+  // The newest that was sent of plans, and of approvals, skips or overrides.
+  v1::PlanSignature signature() {
+    absl::MutexLock lock(&mutex_);
+    return signature_;
+  }
+  v1::DecisionSignature decision() {
+    absl::MutexLock lock(&mutex_);
+    return decision_;
+  }
   // The newest request of any kind that was answered, as text.
   std::string last_request() {
     absl::MutexLock lock(&mutex_);
@@ -99,6 +108,7 @@ class FakeController final : public v1::RolloutService::Service,
   }
   grpc::Status ApproveRollout(grpc::ServerContext*, const v1::ApproveRolloutRequest* request,
                               v1::Rollout* response) override {
+    Keep(request->signature());
     return Answer(*request, response);
   }
   grpc::Status RollbackRollout(grpc::ServerContext*, const v1::ChangeRolloutRequest* request,
@@ -111,10 +121,12 @@ class FakeController final : public v1::RolloutService::Service,
   }
   grpc::Status SkipStep(grpc::ServerContext*, const v1::SkipStepRequest* request,
                         v1::Rollout* response) override {
+    Keep(request->signature());
     return Answer(*request, response);
   }
   grpc::Status OverrideWait(grpc::ServerContext*, const v1::OverrideWaitRequest* request,
                             v1::Rollout* response) override {
+    Keep(request->signature());
     return Answer(*request, response);
   }
   grpc::Status TuneRollout(grpc::ServerContext*, const v1::TuneRolloutRequest* request,
@@ -170,6 +182,17 @@ class FakeController final : public v1::RolloutService::Service,
                        v1::StoredPlan* response) override {
     return Stored(*request, response);
   }
+  grpc::Status CreatePlan(grpc::ServerContext*, const v1::CreatePlanRequest* request,
+                          v1::StoredPlan* response) override {
+    return Stored(*request, response);
+  }
+  grpc::Status AddPlanSignature(grpc::ServerContext*, const v1::AddPlanSignatureRequest* request,
+                                v1::StoredPlan* response) override {
+    const grpc::Status status = Stored(*request, response);
+    absl::MutexLock lock(&mutex_);
+    signature_ = request->signature();
+    return status;
+  }
   grpc::Status ListTargets(grpc::ServerContext*, const v1::ListTargetsRequest* request,
                            v1::ListTargetsResponse* response) override {
     return Stored(*request, response);
@@ -220,6 +243,10 @@ class FakeController final : public v1::RolloutService::Service,
   }
 
  private:
+  void Keep(const v1::DecisionSignature& decision) {
+    absl::MutexLock lock(&mutex_);
+    decision_ = decision;
+  }
   grpc::Status Answer(const google::protobuf::Message& request, v1::Rollout* response) {
     absl::MutexLock lock(&mutex_);
     last_request_ = request.ShortDebugString();
@@ -246,6 +273,8 @@ class FakeController final : public v1::RolloutService::Service,
   std::map<std::string, std::string> responses_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::TargetPreview> previews_ ABSL_GUARDED_BY(mutex_);
   std::string last_request_ ABSL_GUARDED_BY(mutex_);
+  v1::PlanSignature signature_ ABSL_GUARDED_BY(mutex_);
+  v1::DecisionSignature decision_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::Server> server_;
 };
 
