@@ -108,9 +108,8 @@ absl::StatusOr<const v1::Gate*> GateToSign(const v1::Rollout& rollout, const std
   const std::string name = Bare(rollout.name());
   if (gate == nullptr) {
     return base::WithDetail(
-        absl::FailedPreconditionError(
-            id.empty() ? absl::StrCat("no gate before DROP of ", name, " has been reached yet")
-                       : absl::StrCat(name, " has no gate \"", id, "\"")),
+        absl::FailedPreconditionError(id.empty() ? absl::StrCat(name, " stands at no gate before DROP now")
+                                                 : absl::StrCat(name, " has no gate \"", id, "\"")),
         base::kHint, absl::StrCat("curlew rollout show ", name, " says where it stands"));
   }
   const v1::EnvironmentStage* stage = StageOf(rollout, *gate);
