@@ -5,6 +5,10 @@
 
 #include "tests/support/status_matchers.h"
 
+// Two public keys.
+#define KEY_A "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+#define KEY_B "PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw="
+
 namespace curlew::agent {
 namespace {
 
@@ -49,11 +53,38 @@ backups:
   EXPECT_FALSE(config.backups.commands.at("other").connection);
 }
 
+TEST(ConfigFileTest, ReadsWhomToTrust) {
+  ASSERT_OK_AND_ASSIGN(AgentConfig config, ReadConfig("trust:\n"
+                                                      "  environment: production\n"
+                                                      "  plan_keys: {alice: " KEY_A "}\n"
+                                                      "  approver_keys:\n"
+                                                      "    alice: " KEY_A "\n"
+                                                      "    bob: \"" KEY_B "\"\n"
+                                                      "  drop_approvals: 2\n",
+                                                      "agent.yaml"));
+  ASSERT_TRUE(config.trust.has_value());
+  EXPECT_EQ(config.trust->environment, "production");
+  ASSERT_EQ(config.trust->plan_keys.size(), 1);
+  EXPECT_EQ(config.trust->plan_keys.at("alice").text(), KEY_A);
+  ASSERT_EQ(config.trust->approver_keys.size(), 2);
+  EXPECT_EQ(config.trust->approver_keys.at("bob").text(), KEY_B);
+  EXPECT_EQ(config.trust->drop_approvals, 2);
+  ASSERT_OK_AND_ASSIGN(config, ReadConfig("trust: {environment: p, plan_keys: {a: " KEY_A
+                                          "}, approver_keys: {b: " KEY_B "}}\n",
+                                          "agent.yaml"));
+  EXPECT_EQ(config.trust->drop_approvals, 1);
+  ASSERT_OK_AND_ASSIGN(
+      config,
+      ReadConfig("trust: {environment: p, plan_keys: {a: " KEY_A "}, drop_approvals: 0}\n", "agent.yaml"));
+  EXPECT_EQ(config.trust->drop_approvals, 0);
+}
+
 TEST(ConfigFileTest, AllOfItMayBeLeftOut) {
   for (const char* text : {"", "# nothing\n", "checks: {}\nbackups: {}\n"}) {
     ASSERT_OK_AND_ASSIGN(const AgentConfig config, ReadConfig(text, "agent.yaml"));
     EXPECT_TRUE(config.checks.empty());
     EXPECT_TRUE(config.backups.directory.empty());
+    EXPECT_FALSE(config.trust.has_value());
   }
 }
 
@@ -63,7 +94,7 @@ TEST(ConfigFileTest, SaysWhereAndWhatIsWrong) {
     const char* message;
   } kWrong[] = {
       {"chekcs: {}\n",
-       "agent.yaml:1:1: there is no \"chekcs\" in the file; known are backups, check_role, checks"},
+       "agent.yaml:1:1: there is no \"chekcs\" in the file; known are backups, check_role, checks, trust"},
       {"checks:\n  a: {sql: SELECT true}\n  a: {sql: SELECT true}\n",
        "agent.yaml:3:3: \"a\" is given twice, first on line 2"},
       {"checks:\n  A b: {sql: SELECT true}\n", "agent.yaml:2:3: a check's name is 1 to 63"},
@@ -87,6 +118,29 @@ TEST(ConfigFileTest, SaysWhereAndWhatIsWrong) {
       {"backups:\n  commands:\n    a: {argv: [/bin/true], connection: yes}\n", "connection is true or false"},
       {"backups:\n  commands:\n    a: {argv: [/bin/true], shell: x}\n", "there is no \"shell\" in a command"},
       {"check_role: [a]\n", "agent.yaml:1:13: check_role has to be the name of a role"},
+      {"trust: {}\n", "agent.yaml:1:8: trust needs environment"},
+      {"trust:\n", "trust has to be a mapping"},
+      {"trust: {environment: Production}\n", "agent.yaml:1:22: environment has to be the name of"},
+      {"trust: {environment: p}\n", "trust needs plan_keys: at least one NAME: KEY"},
+      {"trust: {environment: p, plan_keys: {}}\n", "trust needs plan_keys"},
+      {"trust: {environment: p, plan_keys: {alice: short}}\n",
+       "agent.yaml:1:44: alice: it is no Ed25519 public key: 32 bytes in base64, 44 letters, as `curlew key "
+       "show` prints it"},
+      {"trust: {environment: p, plan_keys: {A: " KEY_A "}}\n", "a key's name is 1 to 63"},
+      {"trust: {environment: p, plan_keys: {a: [x]}}\n", "a: it is no Ed25519 public key"},
+      {"trust: {environment: p, plan_keys: {a: " KEY_A ", a: " KEY_B "}}\n", "\"a\" is given twice"},
+      {"trust: {environment: p, plan_keys: {a: " KEY_A ", b: " KEY_A "}, drop_approvals: 0}\n",
+       "plan_keys has one key under two names, a and b"},
+      {"trust: {environment: p, plan_keys: {a: " KEY_A "}}\n", "trust needs approver_keys"},
+      {"trust: {environment: p, plan_keys: {a: " KEY_A "}, approver_keys: {b: " KEY_B
+       "}, drop_approvals: 0}\n",
+       "drop_approvals is 0 although there are approver_keys"},
+      {"trust: {environment: p, plan_keys: {a: " KEY_A "}, approver_keys: {b: " KEY_B
+       "}, drop_approvals: 2}\n",
+       "no step of DROP could ever begin; give a number from 1 to 1"},
+      {"trust: {environment: p, plan_keys: {a: " KEY_A "}, drop_approvals: -1}\n",
+       "drop_approvals has to be a number"},
+      {"trust: {environment: p, keys: {}}\n", "there is no \"keys\" in trust"},
       {"a: b\n---\nc: d\n", "the file holds several documents"},
       {"checks: [\n", "agent.yaml:2"},
   };

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/proto_time.h"
 
 namespace curlew::agent {
 namespace {
@@ -225,6 +227,41 @@ TEST(SignalRulesTest, TheTuningGoesBeforeTheConfigurationAndThatBeforeTheDefault
   EXPECT_EQ(rules.at("queue").limit, 20);
   EXPECT_EQ(rules.at("queue").when_stale, WhenStale::kPauses);
   EXPECT_FALSE(rules.contains("nobody_knows_it"));
+}
+
+TEST(SignalRulesTest, WhoIsNotBelievedMakesWalksNoLessCareful) {
+  const ThrottleConfig config{.limits = {{"lock_waiters", 5}, {"archive_backlog", -1}},
+                              .checks = {{.name = "queue", .sql = "SELECT 1", .limit = 10}}};
+  const auto allowed = [&](const std::string& name, double limit) {
+    v1::Tuning tuning;
+    (*tuning.mutable_limits())[name] = limit;
+    const auto limits = WithinOwnLimits(config, absl::Seconds(10), tuning).limits();
+    return limits.contains(name) ? absl::StrCat(limits.at(name)) : "left out";
+  };
+  EXPECT_EQ(allowed("lock_waiters", 4), "4");
+  EXPECT_EQ(allowed("lock_waiters", 0), "0");
+  EXPECT_EQ(allowed("lock_waiters", 5), "5");
+  EXPECT_EQ(allowed("lock_waiters", 5.5), "5");
+  EXPECT_EQ(allowed("lock_waiters", -1), "5");
+  EXPECT_EQ(allowed("lock_waiters", std::numeric_limits<double>::quiet_NaN()), "5");
+  EXPECT_EQ(allowed("lock_waiters", std::numeric_limits<double>::infinity()), "5");
+  EXPECT_EQ(allowed("queue", 11), "10");
+  EXPECT_EQ(allowed("replica_lag_ms", -1), absl::StrCat(DefaultLimits().at("replica_lag_ms")));
+  // What the configuration switches off may be switched on.
+  EXPECT_EQ(allowed("archive_backlog", 7), "7");
+  EXPECT_EQ(allowed("archive_backlog", -2), "-1");
+  EXPECT_EQ(allowed("nobody_knows_it", 1), "left out");
+  v1::Tuning tuning;
+  tuning.set_max_workers(3);
+  *tuning.mutable_batch_target() = base::ToProto(absl::Hours(1));
+  tuning = WithinOwnLimits(config, absl::Seconds(10), tuning);
+  EXPECT_EQ(tuning.max_workers(), 3);
+  EXPECT_EQ(base::FromProto(tuning.batch_target()), absl::Seconds(10));
+  *tuning.mutable_batch_target() = base::ToProto(-absl::Seconds(1));
+  EXPECT_FALSE(WithinOwnLimits(config, absl::Seconds(10), tuning).has_batch_target());
+  *tuning.mutable_batch_target() = base::ToProto(absl::Seconds(9));
+  EXPECT_EQ(base::FromProto(WithinOwnLimits(config, absl::Seconds(10), tuning).batch_target()),
+            absl::Seconds(9));
 }
 
 }  // namespace
