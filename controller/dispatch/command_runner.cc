@@ -18,6 +18,7 @@
 #include "common/schema/schema.h"
 #include "controller/dispatch/outbox.h"
 #include "controller/dispatch/signed_words.h"
+#include "controller/rollout/first_compiled.h"
 
 namespace curlew::dispatch {
 namespace {
@@ -33,14 +34,6 @@ rollout::CompileFailed Failed(const std::string& target, const absl::Status& sta
 }
 
 constexpr absl::string_view kByItself = "it is tried again by itself";
-
-// The run whose steps all others of the rollout must have; null where none was compiled.
-const v1::Run* FirstCompiled(const v1::Rollout& state, const std::string& but) {
-  for (const v1::Run& run : state.runs()) {
-    if (run.target() != but && !run.compiled_digest().empty()) return &run;
-  }
-  return nullptr;
-}
 
 // What the schema of the first run's target, as it is now, is to be compared with, to see why a plan compiles
 // otherwise here: the schema here, as it is where nothing was changed there, as the plan would leave it where
@@ -269,7 +262,7 @@ void CommandRunner::CompileAgainst(CompilationPtr compilation, absl::StatusOr<v1
 void CommandRunner::Compare(CompilationPtr compilation) {
   const absl::StatusOr<const v1::Rollout*> state = state_(compilation->rollout);
   if (!state.ok()) return CompileFails(*compilation, state.status(), kByItself, /*retriable=*/true);
-  const v1::Run* first = FirstCompiled(**state, compilation->target);
+  const v1::Run* first = rollout::FirstCompiled(**state, compilation->target);
   if (first == nullptr) return Succeed(*compilation);
   const absl::StatusOr<v1::CompiledPlan> proved = store_->GetCompiledPlan(first->name());
   if (!proved.ok()) return CompileFails(*compilation, proved.status(), kByItself, /*retriable=*/true);

@@ -172,14 +172,22 @@ absl::StatusOr<v1::Rollout> RolloutDriver::Apply(const std::string& name, const 
   return result;
 }
 
+void RolloutDriver::Enqueue(std::deque<Pending>* queue, Pending next) {
+  const auto is_check = [](const Pending& pending) {
+    return std::holds_alternative<rollout::CheckReported>(pending.input);
+  };
+  const auto place = is_check(next) ? std::find_if_not(queue->begin(), queue->end(), is_check) : queue->end();
+  queue->insert(place, std::move(next));
+}
+
 void RolloutDriver::Feed(const std::string& name, rollout::Input input, absl::AnyInvocable<void()> stored) {
-  pending_[name].push_back(Pending{std::move(input), std::move(stored), {}});
+  Enqueue(&pending_[name], {std::move(input), std::move(stored), {}});
   DrainOrRetry(name);
 }
 
 void RolloutDriver::FeedSoon(const std::string& name, rollout::Input input,
                              absl::AnyInvocable<void()> stored) {
-  pending_[name].push_back(Pending{std::move(input), std::move(stored), {}});
+  Enqueue(&pending_[name], {std::move(input), std::move(stored), {}});
   DrainSoon(name);
 }
 

@@ -32,7 +32,8 @@ namespace curlew::dispatch {
 // Keeps every rollout that can still change in memory, exactly as the store has it. An input becomes a
 // transition; state, events, commands, the audit log's entry and what others are to be told are committed in
 // one transaction; only then are commands carried out and watchers told. Where the store fails, nothing in
-// memory has changed: operators get the error, all other inputs are kept in order and tried again.
+// memory has changed: operators get the error, all other inputs are kept and tried again: checks first, the
+// others in order.
 //
 // Of several rollouts on one target one works at a time, in order of their creation: before any input of a
 // rollout the machine is told which others hold it (Holders), so that no input finds it free by accident.
@@ -118,6 +119,9 @@ class RolloutDriver {
     std::vector<int64_t> answers;  // see Change
   };
 
+  // Behind all others; what a check says, before all but other checks: it is known by now, so that nothing
+  // that waits to be stored is decided without it.
+  static void Enqueue(std::deque<Pending>* queue, Pending next);
   absl::StatusOr<Held*> Hold(const std::string& name);
   // Queues what a rollout that was not in memory has missed: which agents are there.
   void TellAgents(const v1::Rollout& rollout);

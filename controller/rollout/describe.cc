@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "common/base/own_sqlstate.h"
 #include "controller/rollout/draft.h"
+#include "controller/rollout/rollback.h"
 
 namespace curlew::rollout {
 namespace {
@@ -78,7 +79,10 @@ std::string DescribeFailure(const v1::Rollout& rollout) {
     absl::StrAppend(&text, "; to go on without ", absl::StrJoin(skippable, ", "), ": `curlew rollout skip ",
                     name, " --reason '...'`");
   }
-  return absl::StrCat(text, "; to undo: `curlew rollout rollback ", name, "`");
+  if (CheckRollback(rollout, {}).ok()) {
+    return absl::StrCat(text, "; to undo: `curlew rollout rollback ", name, "`");
+  }
+  return absl::StrCat(text, "; to leave it as it is: `curlew rollout abort ", name, "`");
 }
 
 }  // namespace curlew::rollout

@@ -9,6 +9,7 @@
 #include "common/base/proto_time.h"
 #include "controller/rollout/attempt.h"
 #include "controller/rollout/failure.h"
+#include "controller/rollout/first_compiled.h"
 #include "controller/rollout/gates.h"
 
 namespace curlew::rollout {
@@ -75,25 +76,30 @@ std::vector<std::string> Blockers(const v1::Environment& policy, const v1::Prefl
   return blockers;
 }
 
+// How it goes on after a run that could not begin.
+std::string OrLeaveItOut(const v1::Rollout& rollout, const v1::Run& run) {
+  const absl::string_view name = BareName(rollout.name());
+  return absl::StrCat(" or leave it out with `curlew rollout skip-target ", name, " ", run.target(),
+                      " --reason '...'`; then `curlew rollout resume ", name, "`");
+}
+
 v1::StepError Blocked(const v1::Rollout& rollout, const v1::Run& run,
                       const std::vector<std::string>& blockers) {
   v1::StepError error;
   error.set_message(absl::StrCat("preflight: ", absl::StrJoin(blockers, "\n")));
-  error.set_hint(absl::StrCat("see to it on ", run.target(), ", then `curlew rollout resume ",
-                              BareName(rollout.name()),
-                              "`; or leave it out with `curlew rollout skip-target ",
-                              BareName(rollout.name()), " ", run.target(), "`"));
+  error.set_hint(absl::StrCat("see to it on ", run.target(), ",", OrLeaveItOut(rollout, run)));
   return error;
 }
 
 v1::StepError Differs(const v1::Rollout& rollout, const v1::Run& run,
                       const std::vector<std::string>& differences) {
-  const absl::string_view first = BareName(rollout.stages(0).environment());
+  const v1::Run* compiled = FirstCompiled(rollout, run.target());
+  const std::string first = compiled == nullptr ? "the first target" : compiled->target();
   v1::StepError error;
   error.set_message(
-      absl::StrCat("its steps differ from those that ", first, " ran:\n", absl::StrJoin(differences, "\n")));
-  error.set_hint(absl::StrCat("bring the schema of ", run.target(), " in line with that of ", first,
-                              ", then `curlew rollout resume ", BareName(rollout.name()), "`"));
+      absl::StrCat("its steps differ from those of ", first, ":\n", absl::StrJoin(differences, "\n")));
+  error.set_hint(absl::StrCat("bring the schema of ", run.target(), " in line with what ", first,
+                              " was compiled against,", OrLeaveItOut(rollout, run)));
   return error;
 }
 

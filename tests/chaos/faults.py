@@ -89,11 +89,13 @@ class World:
     kill_watcher: Callable[[], bool]
     active: str  # The target that the rollout is at, as last seen.
     phase: str  # And the phase.
+    patient: bool = False  # With processes that are armed from the beginning.
 
     def protects(self, service: Service) -> bool:
         """Whether it is left alone for a while, so that it comes to its fault point."""
         active = service in self.controllers or service in self.agents[self.active]
-        return service.waits_for_point(PROTECTED_SECONDS if active else float("inf"))
+        soon = active and not (self.patient and service.starts == 1)
+        return service.waits_for_point(PROTECTED_SECONDS if soon else float("inf"))
 
     def without(self, part: Server | Link) -> ExitStack:
         """Controllers may fail to start meanwhile where `part` is between them and their store."""

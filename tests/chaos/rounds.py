@@ -17,7 +17,7 @@ import sabotage
 from clients import Client
 from cluster import free_port
 from curlew import Curlew, CurlewError, Rollout
-from faults import FAULT_POINT, FREEZE_AT_POINT, Fault, Injector, World, draw_faults
+from faults import FAULT_POINT, FREEZE_AT_POINT, PACK, Fault, Injector, World, draw_faults
 from oracle import Findings
 from points import NEED_SEVERAL, Deck
 from proxy import Link, Proxies
@@ -58,6 +58,7 @@ class Course:
     after_steps: int = 0  # Of that target; more than there are for the gate before DROP.
     faults: tuple[Fault, ...] = ()
     points: tuple[str, ...] = ()  # What the first processes die at: controller, agents in the order of TARGETS.
+    patient: bool = False  # They are left alone until they have come to it, however long that takes.
 
     def describe(self) -> str:
         controllers = "2 controllers over PostgreSQL" if self.several_controllers else "1 controller over SQLite"
@@ -72,20 +73,27 @@ class Course:
 
 def draw_course(seed: int, number: int, decks: dict[str, Deck], can_share_store: bool,
                 wanted: dict[str, list[str]] | None = None) -> Course:
-    """The round of that number. Where there are points that are `wanted` (by side), it begins with those, and goes to the
-    end, past all of them."""
+    """The round of that number. Where there are points that are `wanted` (by side), it is armed with those alone, others
+    each time, and goes to the end, past all of them."""
     rng = random.Random(f"{seed}:{number}")
     several, standby = rng.random() < 0.5 and can_share_store, rng.random() < 0.4
     rolls_back = rng.choice(TARGETS) if number % 3 == 2 else ""
+    if wanted is not None:
+        # As often as a round may draw: each at its first pass.
+        decks = {**decks, **{side: Deck(names * len(PACK), f"{seed}:{number}:{side}")
+                             for side, names in wanted.items() if names}}
     points = (decks["first controller"].draw(), *(decks["first agent"].draw() for target in TARGETS
                                                   if target == TARGETS[0] or rolls_back != TARGETS[0]))
     after_steps, faults = rng.choice((1, 6, 9, 12, 16, 22, 30, 99)), tuple(draw_faults(rng, decks))
     if wanted is not None:
-        of_agents = wanted["agent"]
-        chosen = (*wanted["controller"][:1], "")[0]
-        points = (chosen, *of_agents[:1], *of_agents[-1:])
+        chosen = _turn(wanted["controller"], number)
+        points = (chosen, *(_turn(wanted["agent"], len(TARGETS) * number + i) for i in range(len(TARGETS))))
         several, standby, rolls_back = several or chosen.startswith(NEED_SEVERAL), False, ""
-    return Course(number, several and can_share_store, standby, rolls_back, after_steps, faults, points)
+    return Course(number, several and can_share_store, standby, rolls_back, after_steps, faults, points, wanted is not None)
+
+
+def _turn(names: list[str], number: int) -> str:
+    return names[number % len(names)] if names else ""
 
 
 @dataclass
@@ -252,7 +260,8 @@ class Round:
         self._closers.append(Supervisor([*controllers, *(agent for both in agents.values() for agent in both)]).close)
         names = [*TARGETS, *(["store"] if course.several_controllers else [])]
         return World(controllers, agents, {name: lab.servers[name] for name in names}, self._database, links,
-                     self._store_folder if self._store_mounted else None, lambda: self._watcher.kill(), TARGETS[0], "COMPILE")
+                     self._store_folder if self._store_mounted else None, lambda: self._watcher.kill(), TARGETS[0], "COMPILE",
+                     course.patient)
 
     def _store(self) -> tuple[list[str], list[Link]]:
         """What --store is for each controller, and the proxies on the way there."""

@@ -42,11 +42,13 @@ class Service:
         self._freeze_seconds = 0.0
         self._wake_at = float("inf")
         self._armed_at = 0.0
+        self.starts = 0
 
     def start(self, point: str = "", freeze_seconds: float = 0.0) -> None:
         """Starts it, to die at `point`, or to freeze there for so long."""
         with self._lock:
             self._freeze_seconds, self._wake_at = freeze_seconds, float("inf")
+            self.starts += 1
             self._armed_at = time.monotonic()
             environment = {"CURLEW_FAULT": point + (":freeze" if freeze_seconds else "")} if point else None
             # A file that may not grow is an error to handle, as a full disk is, and no signal.

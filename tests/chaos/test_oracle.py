@@ -24,6 +24,7 @@ import points  # noqa: E402
 import rounds  # noqa: E402
 import sabotage  # noqa: E402
 from cluster import SUPERUSER  # noqa: E402
+from faults import FAULT_POINT, FREEZE_AT_POINT  # noqa: E402
 from points import Deck  # noqa: E402
 from proxy import Proxies  # noqa: E402
 from server import SETTINGS, Downtime, Server  # noqa: E402
@@ -183,6 +184,16 @@ class ChoiceTest(unittest.TestCase):
         deck = Deck(names, "x")
         self.assertEqual(sorted(deck.draw() for _ in names), names)
         self.assertIn(":", deck.draw())
+
+    def test_rounds_for_the_sake_of_points_are_armed_with_those_alone_and_others_each_time(self) -> None:
+        wanted = {"agent": ["a", "b", "c", "d", "e"], "controller": ["x"]}
+        decks = points.decks(points.scan(REPOSITORY), 7)
+        added = [rounds.draw_course(7, number, decks, True, wanted) for number in range(10, 15)]
+        self.assertEqual({point for course in added for point in course.points}, {*wanted["agent"], "x"})
+        dealt = {fault.detail for course in added for fault in course.faults
+                 if fault.kind in (FAULT_POINT, FREEZE_AT_POINT)}
+        self.assertLessEqual(dealt, {*wanted["agent"], "x"})
+        self.assertTrue(all(course.patient and not course.rolls_back for course in added))
 
     def test_points_are_found_in_the_sources(self) -> None:
         found = points.scan(REPOSITORY)

@@ -13,6 +13,9 @@ namespace {
 // Who may approve; alice starts the rollouts, and may not.
 const char* const kPeople[] = {"bob", "carol", "erin"};
 
+// What a run has failed with where it is other than those before.
+constexpr absl::string_view kDiffers = "its steps differ from those of";
+
 std::string Bare(const std::string& environment) { return environment.substr(environment.rfind('/') + 1); }
 
 }  // namespace
@@ -155,6 +158,34 @@ void Operators::SayDeployed(const Started& started, bool holds) {
                                .actor = "ci"});
 }
 
+void Operators::GetOut(Started* started, const v1::Rollout& now) {
+  if (started->way_out == WayOut::kUndecided) started->way_out = static_cast<WayOut>(1 + random_.Below(3));
+  switch (started->way_out) {
+    case WayOut::kUndecided:
+      return;
+    case WayOut::kLeaveOut:
+      for (const v1::Run& run : now.runs()) {
+        if (run.state() != v1::RUN_STATE_FAILED || !absl::StrContains(run.error().message(), kDiffers))
+          continue;
+        Apply(*started, "leave out " + run.target(),
+              rollout::TargetSkipped{run.target(), "bob", "is another"});
+      }
+      return;
+    case WayOut::kAbort:
+      return Apply(*started, "abort", rollout::AbortAsked{"bob", "is another"});
+    case WayOut::kRollBack:
+      return Call(
+          absl::StrCat("roll back ", started->name),
+          [name = started->name](dispatch::Engine& engine) {
+            return engine.rollouts().Apply(name, rollout::RollbackAsked{"bob", "is another"}).status();
+          },
+          [started,
+           other = random_.Chance(0.5) ? WayOut::kLeaveOut : WayOut::kAbort](const absl::Status& status) {
+            if (absl::IsFailedPrecondition(status)) started->way_out = other;
+          });
+  }
+}
+
 void Operators::LeaveSomethingOut(const Started& started) {
   const v1::Environment& environment =
       (*environments_)[random_.Below(static_cast<int>(environments_->size()))];
@@ -243,13 +274,12 @@ void Operators::Settle(const std::function<absl::StatusOr<v1::Rollout>(const std
         continue;
       case v1::ROLLOUT_STATE_PAUSED:
       case v1::ROLLOUT_STATE_FAILED:
-        // Where another rollout has left something in a target that was skipped, to resume it does not help;
-        // where DROP has begun, nothing else does.
-        if (now->has_rollback_time() ||
-            ((started.wants_rollback ||
-              absl::StrContains(now->reason(), "its steps differ from those that")) &&
-             random_.Chance(0.5))) {
+        // Where the first target was compiled while its schema was another one, or another rollout has left
+        // something in a target, to resume does not help.
+        if (now->has_rollback_time() || (started.wants_rollback && random_.Chance(0.5))) {
           Apply(started, "roll back", back);
+        } else if (absl::StrContains(now->reason(), kDiffers) && random_.Chance(0.5)) {
+          GetOut(&started, *now);
         } else {
           Apply(started, "resume", rollout::ResumeAsked{"bob", "the end"});
         }

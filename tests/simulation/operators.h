@@ -18,12 +18,17 @@
 
 namespace curlew::simulation {
 
+// What people make of it where the steps of a target differ and to resume does not help.
+enum class WayOut { kUndecided, kLeaveOut, kRollBack, kAbort };
+
 // What operators know of a rollout, by their own notes.
 struct Started {
   std::string name, plan, digest;
   bool created = false;
   bool wants_rollback = false;
   bool nothing_to_undo = false;  // an ABORTED one
+  // Kept once it is chosen, unless it is refused: each has to lead to the end alone.
+  WayOut way_out = WayOut::kUndecided;
   // Who has approved which gate, and by how many calls that were not refused: also by those that were never
   // answered, which may count.
   std::map<std::string, std::map<std::string, int>> approvals;
@@ -65,6 +70,8 @@ class Operators {
   // The gates that wait. False where none does.
   bool ApproveWaiting(Started* started, const v1::Rollout& now);
   void Tune(Started* started);
+  // Takes, or goes on with, the way out.
+  void GetOut(Started* started, const v1::Rollout& now);
   // What only somebody's word tells.
   void SayDeployed(const Started& started, bool holds);
   void LeaveSomethingOut(const Started& started);

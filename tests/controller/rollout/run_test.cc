@@ -12,12 +12,21 @@ using testing::Driver;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using testing::RenamePlan;
 
 CompileFailed Failure(const std::string& message, bool retriable) {
   CompileFailed input{.target = "s", .retriable = retriable};
   input.error.set_message(message);
   return input;
+}
+
+Compiled Other(const std::string& target) {
+  return {.target = target,
+          .plan = RenamePlan(),
+          .digest = "other",
+          .steps_digest = "other",
+          .differences = {"- add: x", "+ add: y"}};
 }
 
 TEST(RunTest, TakesItsStepsFromTheCompiledPlan) {
@@ -87,14 +96,14 @@ TEST(RunTest, StepsThatDifferFromTheFirstEnvironmentsStopTheRolloutWithTheLines)
   driver.Finish("s");
   driver.Pass(absl::Minutes(10));
   driver.Compile("q");
-  driver.Apply(Compiled{.target = "p",
-                        .plan = RenamePlan(),
-                        .digest = "other",
-                        .steps_digest = "other",
-                        .differences = {"- add: x", "+ add: y"}});
+  driver.Apply(Other("p"));
   EXPECT_EQ(driver.run("p").state(), v1::RUN_STATE_FAILED);
   EXPECT_THAT(driver.run("p").error().message(), HasSubstr("- add: x\n+ add: y"));
-  EXPECT_THAT(driver.run("p").error().hint(), HasSubstr("curlew rollout resume r"));
+  EXPECT_THAT(driver.run("p").error().message(), HasSubstr("differ from those of s:"));
+  EXPECT_EQ(
+      driver.run("p").error().hint(),
+      "bring the schema of p in line with what s was compiled against, or leave it out with `curlew rollout "
+      "skip-target r p --reason '...'`; then `curlew rollout resume r`");
   EXPECT_EQ(driver.run("p").compiled_digest(), "");
   EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_FAILED);
   EXPECT_EQ(driver.run("q").state(), v1::RUN_STATE_COMPILED);
@@ -102,6 +111,43 @@ TEST(RunTest, StepsThatDifferFromTheFirstEnvironmentsStopTheRolloutWithTheLines)
   EXPECT_THAT(driver.Apply(ResumeAsked{"bob"}), ElementsAre("compile p", "compile q"));
   driver.CompileAll({"p", "q"});
   EXPECT_EQ(driver.state().waiting(0).gate(), "production/before");
+}
+
+TEST(RunTest, WhereTheFirstEnvironmentWasLeftOutStepsAreThoseOfTheFirstTargetThatWasCompiled) {
+  Driver driver;
+  driver.Start();
+  driver.Apply(TargetSkipped{"s", "bob", "is gone"});
+  driver.Apply(Approved{"", "bob"});
+  driver.Pass(absl::Minutes(10));
+  driver.Compile("p");
+  driver.Apply(Other("q"));
+  EXPECT_THAT(driver.run("q").error().message(), HasSubstr("differ from those of p:"));
+  EXPECT_THAT(driver.run("q").error().hint(), HasSubstr("in line with what p was compiled against"));
+}
+
+TEST(RunTest, WhereStepsDifferAndNothingCanGoBackItOffersTheWaysThatAreOpen) {
+  Driver driver;
+  driver.ToDropGate();
+  driver.Apply(Approved{"", "bob"});
+  driver.Finish("s");
+  driver.Pass(absl::Minutes(10));
+  driver.Compile("q");
+  driver.Apply(Other("p"));
+  EXPECT_EQ(driver.Try(RollbackAsked{"bob", "x"}).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(driver.state().reason(), HasSubstr("to leave it as it is: `curlew rollout abort r`"));
+  EXPECT_THAT(driver.state().reason(), Not(HasSubstr("rollout rollback")));
+  Driver aborted = driver;
+  aborted.Apply(AbortAsked{"bob", "x"});
+  EXPECT_EQ(aborted.state().state(), v1::ROLLOUT_STATE_ABORTED);
+  driver.Apply(TargetSkipped{"p", "bob", "is another"});
+  driver.Apply(ResumeAsked{"bob"});
+  driver.CompileAll({"q"});
+  driver.Apply(Approved{"", "bob"});
+  driver.CompileAll({"q"});
+  driver.Finish("q");
+  driver.Apply(Approved{"", "bob"});
+  driver.Finish("q");
+  EXPECT_EQ(driver.state().state(), v1::ROLLOUT_STATE_SUCCEEDED);
 }
 
 TEST(RunTest, AFailureDropsWhatOthersHadQueuedAndTheNextIsAddedToTheReason) {
