@@ -130,11 +130,11 @@ class Chaos:
         return outcome
 
     def _has_more_to_reach(self, rounds_made: int) -> bool:
-        """Whether a long run goes on because of fault points that it has not met; for half as many rounds again."""
+        """Whether a long run goes on because of fault points that it has not met; for as many rounds again at most."""
         if self._options.faults < LONG_RUN:
             return False
         if self._enough_rounds == 0:
-            self._enough_rounds = rounds_made + (rounds_made + 1) // 2
+            self._enough_rounds = 2 * rounds_made
         return bool(self._missing()) and rounds_made < self._enough_rounds
 
     def _missing(self) -> list[str]:
