@@ -24,10 +24,11 @@ namespace curlew::agent {
 // what it hears to the test. Thread-safe.
 class FakeController : public v1::AgentService::Service {
  public:
-  // On `port`, or a free one.
-  explicit FakeController(int port = 0) {
+  // On `port`, or a free one; in plain text unless `credentials` say otherwise.
+  explicit FakeController(int port = 0, std::shared_ptr<grpc::ServerCredentials> credentials =
+                                            grpc::InsecureServerCredentials()) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(absl::StrCat("127.0.0.1:", port), grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort(absl::StrCat("127.0.0.1:", port), credentials, &port_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
   }
