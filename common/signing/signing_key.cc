@@ -108,8 +108,16 @@ absl::StatusOr<SigningKey> SigningKey::FromPem(absl::string_view pem) {
 }
 
 absl::StatusOr<SigningKey> SigningKey::Load(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string text, pki::ReadPrivate(path));
-  const pki::Secret pem(std::move(text));
+  auto text = pki::ReadPrivate(path);
+  if (absl::IsFailedPrecondition(text.status())) {
+    // A public half may be read by everybody: that is not what is wrong with it.
+    if (const auto whole = pki::ReadWhole(path); whole.ok() && PublicKey::FromPem(*whole).ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, " is a public key; the private one signs: the file whose name has no .pub"));
+    }
+  }
+  RETURN_IF_ERROR(text.status());
+  const pki::Secret pem(*std::move(text));
   auto key = FromPem(pem.Reveal());
   if (!key.ok()) return base::Annotate(key.status(), path);
   return key;
