@@ -32,7 +32,8 @@ TEST_F(WorldTest, EveryPromiseHoldsAndEveryRolloutEnds) {
 }
 
 TEST_F(WorldTest, TheSameSeedTellsTheSameStory) {
-  for (uint64_t seed = 0; seed < kSeeds / 50; ++seed) EXPECT_EQ(HashOf(seed), HashOf(seed)) << "seed " << seed;
+  for (uint64_t seed = 0; seed < kSeeds / 50; ++seed)
+    EXPECT_EQ(HashOf(seed), HashOf(seed)) << "seed " << seed;
   EXPECT_NE(HashOf(1), HashOf(2));
 }
 
