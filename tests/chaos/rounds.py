@@ -181,6 +181,8 @@ class Round:
             self._folder.chmod(0o711)
             seen = self._migrate()
             self._judge(seen)
+            for controller in self._world.controllers:
+                controller.end()
             outcome = self._outcome(seen, began)
         except (RoundFailed, CurlewError) as error:
             self._findings.wrong.append(str(error))

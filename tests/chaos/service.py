@@ -137,17 +137,30 @@ class Service:
             if self._process.status() is not None:
                 return
             self._expected |= {0, KILLED}
-            self._process.signal(signal.SIGCONT)
-            self._process.signal(signal.SIGTERM)
-            deadline = time.monotonic() + STOP_SECONDS
-            while self._process.status() is None and time.monotonic() < deadline:
-                time.sleep(0.01)
-            if self._process.status() is None:
-                self._on_problem(f"{self.name} did not end within {STOP_SECONDS:.0f} s of SIGTERM")
-                self._process.kill()
+            self._terminate()
             if self._process.status() == AT_FAULT_POINT:
                 return  # It was armed before: look() sees to it.
             self.start(point, freeze_seconds)
+
+    def end(self) -> None:
+        """Ends one that still waits for its fault point, in good order: that may be what leads there."""
+        with self._lock:
+            if self._closed or not self._armed or self._freeze_seconds or self._process.status() is not None:
+                return
+            self._closed = True
+            self._terminate()
+            if self._process.status() == AT_FAULT_POINT:
+                self._on_fault(self, self._armed.split(":")[0], "died")
+
+    def _terminate(self) -> None:
+        self._process.signal(signal.SIGCONT)
+        self._process.signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._process.status() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if self._process.status() is None:
+            self._on_problem(f"{self.name} did not end within {STOP_SECONDS:.0f} s of SIGTERM")
+            self._process.kill()
 
     def close(self) -> None:
         with self._lock:
