@@ -3,7 +3,11 @@
 include(GoogleTest)
 
 add_library(curlew_options INTERFACE)
-target_compile_options(curlew_options INTERFACE -Wall -Wextra -Werror -Wno-missing-field-initializers)
+target_compile_options(curlew_options INTERFACE -Wall -Wextra)
+if(CURLEW_WARNINGS_ARE_ERRORS)
+  target_compile_options(curlew_options INTERFACE -Werror)
+endif()
+target_compile_options(curlew_options INTERFACE -Wno-missing-field-initializers)
 target_include_directories(curlew_options INTERFACE ${CMAKE_SOURCE_DIR})
 # The system's headers are not ours to warn about.
 target_include_directories(curlew_options SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/proto)
