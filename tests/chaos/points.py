@@ -14,6 +14,7 @@ NEED_ANOTHER_PLAN: dict[str, str] = {
     "backup.before_commit": "a plan with a backup: tests/agent/executor/backup_test",
     "measure.before_commit": "a plan that measures before and after: tests/agent/executor/verify_values_test",
     "pki": "curlew pki, which changes files alone: tests/common/pki",
+    "pin.verified": "agents that run signed plans alone: tests/agent/session/attacker_test",
 }
 # How the names of those begin that only several controllers pass.
 NEED_SEVERAL = "lease."
