@@ -33,9 +33,9 @@ struct Compiled {
   v1::CompiledPlan plan;
   std::string digest;
   std::string steps_digest;
-  // Where the steps differ from those that the first environment's runs were compiled to: how. Then the run
-  // fails with these lines and stays without steps: a plan is pinned only where the run's compiled_digest is
-  // set in the next state.
+  // Where the steps differ from those that the rollout's first run was compiled to (FirstCompiled): how. Then
+  // the run fails with these lines and stays without steps: a plan is pinned only where the run's
+  // compiled_digest is set in the next state.
   std::vector<std::string> differences;
   // What the agent found. A finding of severity ERROR (with strict_preflight also a WARNING) fails the run.
   v1::Preflight preflight;
