@@ -20,7 +20,7 @@ from cluster import ClusterError
 from curlew import CurlewError
 from dirty_data import DirtyData
 from drift import Drift
-from fleet import Fleet, stop_kept
+from fleet import PLAN, Fleet, stop_kept
 from processes import ProcessError
 from rename import Rename
 from scenario import Scenario, ScenarioFailed
@@ -49,6 +49,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--stop", metavar="FOLDER", type=Path, help="end what --keep has left running, and no more")
     parser.add_argument("--rows-staging", type=rows, default=100_000, help="contacts (default %(default)s)")
     parser.add_argument("--rows-production", type=rows, default=1_000_000, help="contacts (default %(default)s)")
+    parser.add_argument("--unused-for", metavar="TIME",
+                        help="how long the old shape has to be unused before it goes, as in a plan (default 10s)")
     parser.add_argument("--bin", type=Path, default=DEFAULT_BIN, metavar="DIR",
                         help="folder of curlew, curlew-controller and curlew-agent (default build/bin)")
     return parser.parse_args(arguments)
@@ -86,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
     fleet = Fleet(options.bin.resolve(), options.rows_staging, options.rows_production, kind.siblings)
     kept = False
     try:
+        if options.unused_for is not None:
+            fleet.plan = fleet.in_a_hurry(PLAN, options.unused_for)
         scenario = kind(fleet, screen)
         print(screen.bold(f"Curlew: {scenario.title}"), flush=True)
         held = scenario.run()

@@ -108,6 +108,16 @@ class Fleet:
         self.people = {name: Curlew(bin_folder / "curlew", self.controller_address, REPOSITORY,
                                     self.certificates.user(name)) for name in (OPERATOR, APPROVER)}
         self.curlew = self.people[OPERATOR]
+        self.plan = PLAN
+
+    def in_a_hurry(self, plan: Path, unused_for: str) -> Path:
+        """A copy of the plan for which the old shape has to be unused for no longer than that before it goes."""
+        text = plan.read_text()
+        settings = f"settings:\n  unused_for: {unused_for}\n"
+        text = text.replace("settings:\n", settings) if "\nsettings:\n" in text else f"{text}{settings}"
+        quick = self.root / plan.name
+        quick.write_text(text)
+        return quick
 
     def start_databases(self, dirty: bool) -> None:
         """Makes, starts and fills both clusters, side by side."""

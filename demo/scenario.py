@@ -101,7 +101,8 @@ class Scenario:
 
     def submit_and_start(self) -> None:
         self.screen.section("The plan is submitted and its rollout started")
-        self.command("plan", "submit", str(PLAN.relative_to(REPOSITORY)))
+        plan = self.fleet.plan
+        self.command("plan", "submit", str(plan.relative_to(REPOSITORY) if plan == PLAN else plan))
         self.begin_staging()
         self.command("rollout", "start", PLAN.stem, "--id", self.rollout)
 

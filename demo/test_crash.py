@@ -43,7 +43,7 @@ class Crash(unittest.TestCase):
         self.fleet.start_databases(dirty=False)
         self.production.cluster.psql(COUNT_UPDATES)
         self.fleet.start_control_plane()
-        self.fleet.curlew.run("rollout", "start", str(PLAN), "--id", "crash")
+        self.fleet.curlew.run("rollout", "start", str(self.fleet.in_a_hurry(PLAN, "50ms")), "--id", "crash")
         self.approve("staging/before-drop")
         self.approve("production/before")
 

@@ -46,7 +46,7 @@ class Examples(unittest.TestCase):
         for plan in plans[PART::OF]:
             with self.subTest(plan=plan.name):
                 self.fresh_crm(EXAMPLES / "plans" / "setup" / f"{plan.stem}.sql")
-                quick = self.in_a_hurry(plan)
+                quick = self.fleet.in_a_hurry(plan, "50ms")
                 self.undo_at_the_drop_gate(plan, quick)
                 self.carry_through(plan, quick)
 
@@ -55,15 +55,6 @@ class Examples(unittest.TestCase):
         extra = f"SET ROLE crm_owner;\n{setup.read_text()}" if setup.exists() else ""
         for site in self.fleet.sites:
             site.cluster.refill(site.rows, extra)
-
-    def in_a_hurry(self, plan: Path) -> Path:
-        """The plan without the time for which the old shape has to be unused: nobody uses it here."""
-        text = plan.read_text()
-        settings = "settings:\n  unused_for: 50ms\n"
-        text = text.replace("settings:\n", settings) if "\nsettings:\n" in text else f"{text}{settings}"
-        quick = self.fleet.root / plan.name
-        quick.write_text(text)
-        return quick
 
     def undo_at_the_drop_gate(self, plan: Path, quick: Path) -> None:
         before = self.dumps()
