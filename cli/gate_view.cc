@@ -6,7 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/key_view.h"
 #include "cli/names.h"
-#include "cli/pki_options.h"
+#include "cli/pki_view.h"
 #include "cli/units.h"
 #include "common/base/proto_time.h"
 

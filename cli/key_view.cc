@@ -1,7 +1,7 @@
 #include "cli/key_view.h"
 
 #include "absl/strings/str_cat.h"
-#include "cli/pki_options.h"
+#include "cli/pki_view.h"
 #include "cli/steps_group.h"
 #include "cli/text.h"
 #include "common/base/proto_time.h"

@@ -2,6 +2,7 @@
 
 #include "absl/time/clock.h"
 #include "cli/pki_options.h"
+#include "cli/pki_view.h"
 #include "cli/text.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"

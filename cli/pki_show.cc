@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "cli/files.h"
 #include "cli/pki_options.h"
+#include "cli/pki_view.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/verb.h"

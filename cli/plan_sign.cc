@@ -9,7 +9,7 @@
 #include "cli/key_view.h"
 #include "cli/names.h"
 #include "cli/output.h"
-#include "cli/pki_options.h"
+#include "cli/pki_view.h"
 #include "cli/plan_submit.h"
 #include "cli/sign_options.h"
 #include "cli/verb.h"

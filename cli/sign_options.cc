@@ -9,7 +9,7 @@
 #include "cli/gate_view.h"
 #include "cli/key_view.h"
 #include "cli/names.h"
-#include "cli/pki_options.h"
+#include "cli/pki_view.h"
 #include "cli/text.h"
 #include "cli/verb.h"
 #include "common/base/error_detail.h"

@@ -13,16 +13,29 @@ target_include_directories(curlew_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_include_directories(curlew_options SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/proto)
 target_compile_definitions(curlew_options INTERFACE CURLEW_VERSION="${PROJECT_VERSION}")
 
-# Headers are read once for all who use them: by the programs' sources those of the libraries; by the verbs of the CLI
-# those of CLI11, too; by the tests those of GoogleTest and of what protos become.
-set(CURLEW_PCH_LIBRARIES absl::status absl::statusor absl::strings absl::time protobuf::libprotobuf gRPC::grpc++
-                         spdlog::spdlog)
+# Headers are read once for all who use them. Loading a precompiled header costs by its size (a second for 300 MB), so
+# that there are several, each of which has what most of its users include:
+#   curlew_pch            abseil, protobuf, and the messages: what no other is named for
+#   curlew_sql_pch        these, and the parse trees of PostgreSQL
+#   curlew_grpc_pch       the messages, gRPC and the stubs of the services
+#   curlew_verb_pch       the same and CLI11, which costs two seconds wherever it is included: the verbs of the CLI
+#   curlew_test_pch       curlew_pch and GoogleTest: the tests
+#   curlew_grpc_test_pch  the same with gRPC and the stubs
+set(CURLEW_PCH_LIBRARIES absl::status absl::statusor absl::strings absl::time curlew_proto protobuf::libprotobuf
+                         gRPC::grpc++ spdlog::spdlog)
 set(CURLEW_PCH_HEADERS
     <algorithm> <atomic> <chrono> <cstdint> <functional> <map> <memory> <mutex> <optional> <set> <string>
     <string_view> <thread> <unordered_map> <utility> <vector>
     <absl/container/flat_hash_map.h> <absl/status/status.h> <absl/status/statusor.h> <absl/strings/str_cat.h>
     <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/synchronization/mutex.h> <absl/time/time.h>
-    <google/protobuf/message.h> <grpcpp/grpcpp.h>)
+    <google/protobuf/message.h> <curlew/v1/agent.pb.h> <curlew/v1/operator.pb.h>)
+
+# A precompiled header is of use to those only that are compiled with its flags.
+function(curlew_test_flags name pch)
+  if(pch MATCHES "_test_pch$")
+    target_compile_options(${name} PRIVATE ${CURLEW_TEST_FLAGS})
+  endif()
+endfunction()
 
 # curlew_pch(NAME LIBRARIES target... HEADERS header...): a precompiled header, and its host.
 function(curlew_pch name)
@@ -31,13 +44,18 @@ function(curlew_pch name)
   add_library(${name} STATIC ${CMAKE_BINARY_DIR}/${name}.cc)
   target_link_libraries(${name} PUBLIC curlew_options ${CURLEW_PCH_LIBRARIES} ${ARG_LIBRARIES})
   target_precompile_headers(${name} PRIVATE ${CURLEW_PCH_HEADERS} ${ARG_HEADERS})
+  curlew_test_flags(${name} ${name})
 endfunction()
 
 if(CURLEW_PCH)
-  set(protos <curlew/v1/agent.grpc.pb.h> <curlew/v1/operator.grpc.pb.h>)
+  set(stubs <grpcpp/grpcpp.h> <curlew/v1/agent.grpc.pb.h> <curlew/v1/operator.grpc.pb.h>)
+  set(test <gmock/gmock.h> <gtest/gtest.h>)
   curlew_pch(curlew_pch)
-  curlew_pch(curlew_verb_pch LIBRARIES curlew_grpc CLI11::CLI11 HEADERS ${protos} <CLI/CLI.hpp>)
-  curlew_pch(curlew_test_pch LIBRARIES curlew_grpc GTest::gmock HEADERS ${protos} <gmock/gmock.h> <gtest/gtest.h>)
+  curlew_pch(curlew_sql_pch LIBRARIES curlew_pg_query_proto HEADERS <pg_query.pb.h>)
+  curlew_pch(curlew_grpc_pch LIBRARIES curlew_grpc HEADERS ${stubs})
+  curlew_pch(curlew_verb_pch LIBRARIES curlew_grpc CLI11::CLI11 HEADERS ${stubs} <CLI/CLI.hpp>)
+  curlew_pch(curlew_test_pch LIBRARIES GTest::gmock HEADERS ${test})
+  curlew_pch(curlew_grpc_test_pch LIBRARIES curlew_grpc GTest::gmock HEADERS ${stubs} ${test})
 endif()
 
 # What a sanitizer has to be told, in each program.
@@ -77,15 +95,19 @@ function(curlew_reuse_pch name pch)
   if(CURLEW_PCH)
     target_link_libraries(${name} PRIVATE ${CURLEW_PCH_LIBRARIES})
     target_precompile_headers(${name} REUSE_FROM ${pch})
+    curlew_test_flags(${name} ${pch})
   endif()
 endfunction()
 
-# curlew_test(PATH/x_test.cc LABEL unit|pg|e2e DEPS target...): one test binary, each TEST a test of ctest.
+# curlew_test(PATH/x_test.cc LABEL unit|pg|e2e DEPS target... [PCH target]): one test binary, each TEST a test of ctest.
 # pg and e2e tests need the shared cluster, which a fixture starts and stops.
 function(curlew_test source)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT;PCH" "DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
+  endif()
+  if(NOT ARG_PCH)
+    set(ARG_PCH curlew_test_pch)
   endif()
   math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * ${CURLEW_SLOWNESS}")
   file(RELATIVE_PATH rel ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR}/${source})
@@ -94,7 +116,7 @@ function(curlew_test source)
   add_executable(${name} ${source})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)
   target_link_libraries(${name} PRIVATE curlew_options ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  curlew_reuse_pch(${name} curlew_test_pch)
+  curlew_reuse_pch(${name} ${ARG_PCH})
   curlew_sanitize(${name})
   set(properties LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
   if(NOT ARG_LABEL STREQUAL "unit")

@@ -10,7 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "cli/app.h"
-#include "cli/pki_options.h"
+#include "cli/pki_view.h"
 #include "cli/verbs.h"
 #include "common/pki/authority.h"
 #include "gmock/gmock.h"
