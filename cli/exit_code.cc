@@ -24,6 +24,9 @@ constexpr std::array kMeanings = {
                     "passed, or --until decision was given"},
     ExitCodeMeaning{ExitCode::kWaitedTooLong,
                     "--timeout has passed, and the rollout that was waited for is still at work"},
+    ExitCodeMeaning{ExitCode::kNotAllowed,
+                    "not allowed: no role, certificate or token for it that the controller knows, or a file "
+                    "that may not be read"},
 };
 
 }  // namespace
@@ -44,6 +47,9 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kUnavailable:
       return ExitCode::kPrecondition;
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return ExitCode::kNotAllowed;
     default:
       return ExitCode::kError;
   }

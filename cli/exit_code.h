@@ -23,6 +23,7 @@ enum class ExitCode {
   kRolloutAborted = 9,
   kNeedsDecision = 10,
   kWaitedTooLong = 11,
+  kNotAllowed = 12,
 };
 
 // base::kReason of the statuses that Client makes where the controller gave no answer.

@@ -10,6 +10,7 @@
 #include "cli/steps_group.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
+#include "common/base/proto_time.h"
 #include "common/base/status_macros.h"
 
 namespace curlew::cli {
@@ -43,6 +44,20 @@ void WarnOfSignatures(Context& context, Client* client, const v1::Rollout& rollo
               << "be dropped without a signature\n  what to do: curlew rollout approve "
               << Printable(Bare(rollout.name())) << " --gate " << Printable(gate.id())
               << " --sign-key FILE\n";
+}
+
+// " by NAME": who gave the newest approval, as the controller knows them; with a certificate or a token that
+// is not what --actor says. "" where there is none.
+std::string ByWhom(const v1::Rollout& rollout) {
+  const v1::Approval* newest = nullptr;
+  for (const v1::Gate* gate : GatesOf(rollout)) {
+    for (const v1::Approval& approval : gate->approvals()) {
+      if (newest == nullptr || base::FromProto(approval.time()) >= base::FromProto(newest->time())) {
+        newest = &approval;
+      }
+    }
+  }
+  return newest == nullptr ? "" : absl::StrCat(" by ", Printable(newest->actor()));
 }
 
 // Approves what was looked at: the cover that is sent is the one that was given, or of what is printed here.
@@ -116,7 +131,7 @@ void AddRolloutApprove(CLI::App& group, Context& context) {
       context.out << Structured(rollout, options->output);
       return ExitCode::kOk;
     }
-    context.out << Printable(rollout.name()) << ": approved by " << Printable(context.flags.actor)
+    context.out << Printable(rollout.name()) << ": approved" << ByWhom(rollout)
                 << (options->sign.given() ? ", signed\n" : "\n");
     if (rollout.state() == v1::ROLLOUT_STATE_FAILED && options->sign.given()) {
       context.out << "It goes on with: curlew rollout resume " << Printable(Bare(rollout.name())) << "\n";

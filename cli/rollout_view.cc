@@ -361,6 +361,7 @@ std::string RenderUnfinished(const v1::Rollout& rollout, absl::Duration timeout,
 
 std::string RenderFailure(const v1::Rollout& rollout, const Style& style) {
   const std::string name = Printable(Bare(rollout.name()));
+  const bool goes_back = rollout.rollback_refusal().empty();
   std::string what;
   std::string next;
   switch (rollout.state()) {
@@ -379,11 +380,14 @@ std::string RenderFailure(const v1::Rollout& rollout, const Style& style) {
       if (HasSkippable(rollout)) {
         absl::StrAppend(&next, "; to go on without the step: curlew rollout skip ", name, " --reason TEXT");
       }
-      absl::StrAppend(&next, "; to undo: curlew rollout rollback ", name);
+      absl::StrAppend(
+          &next, goes_back ? "; to undo: curlew rollout rollback " : "; to leave it: curlew rollout abort ",
+          name);
       break;
     case v1::ROLLOUT_STATE_ABORTED:
       what = "was aborted";
-      next = absl::StrCat("what was done stays; to undo it: curlew rollout rollback ", name);
+      next = goes_back ? absl::StrCat("what was done stays; to undo it: curlew rollout rollback ", name)
+                       : "what was done stays: finish or restore it by hand";
       break;
     case v1::ROLLOUT_STATE_ROLLED_BACK:
       what = "was rolled back";

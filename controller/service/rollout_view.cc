@@ -1,5 +1,9 @@
 #include "controller/service/rollout_view.h"
 
+#include <string>
+
+#include "controller/rollout/rollback.h"
+
 namespace curlew::service {
 namespace {
 
@@ -8,6 +12,7 @@ constexpr int kMostRunsInFull = 50;
 }  // namespace
 
 void ApplyView(v1::RolloutView view, v1::Rollout* rollout) {
+  rollout->set_rollback_refusal(std::string(rollout::CheckRollback(*rollout, {}).message()));
   if (view == v1::ROLLOUT_VIEW_FULL) return;
   if (view == v1::ROLLOUT_VIEW_UNSPECIFIED && rollout->runs_size() <= kMostRunsInFull) return;
   for (v1::Run& run : *rollout->mutable_runs()) run.clear_steps();

@@ -64,6 +64,8 @@ TEST(ErrorsTest, ExitCodesFollowTheKindOfError) {
   EXPECT_EQ(ExitCodeOf(absl::UnavailableError("no agent serves it")), ExitCode::kPrecondition);
   EXPECT_EQ(ExitCodeOf(base::WithDetail(absl::UnavailableError(""), base::kReason, kUnreachableReason)),
             ExitCode::kUnreachable);
+  EXPECT_EQ(ExitCodeOf(absl::PermissionDeniedError("")), ExitCode::kNotAllowed);
+  EXPECT_EQ(ExitCodeOf(absl::UnauthenticatedError("")), ExitCode::kNotAllowed);
 }
 
 TEST(ErrorsTest, ExitCodesAreAllExplained) {
@@ -72,7 +74,7 @@ TEST(ErrorsTest, ExitCodesAreAllExplained) {
     EXPECT_EQ(static_cast<int>(meaning.code), next++);
     EXPECT_FALSE(meaning.meaning.empty());
   }
-  EXPECT_EQ(next, 12);
+  EXPECT_EQ(next, 13);
 }
 
 }  // namespace

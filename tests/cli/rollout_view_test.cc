@@ -188,6 +188,12 @@ TEST(RolloutViewTest, AFailureNamesTargetStepErrorAndNextCommands) {
       RenderFailure(rollout, {}),
       HasSubstr("  what to do: see the rows: curlew rollout rows release-42; to leave them as they are: "
                 "curlew rollout override release-42 --reason TEXT, then retry; when the cause is gone"));
+  // Past its point of no return.
+  rollout.set_rollback_refusal("drop-2 is done");
+  EXPECT_THAT(RenderFailure(rollout, {}), AllOf(HasSubstr("; to leave it: curlew rollout abort release-42\n"),
+                                                Not(HasSubstr("rollback"))));
+  rollout.set_state(v1::ROLLOUT_STATE_ABORTED);
+  EXPECT_THAT(RenderFailure(rollout, {}), Not(HasSubstr("rollback")));
   rollout.set_state(v1::ROLLOUT_STATE_SUCCEEDED);
   EXPECT_THAT(RenderFailure(rollout, {}), IsEmpty());
 }

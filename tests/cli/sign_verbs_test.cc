@@ -277,7 +277,7 @@ TEST_F(SignVerbsTest, AnApprovalBeforeDropIsSignedForTheTargetsBehindIt) {
   failed.set_state(v1::ROLLOUT_STATE_FAILED);
   controller_.SetAnswer(absl::OkStatus(), failed);
   ASSERT_EQ(RunLine("rollout approve r --sign-key @/key"), ExitCode::kOk) << err_.str();
-  EXPECT_THAT(out_.str(), AllOf(HasSubstr("approved by ann, signed"), HasSubstr("curlew rollout resume r")));
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr(": approved, signed"), HasSubstr("curlew rollout resume r")));
 }
 
 TEST_F(SignVerbsTest, WhereAnAgentAsksForASignatureAnApprovalWithoutOneIsWarnedOf) {

@@ -158,11 +158,29 @@ TEST_F(VerbsTest, ApproveShowsWhatIsApprovedAndSendsTheCoverThatWasSeen) {
   EXPECT_THAT(out_.str(),
               AllOf(HasSubstr("production/before covers:\n  plan      plans/add-b-0123456789ab\n"),
                     HasSubstr("targets   1 in production: p"), HasSubstr("Add column b"),
-                    HasSubstr("rollouts/r1: approved by bob\n")));
+                    HasSubstr("rollouts/r1: approved\n")));
   EXPECT_EQ(RunLine("rollout approve r1 --cover dead -o json"), ExitCode::kOk);
   EXPECT_THAT(controller_.last_request(), HasSubstr("cover: \"dead\""))
       << "what was reviewed, not what is now";
   EXPECT_THAT(out_.str(), Not(HasSubstr("covers:")));
+}
+
+TEST_F(VerbsTest, WhoHasApprovedIsSaidAsTheControllerKnowsThem) {
+  v1::Rollout approved = Parse<v1::Rollout>(absl::StrCat("name: 'rollouts/r1' ", kAtGate));
+  v1::EnvironmentStage& production = *approved.mutable_stages(0);
+  const auto approve = [](v1::Gate& gate, const std::string& actor, int64_t seconds) {
+    v1::Approval& approval = *gate.add_approvals();
+    approval.set_actor(actor);
+    approval.mutable_time()->set_seconds(seconds);
+  };
+  approve(*production.mutable_before(), "eve", 3);
+  approve(*production.mutable_before(), "bob", 9);
+  production.mutable_before_drop()->set_id("production/before-drop");
+  approve(*production.mutable_before_drop(), "dan", 5);
+  controller_.SetAnswer(absl::OkStatus(), approved);
+  controller_.Set(Compiled());
+  EXPECT_EQ(RunLine("rollout approve r1 --actor root"), ExitCode::kOk) << err_.str();
+  EXPECT_THAT(out_.str(), HasSubstr("rollouts/r1: approved by bob\n"));
 }
 
 TEST_F(VerbsTest, ShowOfAGateSaysWhatAnApprovalCovers) {
