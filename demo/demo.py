@@ -1,6 +1,7 @@
 """The demo of Curlew: a real migration, staging then production, under live applications, with a proof.
 
     ./dev demo [--scenario rename|dirty-data|bad-canary|drift] [--keep] [--rows-staging N] [--rows-production N]
+               [--unused-for TIME]
 
 Everything runs in a temporary folder under /var/tmp and on free ports of 127.0.0.1. The exit status is 0 where
 everything held that the scenario has to show, 1 where something did not, 130 after Ctrl-C.
