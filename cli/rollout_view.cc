@@ -387,7 +387,7 @@ std::string RenderFailure(const v1::Rollout& rollout, const Style& style) {
     case v1::ROLLOUT_STATE_ABORTED:
       what = "was aborted";
       next = goes_back ? absl::StrCat("what was done stays; to undo it: curlew rollout rollback ", name)
-                       : "what was done stays: finish or restore it by hand";
+                       : absl::StrCat("what was done stays: ", Printable(rollout.rollback_refusal()));
       break;
     case v1::ROLLOUT_STATE_ROLLED_BACK:
       what = "was rolled back";

@@ -13,8 +13,8 @@ target_include_directories(curlew_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_include_directories(curlew_options SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/proto)
 target_compile_definitions(curlew_options INTERFACE CURLEW_VERSION="${PROJECT_VERSION}")
 
-# Headers are read once for all who use them. Loading a precompiled header costs by its size (a second for 300 MB), so
-# that there are several, each of which has what most of its users include:
+# Headers are read once for all who use them. What is precompiled costs each file that uses it something all the same
+# (docs/adr/0017), so that there are several sets, each of which has what most of its users include:
 #   curlew_pch            abseil, protobuf, and the messages: what no other is named for
 #   curlew_sql_pch        these, and the parse trees of PostgreSQL
 #   curlew_grpc_pch       the messages, gRPC and the stubs of the services
